@@ -1,0 +1,9 @@
+from .archives import open_archive as open_archive
+from .errors import StellarnbError as StellarnbError
+from .models import load_model as load_model
+from .spectra import SpectrumSet as SpectrumSet
+from .tables import Labels as Labels
+from .tables import Result as Result
+from .widgets import ChemicalMap as ChemicalMap
+
+__version__: str

@@ -1,0 +1,94 @@
+"""The named errors of stellarnb.
+
+Each one tells a person what happened and what to do next; all inherit
+`StellarnbError`, so that one ``except`` catches whatever the library raises on purpose.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "ArchiveDown",
+    "CacheMiss",
+    "ChecksumMismatch",
+    "GridMismatch",
+    "Interrupted",
+    "InvalidInput",
+    "MissingInput",
+    "OutputError",
+    "PartialProducts",
+    "QueryError",
+    "StellarnbError",
+    "TooLarge",
+    "Truncated",
+    "WeightsNotFound",
+]
+
+
+class StellarnbError(Exception):
+    """Base of every error that stellarnb raises on purpose."""
+
+
+class ArchiveDown(StellarnbError):
+    """An archive cannot be reached, or answers with something that is not an answer."""
+
+
+class QueryError(StellarnbError):
+    """A query is not understood; the message shows the position where it breaks."""
+
+
+class Truncated(StellarnbError):
+    """The archive cut the answer short, so the table would be incomplete."""
+
+
+class PartialProducts(StellarnbError):
+    """Fewer products came back than were asked for (raised with ``strict=True`` only)."""
+
+
+class CacheMiss(StellarnbError):
+    """Something that is not in the cache was asked for while offline."""
+
+
+class GridMismatch(StellarnbError):
+    """A spectrum is not on the wavelength grid that is wanted."""
+
+
+class MissingInput(StellarnbError):
+    """A column, spectrum or other input that is needed was not given."""
+
+
+class WeightsNotFound(StellarnbError):
+    """The weights of a network are not there, or not those of this network."""
+
+
+class ChecksumMismatch(StellarnbError):
+    """A file is not, byte for byte, the one that was published."""
+
+
+class InvalidInput(StellarnbError):
+    """A value cannot be used as it is."""
+
+
+class OutputError(StellarnbError):
+    """A result could not be written; no half-written file is left behind."""
+
+
+class TooLarge(StellarnbError):
+    """More was asked for than fits."""
+
+
+class Interrupted(StellarnbError, KeyboardInterrupt):
+    """Work was stopped half-way; what had been finished is in `partial`.
+
+    It is a `KeyboardInterrupt` too, so that Ctrl-C ends a script as always.
+
+    Attributes
+    ----------
+    partial : object or None
+        What was finished, of the type that the interrupted call would have returned.
+    """
+
+    def __init__(self, message: str, partial: Any = None) -> None:
+        super().__init__(message)
+        self.partial = partial

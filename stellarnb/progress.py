@@ -1,0 +1,67 @@
+"""Progress that can be watched, and work that can be stopped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["Advance", "Cancel", "progress_bar"]
+
+#: Told how many more items are done.
+Advance = Callable[[int], None]
+
+
+class Cancel:
+    """A switch that stops long work between two batches.
+
+    Set it from another thread, a widget or a signal handler; the worker looks at it after each
+    batch and raises `stellarnb.errors.Interrupted` with what it has finished.
+    """
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def __repr__(self) -> str:
+        return f"Cancel(set={self.is_set()})"
+
+    def set(self) -> None:
+        """Ask the work to stop."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether the work was asked to stop."""
+        return self._event.is_set()
+
+
+@contextmanager
+def progress_bar(total: int, label: str, *, show: bool = True, unit: str = " stars") -> Iterator[Advance]:
+    """Show a progress bar in a terminal or a notebook.
+
+    Parameters
+    ----------
+    total : int
+        Number of items.
+    label : str
+        What is going on.
+    show : bool, optional
+        False draws nothing.
+    unit : str, optional
+        What is counted.
+
+    Yields
+    ------
+    callable
+        Call it with the number of items that were just finished.
+    """
+    if not show:
+        yield lambda count: None
+        return
+    from tqdm.auto import tqdm  # imported late: it is needed only where a bar is drawn
+
+    with tqdm(total=total, desc=label, unit=unit) as bar:
+
+        def advance(count: int) -> None:
+            bar.update(count)
+
+        yield advance
