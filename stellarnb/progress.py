@@ -35,7 +35,9 @@ class Cancel:
 
 
 @contextmanager
-def progress_bar(total: int, label: str, *, show: bool = True, unit: str = " stars") -> Iterator[Advance]:
+def progress_bar(
+    total: int, label: str, *, show: bool = True, unit: str = " stars"
+) -> Iterator[Advance]:
     """Show a progress bar in a terminal or a notebook.
 
     Parameters

@@ -174,8 +174,14 @@ class SpectrumSet:
         matrix = overlap_matrix(self._wavelength, wanted.wavelength)
         flux, error, mask = rebin(matrix, self.flux, self.error, self.mask)
         return SpectrumSet(
-            self.source_id, wanted.wavelength, flux, error, mask, wanted.id,
-            missing=self.missing, provenance={**self.provenance, "resampled": True},
+            self.source_id,
+            wanted.wavelength,
+            flux,
+            error,
+            mask,
+            wanted.id,
+            missing=self.missing,
+            provenance={**self.provenance, "resampled": True},
         )
 
 
@@ -188,8 +194,9 @@ def _bare_wavelength(wavelength: Any, instrument: Instrument) -> NDArray[np.floa
     return grid
 
 
-def _pixels(values: ArrayLike, name: str,
-            shape: tuple[int, int] | None = None) -> NDArray[np.float32]:
+def _pixels(
+    values: ArrayLike, name: str, shape: tuple[int, int] | None = None
+) -> NDArray[np.float32]:
     raw = np.asarray(getattr(values, "value", values))
     if raw.dtype.kind not in "fiu":
         raise InvalidInput(f"{name} is {raw.dtype}; numbers are needed.")

@@ -28,8 +28,14 @@ def robust_sigma(values: Floats) -> float:
     return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
 
 
-def compare(table: Table, reference: Any, *, labels: Sequence[str] | None = None,
-            by: str | None = None, bins: Sequence[float] | None = None) -> Table:
+def compare(
+    table: Table,
+    reference: Any,
+    *,
+    labels: Sequence[str] | None = None,
+    by: str | None = None,
+    bins: Sequence[float] | None = None,
+) -> Table:
     """Compare two tables; see `stellarnb.tables.labels.Labels.compare`."""
     ref = as_arrow(reference)
     for name in ("source_id", *([by] if by else [])):
@@ -66,8 +72,9 @@ def _numbers(table: Any, name: str) -> Floats:
     return values
 
 
-def _bins(split: Floats | None, edges: Sequence[float] | None,
-          found: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _bins(
+    split: Floats | None, edges: Sequence[float] | None, found: NDArray[np.bool_]
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     if split is None:
         yield "all", found
         return

@@ -86,8 +86,12 @@ def column_to_numpy(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[Any]]:
     return column.to_numpy()
 
 
-def to_astropy(table: pa.Table, units: Mapping[str, str], descriptions: Mapping[str, str],
-               meta: Mapping[str, Any]) -> QTable:
+def to_astropy(
+    table: pa.Table,
+    units: Mapping[str, str],
+    descriptions: Mapping[str, str],
+    meta: Mapping[str, Any],
+) -> QTable:
     """Return an astropy QTable with units and descriptions; see `Table.to_astropy`."""
     from astropy import units as u
     from astropy.table import Column, MaskedColumn, QTable

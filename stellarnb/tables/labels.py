@@ -25,7 +25,9 @@ class Labels(Table):
     @property
     def names(self) -> list[str]:
         """Names of the labels, in the order of the model."""
-        return [name for name in self.colnames if f"{name}_error" in self and f"{name}_flag" in self]
+        return [
+            name for name in self.colnames if f"{name}_error" in self and f"{name}_flag" in self
+        ]
 
     @property
     def model(self) -> str:
@@ -40,8 +42,14 @@ class Labels(Table):
         """
         return self.take(np.asarray(self["good"], dtype=bool))
 
-    def compare(self, reference: Any, *, labels: Sequence[str] | None = None,
-                by: str | None = None, bins: Sequence[float] | None = None) -> Table:
+    def compare(
+        self,
+        reference: Any,
+        *,
+        labels: Sequence[str] | None = None,
+        by: str | None = None,
+        bins: Sequence[float] | None = None,
+    ) -> Table:
         """Compare with reference labels, star by star.
 
         Parameters
