@@ -1,0 +1,185 @@
+"""Model cards: what a network wants, gives, was trained on, and how well it does."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from stellarnb.errors import InvalidInput
+
+__all__ = ["Card", "LabelSpec", "ScalarSpec", "load_card", "model_names"]
+
+
+@dataclass(frozen=True)
+class LabelSpec:
+    """One label of a model.
+
+    Attributes
+    ----------
+    name, unit : str
+        The field's term and an astropy unit.
+    limits : tuple of float
+        Training limits; outside them the label is flagged.
+    error_scale : tuple of float
+        Factors that turn the predicted error into the total scatter against the reference: with
+        all photometry, with some missing, with none. Calibrated on the validation split.
+    offset : float
+        Median bias on the validation split, taken off the prediction.
+    floor : float
+        Added to the error in quadrature for the step from training data to real data.
+    """
+
+    name: str
+    unit: str
+    limits: tuple[float, float]
+    error_scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    offset: float = 0.0
+    floor: float = 0.0
+
+
+@dataclass(frozen=True)
+class ScalarSpec:
+    """One scalar input of a model.
+
+    Attributes
+    ----------
+    name, unit : str
+        Its Gaia or 2MASS name and unit.
+    limits : tuple of float
+        Training limits; outside them the boundary string says 1. Missing is not outside.
+    """
+
+    name: str
+    unit: str
+    limits: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Card:
+    """All that has to be known of a model.
+
+    Attributes
+    ----------
+    name, title, version : str
+        What it is.
+    trained_on : {"real", "synthetic"}
+        A synthetic-trained model says so wherever its name is shown.
+    instrument : str
+        Whose spectra it reads, and on whose grid.
+    network : dict
+        Class and sizes of the networks, number of members.
+    labels, scalars : tuple
+        Outputs and scalar inputs, in order (also that of the boundary string).
+    weights, sha256 : str
+        File in ``models/weights`` and its checksum.
+    max_masked : float
+        Largest fraction of masked pixels with which a star may be good.
+    training, metrics : dict
+        Training set and recipe; figures on the test split, with the command that prints them.
+    known_flaws, credits, citation : tuple of str
+        For people.
+    licence : str
+        Of the weights.
+    """
+
+    name: str
+    title: str
+    version: str
+    trained_on: Literal["real", "synthetic"]
+    instrument: str
+    network: Mapping[str, Any]
+    labels: tuple[LabelSpec, ...]
+    scalars: tuple[ScalarSpec, ...]
+    weights: str
+    sha256: str
+    max_masked: float
+    training: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    known_flaws: tuple[str, ...]
+    credits: tuple[str, ...]
+    citation: tuple[str, ...]
+    licence: str
+
+    @property
+    def display_name(self) -> str:
+        """The name as it must be shown."""
+        return f"{self.name} (synthetic-trained)" if self.trained_on == "synthetic" else self.name
+
+    @property
+    def boundary_order(self) -> tuple[str, ...]:
+        """What each character of the boundary string stands for."""
+        return (*(s.name for s in self.labels), *(s.name for s in self.scalars))
+
+    def cite(self) -> str:
+        """Return what to cite and whom to credit, one a line."""
+        return "\n".join((*self.citation, *self.credits))
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Card:
+        """Build a card from the tables of its TOML file.
+
+        Parameters
+        ----------
+        entry : mapping
+            As `tomllib` returns it.
+
+        Returns
+        -------
+        Card
+
+        Raises
+        ------
+        InvalidInput
+            If an entry is missing or unknown.
+        """
+        try:
+            fields = dict(entry)
+            fields["labels"] = tuple(_spec(LabelSpec, e) for e in entry["labels"])
+            fields["scalars"] = tuple(_spec(ScalarSpec, e) for e in entry["scalars"])
+            for key in ("known_flaws", "credits", "citation"):
+                fields[key] = tuple(entry[key])
+            return cls(**fields)
+        except (KeyError, TypeError) as error:
+            raise InvalidInput(f"This model card is not complete: {error}.") from error
+
+
+def _spec(kind: Any, entry: Mapping[str, Any]) -> Any:
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
+
+
+def model_names() -> list[str]:
+    """Return the names of the models that the package carries."""
+    folder = resources.files("stellarnb.models").joinpath("cards")
+    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name[-5:] == ".toml")
+
+
+@cache
+def load_card(name: str) -> Card:
+    """Return the card of a model that the package carries.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``xp-apogee``.
+
+    Returns
+    -------
+    Card
+
+    Raises
+    ------
+    InvalidInput
+        If there is none; the message names the nearest.
+    """
+    names = model_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InvalidInput(f"No model {name!r};{hint} there are: {', '.join(names)}.")
+    file = resources.files("stellarnb.models").joinpath("cards", f"{name}.toml")
+    return Card.from_dict(tomllib.loads(file.read_text("utf-8")))

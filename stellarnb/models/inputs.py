@@ -1,0 +1,218 @@
+"""Inputs of the networks: pixels that may be used, and scalars found by their column names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stellarnb.errors import InvalidInput, MissingInput
+from stellarnb.ids import as_source_ids, match_ids
+from stellarnb.spectra import SpectrumSet
+from stellarnb.tables.convert import as_arrow, column_to_numpy
+
+__all__ = ["Pixels", "clean_pixels", "find_column", "match_scalars"]
+
+Floats = NDArray[np.floating[Any]]
+
+#: A pixel further below zero than this many errors is no noise.
+MAX_NEGATIVE_SIGMA = 5.0
+
+#: No star has a magnitude outside this range: 99.99 and -9999 mean 'none'.
+MAGNITUDE_RANGE = (-5.0, 40.0)
+
+_ALIASES: dict[str, tuple[str, ...]] = {
+    "source_id": ("gaia_source_id", "gaiadr3_source_id", "gaiaedr3_source_id", "dr3_source_id"),
+    "ra": ("ra_icrs", "raj2000"),
+    "dec": ("de_icrs", "dec_icrs", "dej2000"),
+    "phot_g_mean_mag": ("g", "gmag", "g_mag", "phot_g"),
+    "phot_bp_mean_mag": ("bp", "bpmag", "bp_mag", "phot_bp"),
+    "phot_rp_mean_mag": ("rp", "rpmag", "rp_mag", "phot_rp"),
+    "j": ("jmag", "j_mag", "j_m", "tmass_j"),
+    "h": ("hmag", "h_mag", "h_m", "tmass_h"),
+    "k": ("kmag", "k_mag", "k_m", "ks", "ksmag", "ks_mag", "ks_m", "tmass_ks", "tmass_k"),
+}
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Spectra ready for scaling.
+
+    Attributes
+    ----------
+    flux, error : numpy.ndarray of float32, shape [n, n_pix]
+        Normalised; unusable pixels are interpolated in `flux` and NaN in `error`. `error` is None
+        where none was given.
+    usable : numpy.ndarray of bool, shape [n, n_pix]
+        Pixels that count.
+    alive : numpy.ndarray of bool, shape [n]
+        False for a spectrum from which nothing can be read (no valid pixel, or a median that is
+        not positive); its flux is set to 1 throughout.
+    """
+
+    flux: Floats
+    error: Floats | None
+    usable: NDArray[np.bool_]
+    alive: NDArray[np.bool_]
+
+    @property
+    def masked_fraction(self) -> Floats:
+        """Fraction of pixels left out, shape [n]."""
+        n_pix = self.usable.shape[1]
+        fraction: Floats = (1.0 - self.usable.sum(axis=1) / n_pix).astype(np.float32)
+        return fraction
+
+
+def clean_pixels(spectra: SpectrumSet) -> Pixels:
+    """Mask what cannot be flux, and normalise by the median of the rest.
+
+    Parameters
+    ----------
+    spectra : SpectrumSet
+        n spectra, already on the right grid.
+
+    Returns
+    -------
+    Pixels
+        Left out: masked pixels, those whose flux is not finite, whose error is not positive or
+        whose flux lies more than 5 errors below zero. Noise below zero stays. The result does
+        not depend on the scale of the flux.
+    """
+    usable = ~spectra.mask
+    flux = np.where(usable, spectra.flux, 0.0).astype(np.float64)
+    error = None
+    if spectra.error is not None:
+        error = np.where(usable, spectra.error, np.nan).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            usable = usable & ~(flux < -MAX_NEGATIVE_SIGMA * error)
+    n_pix = flux.shape[1]
+    whole = usable.all(axis=1)
+    median = np.zeros(len(flux))
+    if whole.any():
+        median[whole] = np.median(flux[whole], axis=1)
+    for row in np.flatnonzero(~whole & usable.any(axis=1)):
+        median[row] = np.median(flux[row, usable[row]])
+    alive = median > 0
+    pixel = np.arange(n_pix)
+    for row in np.flatnonzero(~whole & alive):
+        use = usable[row]
+        flux[row] = np.interp(pixel, pixel[use], flux[row, use])
+    scale = np.where(alive, median, 1.0)[:, None]
+    flux /= scale
+    flux[~alive] = 1.0
+    if error is not None:
+        error = np.where(usable, error, np.nan) / scale
+        error[~alive] = np.nan
+    return Pixels(
+        flux=flux.astype(np.float32),
+        error=None if error is None else error.astype(np.float32),
+        usable=usable & alive[:, None],
+        alive=alive,
+    )
+
+
+def find_column(names: Sequence[str], wanted: str) -> str | None:
+    """Return the column that holds `wanted`, by its name or a usual alias, in any case.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the table calls its columns.
+    wanted : str
+        Gaia or 2MASS name.
+
+    Returns
+    -------
+    str or None
+
+    Raises
+    ------
+    InvalidInput
+        If two columns differ by case only, so that either could be meant.
+    """
+    by_lower: dict[str, list[str]] = {}
+    for name in names:
+        by_lower.setdefault(name.lower(), []).append(name)
+    for candidate in (wanted, *_ALIASES.get(wanted, ())):
+        found = by_lower.get(candidate, [])
+        if len(found) > 1:
+            raise InvalidInput(f"Which one is {wanted}: {' or '.join(found)}? Drop the other.")
+        if found:
+            return found[0]
+    return None
+
+
+def match_scalars(
+    source_id: NDArray[np.int64],
+    stars: Any,
+    wanted: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    allow_missing: bool = False,
+) -> dict[str, NDArray[np.float64]]:
+    """Return columns of a table in the order of the spectra.
+
+    Parameters
+    ----------
+    source_id : numpy.ndarray of int64, shape [n]
+        Identifiers of the spectra.
+    stars : table or None
+        Any table with a ``source_id``. A table whose identifiers are those of the spectra, row by
+        row, is taken as it stands; any other is matched, its first row for an id counts.
+    wanted : sequence of str
+        Columns, by Gaia or 2MASS name; usual aliases are understood.
+    optional : sequence of str, optional
+        Columns that are taken if they are there.
+    allow_missing : bool, optional
+        Whether a column that is wanted may be absent (all NaN then).
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of float64, shape [n]
+        NaN where a star is not in the table or has no such value.
+
+    Raises
+    ------
+    MissingInput
+        If a wanted column is absent; names it.
+    InvalidInput
+        If the identifiers or a column are no numbers.
+    """
+    empty = {name: np.full(len(source_id), np.nan) for name in wanted}
+    if stars is None:
+        return empty
+    table = as_arrow(stars)
+    columns = {n: find_column(table.column_names, n) for n in ("source_id", *wanted, *optional)}
+    if columns["source_id"] is None:
+        raise MissingInput("stars: no column source_id, by which stars and spectra are joined.")
+    absent = [name for name in wanted if columns[name] is None]
+    if absent and not allow_missing:
+        raise MissingInput(
+            f"stars: no column {', '.join(absent)}. Add what you have of it (NaN where a star has "
+            "none), or pass allow_missing=True: the errors grow accordingly."
+        )
+    ids = as_source_ids(column_to_numpy(table[columns["source_id"]]))
+    row = np.arange(len(ids)) if np.array_equal(ids, source_id) else match_ids(source_id, ids)
+    out = empty
+    for name in (*wanted, *optional):
+        column = columns[name]
+        if column is not None:
+            values = _numbers(table[column], column)
+            if "mag" in name or name in {"j", "h", "k"}:
+                low, high = MAGNITUDE_RANGE
+                values = np.where((values > low) & (values < high), values, np.nan)
+            padded = np.append(values, np.nan)  # row -1, 'no such star', takes the NaN
+            out[name] = padded[row]
+    return out
+
+
+def _numbers(column: Any, name: str) -> NDArray[np.float64]:
+    kind = str(column.type)
+    if not kind.startswith(("float", "double", "halffloat", "int", "uint", "decimal", "null")):
+        raise InvalidInput(f"stars: column {name} is {kind}; numbers are needed.")
+    values = np.array(column.cast("float64").to_numpy(), dtype=np.float64)
+    values[~np.isfinite(values)] = np.nan
+    return values

@@ -1,0 +1,65 @@
+"""Inside or outside the training limits, label by label and input by input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stellarnb.models.card import Card, LabelSpec, ScalarSpec
+
+__all__ = ["boundary", "outside"]
+
+
+def outside(
+    values: NDArray[Any], spec: LabelSpec | ScalarSpec, *, missing: bool
+) -> NDArray[np.bool_]:
+    """Return whether values lie outside the training limits.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape [n]
+        NaN where there is no value.
+    spec : LabelSpec or ScalarSpec
+        With the limits; the limits themselves are inside.
+    missing : bool
+        What a NaN counts as.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape [n]
+    """
+    low, high = spec.limits
+    with np.errstate(invalid="ignore"):
+        out = (values < low) | (values > high)
+    return np.where(np.isnan(values), missing, out)
+
+
+def boundary(
+    card: Card, labels: Mapping[str, NDArray[Any]], scalars: Mapping[str, NDArray[Any]]
+) -> tuple[dict[str, NDArray[np.bool_]], list[str]]:
+    """Return the flags and the boundary string of each star.
+
+    Parameters
+    ----------
+    card : Card
+        With the limits.
+    labels, scalars : mapping of str to numpy.ndarray, shape [n]
+        Predicted labels and scalar inputs.
+
+    Returns
+    -------
+    flags : dict of str to numpy.ndarray of bool, shape [n]
+        By label; True = outside, or no label at all.
+    strings : list of str, length n
+        One character a label, then one a scalar input, in the card's order; 1 = outside, after
+        the ``flag_boundary`` of Guiglion et al. (2024, A&A 682, A9). A missing input is not
+        outside.
+    """
+    flags = {s.name: outside(labels[s.name], s, missing=True) for s in card.labels}
+    columns = [*flags.values()]
+    columns += [outside(scalars[s.name], s, missing=False) for s in card.scalars]
+    digits = np.where(np.stack(columns, axis=1), "1", "0")
+    return flags, ["".join(row) for row in digits]

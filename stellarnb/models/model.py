@@ -1,0 +1,306 @@
+"""A model: networks, their card, and `predict`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stellarnb.errors import Interrupted, InvalidInput
+from stellarnb.models.card import Card, load_card
+from stellarnb.models.engine import in_chunks, pick_device, run_networks
+from stellarnb.models.features import XPScaler, colours
+from stellarnb.models.inputs import Pixels, clean_pixels, match_scalars
+from stellarnb.models.limits import boundary
+from stellarnb.models.novelty import Novelty
+from stellarnb.models.scaling import LabelScaler
+from stellarnb.models.weights import load_tensors, subset
+from stellarnb.progress import Cancel
+from stellarnb.spectra import SpectrumSet, get_instrument
+from stellarnb.tables import Labels
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+__all__ = ["Model", "load_model"]
+
+#: Columns that a map needs; labels carry them along where the stars have them.
+CARRIED = ("ra", "dec")
+#: Novelty above which a star is unlike the training set.
+NOVELTY_LIMIT = 1.0
+
+Columns = dict[str, Any]
+
+
+class Model:
+    """A pretrained ensemble with its card; made by `load_model`.
+
+    Parameters
+    ----------
+    card : Card
+        What it is.
+    networks : sequence of torch.nn.Module
+        Members of the ensemble, in order.
+    scaler : XPScaler
+        Scaling of the inputs.
+    labels : LabelScaler
+        Scaling of the labels.
+    novelty : Novelty
+        What the training set looks like.
+    """
+
+    def __init__(
+        self,
+        card: Card,
+        networks: Sequence[nn.Module],
+        scaler: XPScaler,
+        labels: LabelScaler,
+        novelty: Novelty,
+    ) -> None:
+        self.card = card
+        device = pick_device()
+        self.networks = [network.to(device).eval() for network in networks]
+        self.scaler = scaler
+        self.label_scaler = labels
+        self.novelty = novelty
+
+    def __repr__(self) -> str:
+        names = ", ".join(spec.name for spec in self.card.labels)
+        return f"<Model {self.card.display_name} {self.card.version}: {names}>"
+
+    def cite(self) -> str:
+        """Return what to cite and whom to credit."""
+        return self.card.cite()
+
+    def predict(
+        self,
+        spectra: SpectrumSet,
+        stars: Any = None,
+        *,
+        allow_missing: bool = False,
+        progress: bool = True,
+        cancel: Cancel | None = None,
+    ) -> Labels:
+        """Predict labels with errors and trust flags.
+
+        Parameters
+        ----------
+        spectra : SpectrumSet
+            n spectra on the grid of the card's instrument.
+        stars : table, optional
+            Has ``source_id`` and the card's scalar inputs by their Gaia and 2MASS names, in any
+            order; values may be missing (NaN), the error grows accordingly. Without it all are.
+        allow_missing : bool, optional
+            Whether whole columns may be absent.
+        progress : bool, optional
+            Whether to show a progress bar.
+        cancel : Cancel, optional
+            Stops the work between two batches.
+
+        Returns
+        -------
+        Labels
+            n rows in the order of the spectra. A spectrum from which nothing can be read has NaN
+            labels, and is flagged in each and not good.
+
+        Raises
+        ------
+        GridMismatch
+            If the spectra are on another grid.
+        MissingInput
+            If a column is absent.
+        Interrupted
+            On Ctrl-C or `cancel`; its ``partial`` has the rows that were finished.
+        """
+        if not isinstance(spectra, SpectrumSet):
+            raise InvalidInput("predict takes a SpectrumSet: see snb.SpectrumSet, archive.spectra.")
+        spectra.check_grid(get_instrument(self.card.instrument))
+        scalars = match_scalars(
+            spectra.source_id,
+            stars,
+            [spec.name for spec in self.card.scalars],
+            optional=CARRIED,
+            allow_missing=allow_missing,
+        )
+        parts, complete = in_chunks(
+            len(spectra),
+            lambda rows: self._columns(spectra[rows], {k: v[rows] for k, v in scalars.items()}),
+            label=self.card.display_name,
+            progress=progress,
+            cancel=cancel,
+        )
+        labels = self._labels(parts, spectra, scalars)
+        if not complete:
+            raise Interrupted(
+                f"Stopped after {len(labels)} of {len(spectra)} stars; they are in the error's "
+                "partial.",
+                labels,
+            )
+        return labels
+
+    def scale_inputs(
+        self, spectra: SpectrumSet, stars: Any = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the scaled tensors that each of `networks` takes.
+
+        Parameters
+        ----------
+        spectra, stars
+            As for `predict`; absent columns count as missing.
+
+        Returns
+        -------
+        flux, extra : torch.Tensor of float32, shapes [n, n_pix] and [n, k]
+        """
+        import torch
+
+        spectra.check_grid(get_instrument(self.card.instrument))
+        names = [spec.name for spec in self.card.scalars]
+        scalars = match_scalars(spectra.source_id, stars, names, allow_missing=True)
+        flux, extra = self._scale(clean_pixels(spectra), self._magnitudes(scalars))
+        return torch.from_numpy(flux), torch.from_numpy(extra)
+
+    def unscale_labels(self, scaled: Any) -> NDArray[np.float64]:
+        """Return labels in the card's units from scaled labels, shape [n, n_labels]."""
+        return self.label_scaler.unscale(np.asarray(scaled, dtype=np.float64))
+
+    def _magnitudes(self, scalars: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        return np.stack([scalars[spec.name] for spec in self.card.scalars], axis=1)
+
+    def _scale(self, pixels: Pixels, magnitudes: NDArray[np.float64]) -> tuple[Any, Any]:
+        return self.scaler.flux(pixels), self.scaler.extras(pixels, magnitudes)
+
+    def _columns(self, spectra: SpectrumSet, scalars: Mapping[str, NDArray[Any]]) -> Columns:
+        """Return the columns of one chunk."""
+        pixels = clean_pixels(spectra)
+        magnitudes = self._magnitudes(scalars)
+        flux, extra = self._scale(pixels, magnitudes)
+        mean, variance = run_networks(self.networks, flux, extra)
+        value, error, scatter = self._combine(mean, variance, magnitudes, pixels)
+        names = [spec.name for spec in self.card.labels]
+        flags, strings = boundary(
+            self.card, {name: value[:, i] for i, name in enumerate(names)}, scalars
+        )
+        novelty = self.novelty.score(flux, self.scaler.noise(pixels), colours(magnitudes))
+        novelty[~pixels.alive] = np.inf
+        inside = np.array(["1" not in text for text in strings], dtype=bool)
+        enough = pixels.masked_fraction <= self.card.max_masked
+        columns: Columns = {"source_id": spectra.source_id}
+        for i, name in enumerate(names):
+            columns[name] = value[:, i].astype(np.float32)
+            columns[f"{name}_error"] = error[:, i].astype(np.float32)
+            columns[f"{name}_scatter"] = scatter[:, i].astype(np.float32)
+            columns[f"{name}_flag"] = flags[name]
+        columns["boundary"] = np.array(strings, dtype=object)
+        columns["novelty"] = novelty
+        columns["good"] = inside & enough & (novelty <= NOVELTY_LIMIT)
+        columns["masked_fraction"] = pixels.masked_fraction
+        return columns
+
+    def _combine(
+        self,
+        mean: NDArray[np.float64],
+        variance: NDArray[np.float64],
+        magnitudes: NDArray[np.float64],
+        pixels: Pixels,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return value, calibrated error and scatter of the ensemble, shapes [n, n_labels]."""
+        specs = self.card.labels
+        centre = mean.mean(axis=0)
+        spread = mean.std(axis=0)
+        scaled_error = np.sqrt(variance.mean(axis=0) + spread**2)
+        value = self.label_scaler.unscale(centre)
+        slope = self.label_scaler.slope(value)
+        missing = np.isnan(magnitudes).sum(axis=1)
+        # 0 = all photometry, 1 = some, 2 = none: each has its own calibration on the card.
+        kind = np.where(missing == 0, 0, np.where(missing < magnitudes.shape[1], 1, 2))
+        factor = np.array([spec.error_scale for spec in specs]).T[kind]
+        # As many pixels fewer, as much less information: the error of an average over pixels.
+        kept = np.clip(1.0 - pixels.masked_fraction.astype(np.float64), 1e-3, 1.0)
+        error = scaled_error * slope * factor / np.sqrt(kept)[:, None]
+        error = np.hypot(error, [spec.floor for spec in specs])
+        value = value - np.array([spec.offset for spec in specs])
+        for array in (value, error, spread):
+            array[~pixels.alive] = np.nan
+        return value, error, spread * slope
+
+    def _labels(
+        self, parts: Sequence[Columns], spectra: SpectrumSet, scalars: Mapping[str, NDArray[Any]]
+    ) -> Labels:
+        """Join the columns of the chunks into one table."""
+        # An empty set of spectra goes through the same code once, for names and types.
+        chunks = parts or [self._columns(spectra[:0], {k: v[:0] for k, v in scalars.items()})]
+        columns = {name: np.concatenate([part[name] for part in chunks]) for name in chunks[0]}
+        done = len(columns["source_id"])
+        columns["boundary"] = columns["boundary"].astype(str)
+        for name in CARRIED:
+            if name in scalars:
+                columns[name] = scalars[name][:done]
+        units = dict.fromkeys(CARRIED, "deg")
+        descriptions = {
+            "boundary": "1 = outside the training limits: " + ", ".join(self.card.boundary_order),
+            "novelty": "distance from the training set; above 1 the star is unlike it",
+            "good": "recommended cut: inside all limits, novelty at most 1, enough pixels",
+            "masked_fraction": "fraction of the pixels left out",
+        }
+        for spec in self.card.labels:
+            for name in (spec.name, f"{spec.name}_error", f"{spec.name}_scatter"):
+                units[name] = spec.unit
+            descriptions[f"{spec.name}_error"] = "expected scatter against the reference labels"
+            descriptions[f"{spec.name}_scatter"] = "standard deviation over the networks"
+            descriptions[f"{spec.name}_flag"] = "True = outside the training limits"
+        provenance = {
+            "model": self.card.display_name,
+            "version": self.card.version,
+            "sha256": self.card.sha256,
+            "trained_on": self.card.trained_on,
+            "stellarnb": importlib.metadata.version("stellarnb"),
+            "flux_errors": "given" if spectra.error is not None else "none, typical ones assumed",
+            "unusable_spectra": int(np.isnan(columns[self.card.labels[0].name]).sum()),
+            "spectra": spectra.provenance,
+            "credits": list(self.card.credits),
+            "citation": list(self.card.citation),
+        }
+        return Labels(columns, units=units, descriptions=descriptions, provenance=provenance)
+
+
+def load_model(name: str) -> Model:
+    """Load a model that the package carries.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``xp-apogee``; see `stellarnb.models.model_names`.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    InvalidInput
+        If there is none of this name.
+    WeightsNotFound, ChecksumMismatch
+        If its weights are not there or damaged.
+    """
+    from stellarnb.models.networks import build_network
+
+    card = load_card(name)
+    tensors = load_tensors(card)
+    networks = []
+    for i in range(int(card.network["members"])):
+        network = build_network(card.network)
+        network.load_state_dict(subset(tensors, f"network{i}"))
+        networks.append(network)
+    arrays = {key: value.numpy() for key, value in tensors.items() if key[:7] != "network"}
+    return Model(
+        card,
+        networks,
+        XPScaler.from_arrays(subset(arrays, "scaler")),
+        LabelScaler.from_arrays(subset(arrays, "labels")),
+        Novelty.from_arrays(subset(arrays, "novelty")),
+    )
