@@ -1,0 +1,36 @@
+"""Performance, as ratios against a peer measured in the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from stellarnb.bench.imports import bench_import
+from stellarnb.errors import InvalidInput
+
+__all__ = ["run_bench"]
+
+_BENCHES: dict[str, Callable[[], list[dict[str, Any]]]] = {"import": bench_import}
+
+
+def run_bench(name: str) -> list[dict[str, Any]]:
+    """Run a benchmark.
+
+    Parameters
+    ----------
+    name : str
+        Which.
+
+    Returns
+    -------
+    list of dict
+        ``name, value, unit, peer, goal, meets, runs``, one a figure.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none of this name.
+    """
+    if name not in _BENCHES:
+        raise InvalidInput(f"No benchmark {name!r}; there are: {', '.join(_BENCHES)}.")
+    return _BENCHES[name]()
