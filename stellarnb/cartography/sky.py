@@ -1,0 +1,119 @@
+"""The whole sky on a page: Galactic coordinates and the Mollweide projection.
+
+The map is equal-area, centred on the Galactic centre, with longitude rising to the left as on
+the sky. Its ellipse spans ±2√2 in x and ±√2 in y.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stellarnb.errors import InvalidInput
+
+__all__ = ["X_EDGE", "Y_EDGE", "galactic", "graticule", "mollweide", "outline"]
+
+#: Half the width and half the height of the map.
+X_EDGE = 2.0 * np.sqrt(2.0)
+Y_EDGE = np.sqrt(2.0)
+
+Floats = NDArray[np.float64]
+
+
+def galactic(ra: NDArray[Any], dec: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Return Galactic longitude and latitude.
+
+    Parameters
+    ----------
+    ra, dec : numpy.ndarray, shape [n]
+        ICRS, degrees; a non-finite one gives NaN.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        l in 0..360 and b in -90..90, degrees, shape [n] each.
+
+    Raises
+    ------
+    InvalidInput
+        If a declination lies beyond a pole.
+    """
+    ra, dec = np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
+    known = np.isfinite(ra) & np.isfinite(dec)
+    beyond = known & (np.abs(dec) > 90.0)
+    if beyond.any():
+        row = int(np.flatnonzero(beyond)[0])
+        raise InvalidInput(f"dec: row {row} holds {dec[row]} deg, beyond a pole. Is it in deg?")
+    lon, lat = np.full(ra.shape, np.nan), np.full(ra.shape, np.nan)
+    if known.any():
+        from astropy import units as u
+        from astropy.coordinates import SkyCoord
+
+        here = SkyCoord(ra[known] * u.deg, dec[known] * u.deg, frame="icrs").galactic
+        lon[known], lat[known] = here.l.deg, here.b.deg
+    return lon, lat
+
+
+def mollweide(lon: NDArray[Any], lat: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Project longitude and latitude onto the map.
+
+    Parameters
+    ----------
+    lon, lat : numpy.ndarray, shape [n]
+        Degrees, any longitude; NaN stays NaN.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        x in -2√2..2√2, negative for 0 < l < 180, and y in -√2..√2; shape [n] each.
+    """
+    phi = np.radians(np.asarray(lat, dtype=np.float64))
+    turn = (np.asarray(lon, dtype=np.float64) + 180.0) % 360.0 - 180.0
+    theta = _auxiliary(phi)
+    x = -(X_EDGE / 180.0) * turn * np.cos(theta)
+    return x, Y_EDGE * np.sin(theta)
+
+
+def _auxiliary(phi: Floats) -> Floats:
+    """Solve 2θ + sin 2θ = π sin φ by Newton's method."""
+    goal = np.pi * np.sin(phi)
+    # At a pole the slope vanishes; the leading term of the equation there is a good start.
+    gap = np.maximum(np.pi - np.abs(goal), 0.0)
+    theta = np.sign(phi) * (np.pi / 2 - np.cbrt(0.75 * gap))
+    theta = np.where(np.abs(phi) < 1.0, 0.8 * phi, theta)
+    for _ in range(12):
+        slope = 2.0 + 2.0 * np.cos(2.0 * theta)
+        step = (2.0 * theta + np.sin(2.0 * theta) - goal) / np.maximum(slope, 1e-12)
+        theta = np.clip(theta - np.where(slope > 1e-10, step, 0.0), -np.pi / 2, np.pi / 2)
+    return theta
+
+
+def outline(points: int = 181) -> tuple[Floats, Floats]:
+    """Return x and y of the map's edge as a closed line, shape [points] each."""
+    angle = np.linspace(0.0, 2.0 * np.pi, points)
+    return X_EDGE * np.cos(angle), Y_EDGE * np.sin(angle)
+
+
+def graticule(step_lon: int = 60, step_lat: int = 30) -> list[tuple[Floats, Floats]]:
+    """Return lines of equal longitude and latitude, each as x and y.
+
+    Parameters
+    ----------
+    step_lon, step_lat : int, optional
+        Distance between two lines, degrees.
+
+    Returns
+    -------
+    list of tuple of numpy.ndarray
+    """
+    along = np.linspace(-90.0, 90.0, 91)
+    # Just inside ±180, since both ends of a parallel lie on the same meridian.
+    around = np.linspace(-179.999, 179.999, 91)
+    meridians = range(-180 + step_lon, 180, step_lon)
+    parallels = range(-90 + step_lat, 90, step_lat)
+    return [
+        *(mollweide(np.full(along.shape, float(lon)), along) for lon in meridians),
+        *(mollweide(around, np.full(around.shape, float(lat))) for lat in parallels),
+    ]
