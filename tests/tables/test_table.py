@@ -1,0 +1,179 @@
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from astropy import units as u
+from astropy.table import QTable
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellarnb.errors import InvalidInput, MissingInput, OutputError
+from stellarnb.tables import Labels, Result, Table
+
+ID = 5853418002145112704
+
+
+@pytest.fixture
+def table() -> Result:
+    columns = {
+        "source_id": pa.array([ID, ID + 1, None], pa.int64()),
+        "teff": [4800.0, np.nan, 5777.0],
+        "name": ["a", "<script>alert(1)</script>", None],
+    }
+    return Result(
+        columns,
+        units={"teff": "K"},
+        descriptions={"teff": "temperature"},
+        provenance={"adql": "SELECT 1", "credits": ["ESA"]},
+    )
+
+
+def test_int64_survives_pandas_with_missing_values(table: Result) -> None:
+    frame = table.to_pandas()
+    assert frame["source_id"].dtype == "Int64"
+    assert frame["source_id"][0] == ID
+    assert frame["source_id"].isna().tolist() == [False, False, True]
+
+
+def test_int64_survives_astropy_with_missing_values(table: Result) -> None:
+    got = table.to_astropy()["source_id"]
+    assert got.dtype == np.int64
+    assert got[0] == ID
+    assert got.mask.tolist() == [False, False, True]
+
+
+def test_astropy_has_units_descriptions_and_provenance(table: Result) -> None:
+    got = table.to_astropy()
+    assert isinstance(got, QTable)
+    assert got["teff"].unit == u.K
+    assert got["teff"].info.description == "temperature"
+    assert got.meta["provenance"]["adql"] == "SELECT 1"
+
+
+def test_function_units_reach_astropy() -> None:
+    got = Table({"logg": [4.4]}, units={"logg": "dex(cm s-2)"}).to_astropy()
+    assert got["logg"].physical[0].to_value(u.cm / u.s**2) == pytest.approx(10**4.4)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".ecsv", ".fits", ".vot"])
+def test_each_format_keeps_the_identifier_exactly(tmp_path, ending: str) -> None:
+    table = Table({"source_id": np.array([ID, ID + 1]), "teff": [1.0, 2.0]}, units={"teff": "K"})
+    path = table.write(tmp_path / f"t{ending}")
+    if ending == ".parquet":
+        again = Table.read(path)["source_id"]
+    elif ending == ".csv":
+        again = pd.read_csv(path)["source_id"]
+    else:
+        again = QTable.read(path)["source_id"]
+    assert list(again) == [ID, ID + 1]
+
+
+def test_parquet_keeps_units_and_provenance(tmp_path, table: Result) -> None:
+    again = Result.read(table.write(tmp_path / "t.parquet"))
+    assert again.units == {"teff": "K"}
+    assert again.cite() == "ESA"
+    assert again.truncated is False
+
+
+def test_an_unknown_ending_is_refused(tmp_path, table: Result) -> None:
+    with pytest.raises(InvalidInput, match=r"\.parquet"):
+        table.write(tmp_path / "t.pickle")
+
+
+def test_a_folder_that_is_not_there_is_an_output_error(tmp_path, table: Result) -> None:
+    with pytest.raises(OutputError):
+        table.write(tmp_path / "no" / "t.parquet")
+
+
+def test_a_damaged_file_is_refused(tmp_path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"PAR1nonsense")
+    with pytest.raises(InvalidInput, match="Parquet"):
+        Table.read(tmp_path / "t.parquet")
+
+
+def test_text_from_data_is_not_markup(table: Result) -> None:
+    html = table._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_missing_column_is_named(table: Result) -> None:
+    with pytest.raises(MissingInput, match="'logg'"):
+        table["logg"]
+
+
+@given(st.lists(st.booleans(), min_size=3, max_size=3))
+def test_a_mask_selects_its_rows(mask: list[bool]) -> None:
+    table = Table({"a": [0, 1, 2]})
+    assert table[np.array(mask)]["a"].tolist() == [i for i in range(3) if mask[i]]
+
+
+def test_a_mask_of_another_length_is_refused(table: Result) -> None:
+    with pytest.raises(InvalidInput, match="mask"):
+        table[np.array([True])]
+
+
+@pytest.mark.parametrize("bad", [3, "text", {"a": [1], "b": [1, 2]}, {"a": [[1, 2]]}])
+def test_what_is_no_table_is_refused(bad: object) -> None:
+    with pytest.raises(InvalidInput):
+        Table(bad)
+
+
+def test_quantities_and_masked_columns_are_read() -> None:
+    source = QTable({"teff": [1.0, 2.0] * u.K, "n": np.ma.array([1, 2], mask=[True, False])})
+    table = Table(source)
+    assert table["teff"].tolist() == [1.0, 2.0]
+    assert table["n"].mask.tolist() == [True, False]
+
+
+def labels(**columns: object) -> Labels:
+    n = len(columns["source_id"])  # type: ignore[arg-type]
+    base = {
+        "fe_h": np.zeros(n),
+        "fe_h_error": np.full(n, 0.1),
+        "fe_h_flag": np.zeros(n, bool),
+        "good": np.ones(n, bool),
+    }
+    return Labels({**base, **columns})
+
+
+def test_good_keeps_the_recommended_stars_only() -> None:
+    table = labels(source_id=[1, 2, 3], good=np.array([True, False, True]))
+    assert isinstance(table.good(), Labels)
+    assert table.good()["source_id"].tolist() == [1, 3]
+
+
+def test_names_are_those_with_error_and_flag() -> None:
+    assert labels(source_id=[1], ra=[2.0]).names == ["fe_h"]
+
+
+def test_compare_recovers_bias_scatter_and_pull() -> None:
+    rng = np.random.default_rng(0)
+    n = 20_000
+    truth = rng.normal(0, 0.3, n)
+    table = labels(source_id=np.arange(n), fe_h=truth + 0.02 + rng.normal(0, 0.1, n))
+    reference = {"source_id": np.arange(n)[::-1], "fe_h": truth[::-1]}
+    row = table.compare(reference)
+    assert row["n"][0] == n
+    assert row["bias"][0] == pytest.approx(0.02, abs=0.003)
+    assert row["sigma"][0] == pytest.approx(0.1, rel=0.03)
+    assert row["pull"][0] == pytest.approx(1.0, rel=0.03)
+
+
+def test_compare_splits_by_bins_and_leaves_out_what_has_no_partner() -> None:
+    table = labels(source_id=[1, 2, 3, 9])
+    reference = {"source_id": [1, 2, 3], "fe_h": [0.0, np.nan, 0.0], "snr": [20.0, 20.0, 80.0]}
+    rows = table.compare(reference, by="snr", bins=(15, 50, 100))
+    assert rows["bin"].tolist() == ["15..50", "50..100"]
+    assert rows["n"].tolist() == [1, 1]
+
+
+def test_compare_names_what_is_missing() -> None:
+    with pytest.raises(MissingInput, match="source_id"):
+        labels(source_id=[1]).compare({"fe_h": [0.0]})
+    with pytest.raises(MissingInput, match="labels"):
+        labels(source_id=[1]).compare({"source_id": [1], "teff": [0.0]})
+    with pytest.raises(InvalidInput, match="edges"):
+        labels(source_id=[1]).compare(
+            {"source_id": [1], "fe_h": [0.0], "snr": [1.0]}, by="snr", bins=(2, 1)
+        )
