@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib.metadata
 import json
 import os
@@ -165,7 +165,7 @@ def _new_folder(wanted: Path) -> Path:
 
 def _write_provenance(folder: Path, labels: Labels, comparison: Table, credit: str) -> Path:
     note = {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "queries": {"stars": STARS_QUERY, "reference": REFERENCE_QUERY},
         "labels": labels.provenance,
         "comparison": comparison.arrow.to_pylist(),
