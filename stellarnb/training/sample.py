@@ -27,7 +27,8 @@ __all__ = ["apogee_table", "build", "main", "parse_positions", "spectra_table", 
 
 #: Stars of the test split; another number means that the split or the library has changed.
 N_STARS = 4039
-#: A_K outside this range [mag] is no extinction of a star with G < 15.1 and becomes null.
+#: A_K [mag]: the published column holds values from -86 to 14. Outside this range it is no
+#: extinction of a star with G < 15.1, and becomes null.
 A_K_RANGE = (-0.2, 1.5)
 
 VERSION = "1"
@@ -77,8 +78,7 @@ _DESCRIPTIONS = {
     "j": "2MASS magnitude in J",
     "h": "2MASS magnitude in H",
     "k": "2MASS magnitude in Ks",
-    "a_k": f"K-band extinction adopted by APOGEE's targeting; null outside {A_K_RANGE[0]} to "
-    f"{A_K_RANGE[1]} mag, where the published value is no extinction of so bright a star",
+    "a_k": f"K-band extinction (APOGEE targeting); null where not {A_K_RANGE[0]} to {A_K_RANGE[1]}",
     "apogee_id": "Star name in APOGEE: the 2MASS designation",
     "snr": "Signal-to-noise ratio of the APOGEE spectrum",
     "teff": "Effective temperature, APOGEE DR17",
