@@ -57,14 +57,20 @@ def train(
     evaluate: Annotated[
         bool, typer.Option("--evaluate", help="Evaluate the shipped weights; trains nothing.")
     ] = False,
+    refusals: Annotated[
+        bool, typer.Option("--refusals", help="Count what the shipped model refuses.")
+    ] = False,
     as_json: Json = False,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
 ) -> None:
     """Train a model by its recipe, or evaluate the shipped weights on the test split."""
-    from stellarnb.training.recipes import evaluate_model, train_model
+    from stellarnb.training.run import evaluate_model, refusals_model, train_model
 
     if evaluate:
         _print_rows(evaluate_model(name), f"{name} on the test split", as_json=as_json)
+        return
+    if refusals:
+        _print_rows(refusals_model(name), f"{name}: not good() on the test split", as_json=as_json)
         return
     for path in train_model(name, out, threads=threads):
         typer.echo(str(path))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 from stellarnb.errors import InvalidInput
@@ -25,11 +25,12 @@ class LabelSpec:
         The field's term and an astropy unit.
     limits : tuple of float
         Training limits; outside them the label is flagged.
-    error_scale : tuple of float
-        Factors that turn the predicted error into the total scatter against the reference: with
-        all photometry, with some missing, with none. Calibrated on the validation split.
     offset : float
-        Median bias on the validation split, taken off the prediction.
+        Median bias on the validation split in scaled units, taken off the prediction.
+    error_power, error_factor : float and mapping of str to float
+        Scaled error = factor * (error as the networks state it) ** power, with a factor by what
+        photometry is missing: the total scatter against the reference, calibrated on the
+        validation split.
     floor : float
         Added to the error in quadrature for the step from training data to real data.
     """
@@ -37,8 +38,9 @@ class LabelSpec:
     name: str
     unit: str
     limits: tuple[float, float]
-    error_scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
     offset: float = 0.0
+    error_power: float = 1.0
+    error_factor: Mapping[str, float] = field(default_factory=dict)
     floor: float = 0.0
 
 
@@ -158,14 +160,13 @@ def model_names() -> list[str]:
     return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name[-5:] == ".toml")
 
 
-@cache
 def load_card(name: str) -> Card:
-    """Return the card of a model that the package carries.
+    """Return the card of a model.
 
     Parameters
     ----------
     name : str
-        Such as ``xp-apogee``.
+        Such as ``xp-apogee``, or the path of a card (``.toml``) that ``stellarnb train`` wrote.
 
     Returns
     -------
@@ -176,6 +177,11 @@ def load_card(name: str) -> Card:
     InvalidInput
         If there is none; the message names the nearest.
     """
+    if name.endswith(".toml"):
+        try:
+            return Card.from_dict(tomllib.loads(Path(name).read_text("utf-8")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidInput(f"{name} cannot be read as a model card: {error}") from error
     names = model_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import Interrupted, InvalidInput
+from stellarnb.models.calibration import calibrated, ensemble, missing_pattern
 from stellarnb.models.card import Card, load_card
 from stellarnb.models.engine import in_chunks, pick_device, run_networks
 from stellarnb.models.features import XPScaler, colours
@@ -209,21 +211,14 @@ class Model:
         pixels: Pixels,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return value, calibrated error and scatter of the ensemble, shapes [n, n_labels]."""
-        specs = self.card.labels
-        centre = mean.mean(axis=0)
-        spread = mean.std(axis=0)
-        scaled_error = np.sqrt(variance.mean(axis=0) + spread**2)
-        value = self.label_scaler.unscale(centre)
+        centre, sigma, spread = ensemble(mean, variance)
+        scaled, scaled_error = calibrated(self.card, centre, sigma, missing_pattern(magnitudes))
+        value = self.label_scaler.unscale(scaled)
         slope = self.label_scaler.slope(value)
-        missing = np.isnan(magnitudes).sum(axis=1)
-        # 0 = all photometry, 1 = some, 2 = none: each has its own calibration on the card.
-        kind = np.where(missing == 0, 0, np.where(missing < magnitudes.shape[1], 1, 2))
-        factor = np.array([spec.error_scale for spec in specs]).T[kind]
         # As many pixels fewer, as much less information: the error of an average over pixels.
         kept = np.clip(1.0 - pixels.masked_fraction.astype(np.float64), 1e-3, 1.0)
-        error = scaled_error * slope * factor / np.sqrt(kept)[:, None]
-        error = np.hypot(error, [spec.floor for spec in specs])
-        value = value - np.array([spec.offset for spec in specs])
+        error = scaled_error * slope / np.sqrt(kept)[:, None]
+        error = np.hypot(error, [spec.floor for spec in self.card.labels])
         for array in (value, error, spread):
             array[~pixels.alive] = np.nan
         return value, error, spread * slope
@@ -269,12 +264,13 @@ class Model:
 
 
 def load_model(name: str) -> Model:
-    """Load a model that the package carries.
+    """Load a model.
 
     Parameters
     ----------
     name : str
-        Such as ``xp-apogee``; see `stellarnb.models.model_names`.
+        Such as ``xp-apogee`` (see `stellarnb.models.model_names`), or the path of a card that
+        ``stellarnb train`` wrote; its weights lie beside it.
 
     Returns
     -------
@@ -290,11 +286,15 @@ def load_model(name: str) -> Model:
     from stellarnb.models.networks import build_network
 
     card = load_card(name)
-    tensors = load_tensors(card)
+    own = Path(name).with_name(card.weights) if name.endswith(".toml") else None
+    tensors = load_tensors(card, own)
     networks = []
     for i in range(int(card.network["members"])):
-        network = build_network(card.network)
-        network.load_state_dict(subset(tensors, f"network{i}"))
+        network = build_network(card.network, i)
+        # Stored in half precision, run in single.
+        weights = {k: v.float() for k, v in subset(tensors, f"network{i}").items()}
+        network.load_state_dict(weights)
+        network.set_components(tensors["shared.components"], tensors["shared.deviations"])
         networks.append(network)
     arrays = {key: value.numpy() for key, value in tensors.items() if key[:7] != "network"}
     return Model(

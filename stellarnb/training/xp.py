@@ -1,0 +1,280 @@
+"""The recipe of ``xp-apogee``: data, scaling, ensemble, calibration, novelty, weights."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stellarnb.models.calibration import PATTERNS, ensemble
+from stellarnb.models.engine import run_networks
+from stellarnb.models.features import MAGNITUDES, XPScaler, colours
+from stellarnb.models.inputs import Pixels, clean_pixels, match_scalars
+from stellarnb.models.networks import XPNetwork, build_network
+from stellarnb.models.novelty import Novelty
+from stellarnb.models.scaling import LabelScaler
+from stellarnb.progress import progress_bar
+from stellarnb.spectra import SpectrumSet, get_instrument
+from stellarnb.tables.compare import robust_sigma
+from stellarnb.training.apogee_xp import LABELS, TEST, VALIDATION, ApogeeXP, is_clean, load_library
+from stellarnb.training.apogee_xp import split as split_digit
+from stellarnb.training.batches import Batches, Stars
+from stellarnb.training.fit import checkpoint_key, load_checkpoint, save_checkpoint, train_member
+
+__all__ = ["Prepared", "calibrate", "make_stars", "prepare", "train_ensemble", "weights_of"]
+
+Recipe = Mapping[str, Any]
+Arrays = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that the members of the ensemble share.
+
+    Attributes
+    ----------
+    train, validation : Stars
+        The two parts of the library that may be looked at.
+    scaler, labels : XPScaler, LabelScaler
+        Scaling of inputs and labels.
+    components, deviations : torch.Tensor [k, n_pix] and [k]
+        Principal components of the scaled training spectra.
+    """
+
+    train: Stars
+    validation: Stars
+    scaler: XPScaler
+    labels: LabelScaler
+    components: torch.Tensor
+    deviations: torch.Tensor
+
+
+def make_stars(library: ApogeeXP) -> Stars:
+    """Bring stars of the library through the same door as a user's: `clean_pixels`.
+
+    The spectra are rounded to half precision first, as the embedded archive keeps them.
+    """
+    grid = get_instrument("gaia-xp").wavelength
+    half = (library.flux.astype(np.float16), library.flux_error.astype(np.float16))
+    spectra = SpectrumSet(library.source_id, grid, *half)
+    table = {name: getattr(library, name) for name in ("source_id", *MAGNITUDES)}
+    scalars = match_scalars(library.source_id, table, MAGNITUDES)
+    a_k = library.ak_targ.astype(float)
+    return Stars(
+        pixels=clean_pixels(spectra),
+        magnitudes=np.stack([scalars[name] for name in MAGNITUDES], axis=1),
+        labels=_stack(library, ""),
+        label_errors=_stack(library, "_error"),
+        # The library's A_K has outliers from -86 to 14 mag: these are no extinctions.
+        extinction=np.where((a_k > -0.05) & (a_k < 3.0), a_k, np.nan),
+        clean=is_clean(library),
+    )
+
+
+def _stack(library: ApogeeXP, ending: str) -> Arrays:
+    return np.stack([getattr(library, name + ending) for name in LABELS], axis=1).astype(float)
+
+
+def prepare(recipe: Recipe) -> Prepared:
+    """Load the library, leave out the test split, measure the scaling on the training stars.
+
+    Parameters
+    ----------
+    recipe : mapping
+        Its ``scaling`` table.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    MissingInput
+        If the library is not installed.
+    """
+    scaling = recipe["scaling"]
+    library = load_library()
+    digit = split_digit(library.source_id)
+    train = make_stars(library.take(digit > VALIDATION))
+    validation = make_stars(library.take(digit == VALIDATION))
+    assert not np.any(digit[digit > TEST] == TEST)  # noqa: S101 - the test split stays unseen
+    scaler = XPScaler.fit(train.pixels, train.magnitudes, scaling["softening"])
+    labels = LabelScaler(
+        np.array(scaling["label_centre"]),
+        np.array(scaling["label_width"]),
+        np.array(scaling["label_logarithm"]),
+    )
+    use = train.labels[:, 0] < scaling["component_max_teff"]
+    scaled = scaler.flux(train.pixels)[use].astype(np.float64)
+    values, vectors = np.linalg.eigh(scaled.T @ scaled / len(scaled))
+    count = scaling["n_components"]
+    components = vectors[:, ::-1][:, :count].T
+    components = components * np.sign(components.sum(axis=1, keepdims=True))
+    variance = np.clip(values[::-1][:count], 0, None)
+    deviations = np.sqrt(variance + scaling["component_floor"] ** 2)
+    return Prepared(
+        train,
+        validation,
+        scaler,
+        labels,
+        torch.as_tensor(components.copy(), dtype=torch.float32),
+        torch.as_tensor(deviations, dtype=torch.float32),
+    )
+
+
+def member_config(recipe: Recipe, member: int) -> dict[str, Any]:
+    """Return the whole configuration of one member: the recipe's, with a seed of its own."""
+    fit = {**recipe["fit"], "seed": recipe["fit"]["seed"] + member}
+    sizes = recipe["card"]["network"]
+    return {**fit, "sizes": dict(sizes), "scaling": dict(recipe["scaling"]), "member": member}
+
+
+def _member(task: tuple[Recipe, int, str]) -> int:
+    """Train one member on one thread, unless its checkpoint is there; in a process of its own."""
+    recipe, member, folder = task
+    config = member_config(recipe, member)
+    key, path = checkpoint_key(config), Path(folder) / f"member{member}.safetensors"
+    if load_checkpoint(path, key) is None:
+        torch.set_num_threads(1)
+        prepared = prepare(recipe)
+        torch.manual_seed(config["seed"])
+        network = build_network(config["sizes"], member)
+        network.set_components(prepared.components, prepared.deviations)
+        batches = Batches(prepared.train, prepared.scaler, prepared.labels, config)
+        trained = train_member(network, batches, config, lambda count: None)
+        save_checkpoint(path, trained, key)
+    return member
+
+
+def train_ensemble(
+    recipe: Recipe, prepared: Prepared, folder: Path, workers: int
+) -> list[XPNetwork]:
+    """Train all members, one process and one thread each; resume where a run was stopped.
+
+    Parameters
+    ----------
+    recipe : mapping
+        The whole recipe.
+    prepared : Prepared
+        From `prepare`.
+    folder : pathlib.Path
+        For the checkpoints.
+    workers : int
+        Processes at a time; the result does not depend on it.
+
+    Returns
+    -------
+    list of XPNetwork
+        With weights rounded to half precision, as they are shipped.
+    """
+    sizes = recipe["card"]["network"]
+    tasks = [(recipe, member, str(folder)) for member in range(sizes["members"])]
+    context = multiprocessing.get_context("spawn")
+    with (
+        context.Pool(workers) as pool,
+        progress_bar(len(tasks), "training", unit=" networks") as advance,
+    ):
+        for _ in pool.imap_unordered(_member, tasks):
+            advance(1)
+    networks = []
+    for member in range(sizes["members"]):
+        key = checkpoint_key(member_config(recipe, member))
+        weights = load_checkpoint(folder / f"member{member}.safetensors", key)
+        assert weights is not None, "each member has just been written"  # noqa: S101
+        network = build_network(sizes, member)
+        network.load_state_dict({name: v.half().float() for name, v in weights.items()})
+        network.set_components(prepared.components, prepared.deviations)
+        networks.append(network.eval())
+    return networks
+
+
+def _predict(
+    networks: Sequence[XPNetwork], prepared: Prepared, pixels: Pixels, magnitudes: Arrays
+) -> tuple[Arrays, Arrays]:
+    scaler = prepared.scaler
+    mean, variance = run_networks(networks, scaler.flux(pixels), scaler.extras(pixels, magnitudes))
+    return ensemble(mean, variance)[:2]
+
+
+def calibrate(networks: Sequence[XPNetwork], prepared: Prepared) -> list[dict[str, Any]]:
+    """Fit offset, power and factors of each label on the clean validation stars.
+
+    Returns
+    -------
+    list of dict
+        ``offset, error_power, error_factor``, one a label: see `LabelSpec`. The power makes the
+        errors hold from the best to the worst star (slope of log scatter over log stated error
+        in eight groups); the factors make the robust pull 1 for each pattern of photometry.
+    """
+    stars = prepared.validation
+    rows = stars.clean
+    truth = prepared.labels.scale(stars.labels[rows])
+    pixels = take_pixels(stars.pixels, rows)
+    results = {}
+    for name, bands in PATTERNS.items():
+        magnitudes = stars.magnitudes[rows].copy()
+        magnitudes[:, list(bands)] = np.nan
+        results[name] = _predict(networks, prepared, pixels, magnitudes)
+    calibration = []
+    for i in range(len(LABELS)):
+        delta, sigma = results["full"][0][:, i] - truth[:, i], results["full"][1][:, i]
+        offset = float(np.median(delta))
+        groups = np.array_split(np.argsort(sigma), 8)
+        x = [np.log(np.median(sigma[group])) for group in groups]
+        y = [np.log(robust_sigma(delta[group])) for group in groups]
+        power = float(np.clip(np.polyfit(x, y, 1)[0], 0.7, 1.3))
+        factor: dict[str, float] = {}
+        for name, (mean, stated) in results.items():
+            pull = (mean[:, i] - offset - truth[:, i]) / stated[:, i] ** power
+            # Missing photometry never makes an error smaller.
+            factor[name] = max(robust_sigma(pull), factor.get("full", 0.0))
+        calibration.append({"offset": offset, "error_power": power, "error_factor": factor})
+    return calibration
+
+
+def learn_novelty(prepared: Prepared) -> Novelty:
+    """Learn what the clean training stars look like; set the limits on validation stars."""
+    scaler = prepared.scaler
+
+    def inputs(stars: Stars) -> tuple[Any, Any, Any]:
+        pixels = take_pixels(stars.pixels, stars.clean)
+        noise = scaler.noise(pixels)
+        assert noise is not None, "library spectra have errors"  # noqa: S101
+        return scaler.flux(pixels), noise, colours(stars.magnitudes[stars.clean])
+
+    novelty = Novelty.fit(*inputs(prepared.train))
+    return novelty.calibrated(novelty.distances(*inputs(prepared.validation)))
+
+
+def take_pixels(pixels: Pixels, rows: NDArray[np.bool_]) -> Pixels:
+    """Return some stars of a Pixels."""
+    error = None if pixels.error is None else pixels.error[rows]
+    return Pixels(pixels.flux[rows], error, pixels.usable[rows], pixels.alive[rows])
+
+
+def weights_of(
+    networks: Sequence[XPNetwork], prepared: Prepared, novelty: Novelty
+) -> dict[str, torch.Tensor]:
+    """Return all tensors of the weights file; networks in half precision."""
+    tensors = {
+        "shared.components": prepared.components,
+        "shared.deviations": prepared.deviations,
+    }
+    for i, network in enumerate(networks):
+        for name, value in network.state_dict().items():
+            tensors[f"network{i}.{name}"] = value.half()
+    parts = {
+        "scaler": prepared.scaler.to_arrays(),
+        "labels": prepared.labels.to_arrays(),
+        "novelty": novelty.to_arrays(),
+    }
+    for prefix, arrays in parts.items():
+        for name, array in arrays.items():
+            tensors[f"{prefix}.{name}"] = torch.from_numpy(np.array(array))
+    return {name: value.contiguous() for name, value in tensors.items()}
