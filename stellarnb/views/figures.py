@@ -17,6 +17,7 @@ from bokeh.models import (
     LinearColorMapper,
     LogColorMapper,
     Range1d,
+    ResetTool,
     Title,
 )
 from bokeh.plotting import figure
@@ -43,10 +44,8 @@ _LAB_COLOURS = {
     "major-label-text-color": "var(--jp-ui-font-color1, {text})",
     "axis-line-color": "var(--jp-ui-font-color2, {text})",
     "major-tick-line-color": "var(--jp-ui-font-color2, {text})",
-    "bar-line-color": "var(--jp-ui-font-color2, {text})",
     "grid-line-color": "var(--jp-border-color2, {line})",
     "outline-line-color": "var(--jp-border-color2, {line})",
-    "text-color": "var(--jp-ui-font-color1, {text})",
 }
 
 
@@ -106,9 +105,12 @@ class MapFigure:
         self._guard = guard or (lambda work: work())
         self.figure = _frame(panel, size, stretch=stretch)
         self._source = ColumnDataSource()
+        # A line of its own: beside the toolbar there is no room for it.
+        self._caption = Title(text="", text_font_size="11px", text_font_style="normal")
+        self.figure.add_layout(self._caption, "above")
         self._bar: ColorBar | None = None
         self._front: Any = None
-        _dress(self.figure, theme)
+        _dress(self.figure, self._caption, theme)
         self._add_back(theme or LIGHT, in_lab=theme is None)
         self.view = view or self._home()
         self._add_front()
@@ -168,7 +170,7 @@ class MapFigure:
             chosen=self._chosen,
         )
         self._source.data = _pixels(self.picture)
-        self.figure.title.text = f"{self.panel.title} · {self.picture.caption}"
+        self._caption.text = self.picture.caption
         if self._front is not None:
             low, high = self.picture.limits
             self._front.glyph.color_mapper.update(low=low, high=high)
@@ -235,11 +237,9 @@ class MapFigure:
             title_text_font_size="11px",
             major_label_text_font_size="10px",
         )
-        if theme is None:
-            self._bar.css_variables = _lab_colours()
-        else:
-            self._bar.title_text_color = theme.text
-            self._bar.major_label_text_color = theme.text
+        # Inside a colour bar the page's style sheet does not reach.
+        words = theme.text if theme else _GREY
+        self._bar.update(title_text_color=words, major_label_text_color=words)
         self._name_bar()
         self.figure.add_layout(self._bar, "below")
 
@@ -286,7 +286,7 @@ def _frame(panel: Panel, size: tuple[int, int], *, stretch: bool) -> Any:
     """Make the empty figure: ranges, tools, titles."""
     (x0, x1), (y0, y1) = panel.home
     room: dict[str, Any] = (
-        {"sizing_mode": "stretch_width", "height": size[1] + 140, "min_width": 260}
+        {"sizing_mode": "stretch_width", "height": size[1] + 160, "min_width": 260}
         if stretch
         else {"frame_width": size[0], "frame_height": size[1]}
     )
@@ -295,7 +295,7 @@ def _frame(panel: Panel, size: tuple[int, int], *, stretch: bool) -> Any:
         y_range=Range1d(*((y1, y0) if panel.flip_y else (y0, y1))),
         x_axis_label=panel.x_title,
         y_axis_label=panel.y_title,
-        title=Title(text="", text_font_size="12px", text_font_style="normal"),
+        title=Title(text=panel.title, text_font_size="13px"),
         tools="pan,wheel_zoom,reset",
         active_scroll="wheel_zoom",
         toolbar_location="above",
@@ -304,6 +304,8 @@ def _frame(panel: Panel, size: tuple[int, int], *, stretch: bool) -> Any:
         **room,
     )
     plot.toolbar.logo = None
+    for tool in plot.tools:  # drag and wheel are always on; only the reset needs a button
+        tool.visible = isinstance(tool, ResetTool)
     plot.axis.axis_label_text_font_style = "normal"
     plot.axis.minor_tick_line_color = None
     if panel.is_sky:
@@ -312,24 +314,27 @@ def _frame(panel: Panel, size: tuple[int, int], *, stretch: bool) -> Any:
     return plot
 
 
-def _lab_colours() -> dict[str, str]:
-    return {
-        f"--bk-{name}": value.format(text=LIGHT.text, line=LIGHT.line)
+def _lab_colours() -> str:
+    """Return the style sheet by which a figure's canvas follows the page around it."""
+    lines = (
+        f"--bk-{name}: {value.format(text=LIGHT.text, line=LIGHT.line)};"
         for name, value in _LAB_COLOURS.items()
-    }
+    )
+    return f":host {{ {' '.join(lines)} }}"
 
 
-def _dress(plot: Any, theme: Theme | None) -> None:
+def _dress(plot: Any, caption: Title, theme: Theme | None) -> None:
     """Give a figure its colours; without a theme, those of the page around it."""
     if theme is None:
         plot.background_fill_alpha = 0
         plot.border_fill_alpha = 0
-        plot.css_variables = _lab_colours()
+        plot.stylesheets = [_lab_colours()]
         return
     plot.background_fill_color = theme.page
     plot.border_fill_color = theme.page
     plot.outline_line_color = theme.line
     plot.title.text_color = theme.text
+    caption.text_color = theme.text
     plot.grid.grid_line_color = theme.line
     for part in ("axis_label_text_color", "major_label_text_color"):
         setattr(plot.axis, part, theme.text)

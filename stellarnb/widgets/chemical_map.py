@@ -20,10 +20,11 @@ from stellarnb.errors import InvalidInput
 from stellarnb.tables import Table
 from stellarnb.views.figures import MapFigure
 from stellarnb.views.notebook import enable_notebook
-from stellarnb.views.panels import Absent, Stars, find_panels
+from stellarnb.views.panels import Absent, Panel, Stars, find_panels
 from stellarnb.views.pictures import provenance
 from stellarnb.views.save import png_image, save_maps
 from stellarnb.views.style import LIGHT, axis_title, find_theme
+from stellarnb.widgets.live_model import LiveModel
 
 __all__ = ["ChemicalMap"]
 
@@ -93,13 +94,17 @@ class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._theme = None if theme is None else find_theme(theme)
         self._stars = Stars.of(labels)
         wanted = self._stars.good is not None if good_only is None else bool(good_only)
-        self._stars.chosen(good_only=wanted)
-        self._stars.check_colour(color_by)
         self._title = str(title)
         enable_notebook()
         self._status, self._line = ipw.HTML(), ipw.HTML()
         self.figures: dict[str, MapFigure] = {}
-        parts = [self._part(panel, height) for panel in find_panels(self._stars)]
+        self._live: list[LiveModel] = []
+        look: dict[str, Any] = {
+            "color_by": self._stars.check_colour(color_by),
+            "chosen": self._stars.chosen(good_only=wanted),
+            "size": (340, height),
+        }
+        parts = [self._part(panel, look) for panel in find_panels(self._stars)]
         super().__init__(
             [
                 ipw.HTML(f"<b>{escape(self._title)}</b>"),
@@ -112,7 +117,7 @@ class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.set_trait("color_by", color_by)
         self.set_trait("good_only", wanted)
         self.observe(lambda change: self._guarded(self._redraw), ["color_by", "good_only"])
-        self._redraw()
+        self._line.value = escape(self._caption())
 
     def __repr__(self) -> str:
         return f"ChemicalMap({self._caption()})"
@@ -226,6 +231,8 @@ class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Add a picture and words to the widget, so that a saved notebook is not blank."""
+        for live in self._live:
+            live.update_page()
         bundle = super()._repr_mimebundle_(**kwargs)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if data is not None:
@@ -234,23 +241,17 @@ class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             data["text/plain"] = repr(self)
         return bundle
 
-    def _part(self, panel: Any, height: int) -> ipw.Widget:
+    def _part(self, panel: Panel | Absent, look: dict[str, Any]) -> ipw.Widget:
         """Return one diagram as a widget, or the words why it is not there."""
         box = ipw.Layout(flex="1 1 300px", min_width="280px")
         if isinstance(panel, Absent):
             return ipw.HTML(escape(panel.words), layout=box)
-        from jupyter_bokeh.widgets import BokehModel
-
         live = MapFigure(
-            self._stars,
-            panel,
-            theme=self._theme,
-            size=(340, height),
-            stretch=True,
-            guard=self._guarded,
+            self._stars, panel, theme=self._theme, stretch=True, guard=self._guarded, **look
         )
         self.figures[panel.key] = live
-        return BokehModel(live.figure, layout=box)
+        self._live.append(LiveModel(live.figure, layout=box))
+        return self._live[-1]
 
     def _controls(self) -> ipw.Widget:
         good = ipw.Checkbox(
