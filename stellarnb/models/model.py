@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stellarnb import __version__
 from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.models.calibration import calibrated, ensemble, missing_pattern
 from stellarnb.models.card import Card, load_card
@@ -253,7 +254,7 @@ class Model:
             "version": self.card.version,
             "sha256": self.card.sha256,
             "trained_on": self.card.trained_on,
-            "stellarnb": importlib.metadata.version("stellarnb"),
+            "stellarnb": __version__,
             "flux_errors": "given" if spectra.error is not None else "none, typical ones assumed",
             "unusable_spectra": int(np.isnan(columns[self.card.labels[0].name]).sum()),
             "spectra": spectra.provenance,

@@ -69,15 +69,15 @@ def evaluate_xp(name: str = "xp-apogee") -> list[dict[str, Any]]:
     assert spectra.error is not None, "the sample archive has errors"  # noqa: S101
     snr = np.median(spectra.flux / spectra.error, axis=1)[clean]
     rows = []
-    for name in LABELS:
-        truth = np.asarray(stars[name], dtype=float)[clean]
-        delta = labels.values(name) - truth
-        pull = delta / labels.values(f"{name}_error")
-        other = baseline[name] - truth
+    for label in LABELS:
+        truth = np.asarray(stars[label], dtype=float)[clean]
+        delta = labels.values(label) - truth
+        pull = delta / labels.values(f"{label}_error")
+        other = baseline[label] - truth
         for text, use in _bins(snr):
             rows.append(
                 {
-                    "label": name,
+                    "label": label,
                     "snr": text,
                     "n": int(use.sum()),
                     "bias": float(np.median(delta[use])),
@@ -126,12 +126,12 @@ def refusals_xp(name: str = "xp-apogee", seed: int = 2026) -> list[dict[str, Any
         ),
     ]
     rows = []
-    for name, (some, table), at_least, at_most in goals:
+    for case, (some, table), at_least, at_most in goals:
         labels: Labels = model.predict(some, table, progress=False)
         refused = 1.0 - float(np.mean(labels["good"]))
         rows.append(
             {
-                "case": name,
+                "case": case,
                 "n": len(labels),
                 "refused": refused,
                 "at_least": at_least,
