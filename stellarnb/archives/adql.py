@@ -112,10 +112,13 @@ class _Query:
             f"ADQL, line {line}, column {column + 1}: {message}\n  {excerpt}\n  {caret}"
         )
 
-    def find(self, word: str) -> int | None:
-        """Return where a word stands first."""
-        match = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", self.text, re.IGNORECASE)
-        return match.start() if match else None
+    def find(self, word: str, nth: int = 0) -> int | None:
+        """Return where a word stands for the nth time, or else for the first, or None."""
+        pattern = rf"(?<!\w){re.escape(word)}(?!\w)"
+        starts = [match.start() for match in re.finditer(pattern, self.text, re.IGNORECASE)]
+        if not starts or not word:
+            return None
+        return starts[nth] if nth < len(starts) else starts[0]
 
 
 def translate(
@@ -161,7 +164,7 @@ def translate(
     return Translation(sql, columns)
 
 
-def explain(error: Exception, adql: str, tables: Mapping[str, TableInfo]) -> QueryError:
+def explain(error: Exception, adql: str) -> QueryError:
     """Return the `QueryError` for what DuckDB found wrong with a translated query.
 
     Parameters
@@ -170,22 +173,29 @@ def explain(error: Exception, adql: str, tables: Mapping[str, TableInfo]) -> Que
         DuckDB's error.
     adql : str
         The query as the user wrote it.
-    tables : mapping of str to TableInfo
-        The tables.
     """
     query = _Query(adql)
-    message = str(error).split("\nLINE ")[0].split("\n\tCandidate")[0].strip()
+    message = re.split(r"\nLINE \d|\n\s*Candidate", str(error))[0].strip()
     _, _, words = message.partition(": ")
-    words = " ".join(re.sub(r"Use TRY.*", "", words or message).split()).rstrip(".")
+    words = " ".join(re.sub(r"Use TRY.*", "", words or message).split()).rstrip(".!")
     named = re.search(r'"([^"]+)"', words)
-    hint = ""
-    if named and "not found" in words:
-        pool = {name for info in tables.values() for name in info.columns}
-        hint = nearest(named[1], sorted(pool - {named[1].lower()}))
+    start = query.find(*_pointed(str(error)))
+    if start is None and named:
+        start = query.find(named[1].split(".")[-1])
     try:
-        query.fail_at(words + hint, query.find(named[1].split(".")[-1]) if named else None)
+        query.fail_at(words, start)
     except QueryError as result:
         return result
+
+
+def _pointed(message: str) -> tuple[str, int]:
+    """Return the word at DuckDB's caret in its own SQL, and how often it stands before that."""
+    match = re.search(r"\nLINE \d+: (.*)\n( *)\^", message)
+    if match is None:
+        return "", 0
+    caret = len(match[2]) - (match.start(1) - match.start() - 1)
+    words = [word[0].lower() for word in re.finditer(r"\w+", match[1]) if word.start() <= caret + 1]
+    return (words[-1], words[:-1].count(words[-1])) if words else ("", 0)
 
 
 def _parse(query: _Query) -> exp.Expression:

@@ -72,6 +72,9 @@ class Engine:
             raise TooLarge(
                 "The answer does not fit into memory. Ask for fewer rows (TOP, WHERE) or columns."
             ) from error
+        except duckdb.BinderException:
+            cursor.execute(f"EXPLAIN {sql}")  # fails in the same way, and tells the place too
+            raise
         except _BROKEN:
             self._forget()
             raise

@@ -113,7 +113,7 @@ class LocalArchive:
         try:
             rows = engine.run(translation.sql)
         except duckdb.Error as error:
-            raise explain(error, adql, self._infos) from error
+            raise explain(error, adql) from error
         known = {name: info for name, info in translation.columns.items() if info is not None}
         return Result(
             rows,
