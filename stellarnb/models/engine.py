@@ -116,7 +116,8 @@ def run_networks(
     means: list[list[torch.Tensor]] = [[] for _ in networks]
     logs: list[list[torch.Tensor]] = [[] for _ in networks]
     with torch.inference_mode():
-        for start in range(0, len(flux), MICRO_BATCH):
+        # An empty set goes through once, for the shapes.
+        for start in range(0, max(len(flux), 1), MICRO_BATCH):
             rows = slice(start, start + MICRO_BATCH)
             x = torch.from_numpy(flux[rows]).to(device)
             e = torch.from_numpy(extra[rows]).to(device)
