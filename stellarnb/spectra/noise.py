@@ -1,0 +1,105 @@
+"""Signal to noise: measured, estimated and imposed."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stellarnb.errors import InvalidInput
+
+__all__ = ["draw_noise", "signal_to_noise"]
+
+#: From a median absolute value to a standard deviation, for 2 a - b - c of equal noises.
+MAD_OF_THREE = 1.482602 / np.sqrt(6.0)
+
+
+def signal_to_noise(
+    flux: NDArray[np.float32],
+    error: NDArray[np.float32] | None,
+    mask: NDArray[np.bool_],
+    lag: int = 2,
+) -> NDArray[np.float64]:
+    """Return the signal to noise per pixel of each spectrum.
+
+    Parameters
+    ----------
+    flux, error, mask : numpy.ndarray, shape [n, n_pix]
+        The spectra. Without errors the noise is estimated as DER_SNR does (Stoehr et al. 2008,
+        ASP Conf. 394, 505).
+    lag : int, optional
+        How many pixels apart noise is independent; DER_SNR takes two.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape [n]
+        0 where no pixel can be used, or where the flux is not positive.
+    """
+    value = np.where(mask, np.nan, flux.astype(np.float64))
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        # A star all of whose pixels are masked has no median; it comes back as 0.
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+        if error is not None:
+            ratio = np.nanmedian(value / error, axis=1)
+        else:
+            curve = np.abs(2 * value[:, lag:-lag] - value[:, : -2 * lag] - value[:, 2 * lag :])
+            ratio = np.nanmedian(value, axis=1) / (MAD_OF_THREE * np.nanmedian(curve, axis=1))
+    return np.clip(np.nan_to_num(ratio, nan=0.0, posinf=np.inf, neginf=0.0), 0, None)
+
+
+def draw_noise(
+    flux: NDArray[np.float32],
+    error: NDArray[np.float32] | None,
+    mask: NDArray[np.bool_],
+    source_id: NDArray[np.int64],
+    snr: float,
+    seed: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+    """Add Gaussian noise until the spectra have a given signal to noise.
+
+    Parameters
+    ----------
+    flux, error, mask : numpy.ndarray, shape [n, n_pix]
+        The spectra; without errors they are taken as free of noise.
+    source_id : numpy.ndarray of int64, shape [n]
+        Identifiers, part of the seed.
+    snr : float
+        Wanted: median flux over noise.
+    seed : int
+        Of the generator.
+
+    Returns
+    -------
+    flux, error : numpy.ndarray of float32, shape [n, n_pix]
+        With the noise.
+    noisier : int
+        Stars that are noisier already, and come back as they are.
+
+    Raises
+    ------
+    InvalidInput
+        If `snr` is not a positive number or `seed` is negative.
+    """
+    if not (np.isfinite(snr) and snr > 0):
+        raise InvalidInput(f"snr is {snr}; a positive number is needed.")
+    if seed < 0:
+        raise InvalidInput(f"seed is {seed}; 0 or a positive number is needed.")
+    out = flux.copy()
+    out_error: NDArray[np.float32] = np.zeros_like(flux) if error is None else error.copy()
+    noisier = 0
+    for row, name in enumerate(source_id):
+        use = ~mask[row]
+        if not use.any():
+            continue
+        level = float(np.median(flux[row, use])) / snr
+        own = out_error[row].astype(np.float64)
+        variance = level**2 - float(np.median(own[use])) ** 2
+        if variance <= 0:
+            noisier += 1
+            continue
+        noise = np.random.default_rng([seed, int(name)]).standard_normal((flux.shape[1],))
+        out[row, use] += (np.sqrt(variance) * noise[use]).astype(np.float32)
+        out_error[row] = np.sqrt(own**2 + variance).astype(np.float32)
+    return out, out_error, noisier
