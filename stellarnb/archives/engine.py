@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stellarnb.archives.geometry import position_pad
+from stellarnb.archives.geometry import DISTANCE_MACRO, position_pad
 from stellarnb.archives.parquet import read_parquet
 from stellarnb.errors import TooLarge
 
@@ -103,6 +103,7 @@ class Engine:
 
     def _load(self) -> Any:
         connection = duckdb.connect(":memory:", config=_CONFIG)
+        connection.execute(DISTANCE_MACRO)
         for name, path in self._files.items():
             connection.register("incoming", read_parquet(path))
             connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming')  # noqa: S608

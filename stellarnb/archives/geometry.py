@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlglot import exp
 
-__all__ = ["GEOMETRY", "PadOf", "cone_ranges", "position_pad", "translate_geometry"]
+__all__ = [
+    "DISTANCE_MACRO",
+    "GEOMETRY",
+    "PadOf",
+    "cone_ranges",
+    "position_pad",
+    "translate_geometry",
+]
 
 #: What ADQL knows of geometry; those without a translation are refused by name.
 GEOMETRY = frozenset(
@@ -34,13 +41,15 @@ _WIDEST = 45.0
 #: Stars farther [deg] from their pixel than this do not have Gaia identifiers.
 _MAX_PAD = 0.5
 
+_DISTANCE = "sky_distance"
+#: SQL that gives a database the function that translated queries call.
 # Vincenty's formula: exact to 1e-11 arcsec at every distance, and NULL where a position is.
-_DISTANCE = """DEGREES(ATAN2(
-  SQRT(POWER(COS(RADIANS(:lat2)) * SIN(RADIANS(:lon2 - :lon1)), 2)
-    + POWER(COS(RADIANS(:lat1)) * SIN(RADIANS(:lat2))
-      - SIN(RADIANS(:lat1)) * COS(RADIANS(:lat2)) * COS(RADIANS(:lon2 - :lon1)), 2)),
-  SIN(RADIANS(:lat1)) * SIN(RADIANS(:lat2))
-    + COS(RADIANS(:lat1)) * COS(RADIANS(:lat2)) * COS(RADIANS(:lon2 - :lon1))))"""
+DISTANCE_MACRO = f"""CREATE MACRO {_DISTANCE}(lon1, lat1, lon2, lat2) AS DEGREES(ATAN2(
+  SQRT(POWER(COS(RADIANS(lat2)) * SIN(RADIANS(lon2 - lon1)), 2)
+    + POWER(COS(RADIANS(lat1)) * SIN(RADIANS(lat2))
+      - SIN(RADIANS(lat1)) * COS(RADIANS(lat2)) * COS(RADIANS(lon2 - lon1)), 2)),
+  SIN(RADIANS(lat1)) * SIN(RADIANS(lat2))
+    + COS(RADIANS(lat1)) * COS(RADIANS(lat2)) * COS(RADIANS(lon2 - lon1))))"""
 
 
 def cone_ranges(
@@ -145,6 +154,8 @@ def translate_geometry(
             node.replace(_distance(node, complain))
     for node in tree.find_all(exp.Anonymous):
         name = node.name.upper()
+        if node.name == _DISTANCE:
+            continue
         if name in {"POINT", "CIRCLE"}:
             complain(f"{name} stands alone; it works inside CONTAINS and DISTANCE only", node)
         complain(
@@ -180,7 +191,8 @@ def _contains(
         this=_separation(lon, lat, *centre), expression=exp.paren(radius.copy())
     )
     ranges = _ranges(node, (lon, lat), numbers, tables, pad_of)
-    return exp.paren(exp.and_(ranges, inside) if ranges is not None else inside)
+    both = inside if ranges is None else exp.and_(ranges, inside, copy=False)
+    return exp.paren(both, copy=False)
 
 
 def _ranges(
@@ -200,9 +212,15 @@ def _ranges(
     ranges = None if pad is None else cone_ranges(ra, dec, radius, pad)
     if ranges is None:
         return None
-    column = exp.column("source_id", table=alias)
-    limits = [column.copy().between(first, last) for first, last in ranges]
-    return exp.paren(exp.or_(*limits)) if limits else exp.false()
+    limits = [
+        exp.Between(
+            this=exp.column("source_id", table=alias),
+            low=exp.Literal.number(first),
+            high=exp.Literal.number(last),
+        )
+        for first, last in ranges
+    ]
+    return exp.paren(exp.or_(*limits, copy=False), copy=False)
 
 
 def _owner(
@@ -245,9 +263,7 @@ def _distance(node: exp.Anonymous, complain: Complain) -> exp.Expression:
 
 
 def _separation(*angles: exp.Expression) -> exp.Expression:
-    named = zip(("lon1", "lat1", "lon2", "lat2"), angles, strict=True)
-    template = exp.maybe_parse(_DISTANCE)
-    return exp.replace_placeholders(template, **{k: exp.paren(v.copy()) for k, v in named})
+    return exp.Anonymous(this=_DISTANCE, expressions=[angle.copy() for angle in angles])
 
 
 def _point(node: exp.Expression, complain: Complain) -> list[exp.Expression]:

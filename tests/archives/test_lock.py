@@ -50,6 +50,7 @@ REFUSED = [
     "WITH RECURSIVE t AS (SELECT 1 AS a UNION ALL SELECT a FROM t) SELECT * FROM t",
     "EXPLAIN SELECT 1",
     "FROM stars",
+    "SELECT sky_distance(1, 2, 3, 4)",
     "SELECT COLUMNS(*) FROM stars",
     "SELECT * EXCEPT (ra) FROM stars",
     "SELECT ra FROM stars FOR UPDATE",
