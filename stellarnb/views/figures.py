@@ -39,7 +39,7 @@ _MANY = 50_000
 _GREY = "#808080"
 #: How JupyterLab's own colours reach the canvas, in the light and in the dark theme.
 _LAB_COLOURS = {
-    "title-text-color": "var(--jp-ui-font-color1, {text})",
+    "text-color": "var(--jp-ui-font-color1, {text})",
     "axis-label-text-color": "var(--jp-ui-font-color1, {text})",
     "major-label-text-color": "var(--jp-ui-font-color1, {text})",
     "axis-line-color": "var(--jp-ui-font-color2, {text})",

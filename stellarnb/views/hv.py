@@ -58,13 +58,15 @@ def _image(key: str, labels: Any, color_by: str, size: tuple[int, int]) -> hv.Im
     stars = Stars.of(labels)
     panel = PANELS[key](stars)
     picture = draw(stars, panel, size=size, color_by=color_by)
+    # An averaged column may be that of an axis, and HoloViews wants different names.
+    name = "count" if picture.is_count else f"mean_{color_by}"
     image = hv.Image(
         (*_centres(picture.view, picture.front), picture.front),
         kdims=[
             hv.Dimension(panel.x, label=panel.x_title or "Mollweide x"),
             hv.Dimension(panel.y, label=panel.y_title or "Mollweide y"),
         ],
-        vdims=[hv.Dimension(color_by, label=picture.bar_title)],
+        vdims=[hv.Dimension(name, label=picture.bar_title)],
     )
     return image.opts(
         cmap=list(palette()),

@@ -6,7 +6,10 @@ from importlib.util import find_spec
 
 from stellarnb.errors import MissingInput
 
-__all__ = ["enable_notebook", "in_notebook"]
+__all__ = ["bokeh_js", "enable_notebook", "in_notebook"]
+
+#: What the JupyterLab extension of jupyter_bokeh runs as a script of the page.
+_LOAD = "application/vnd.bokehjs_load.v0+json"
 
 
 def in_notebook() -> bool:
@@ -43,9 +46,23 @@ def enable_notebook() -> bool:
             "Run: pip install jupyter_bokeh; then restart the kernel and reload the page. "
             "Maps as files need no notebook: stellarnb.views.save_maps(labels, 'map.html')."
         )
-    from bokeh.io import output_notebook
+    from IPython.core.display_functions import display
+
+    display({_LOAD: bokeh_js(["bokeh"])}, raw=True)
+    return True
+
+
+def bokeh_js(components: list[str]) -> str:
+    """Return BokehJS itself, as one script.
+
+    Bokeh's own ways to a page (`output_notebook`, `file_html`) add the files of every extension
+    that some other package has imported, and those are not inline.
+
+    Parameters
+    ----------
+    components : list of str
+        ``bokeh`` draws figures; ``bokeh-widgets`` adds text and controls.
+    """
     from bokeh.resources import Resources
 
-    # Of BokehJS only the part that draws: a quarter of INLINE's 4 MB, in each saved notebook.
-    output_notebook(Resources(mode="inline", components=["bokeh"]), hide_banner=True)
-    return True
+    return "\n".join(Resources(mode="inline", components=components).js_raw)

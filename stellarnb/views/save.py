@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stellarnb.cartography import graticule, mollweide, outline
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write
+from stellarnb.views.notebook import bokeh_js
 from stellarnb.views.panels import Absent, Panel, Range, Stars, find_panels
 from stellarnb.views.pictures import Picture, draw, provenance
 from stellarnb.views.style import LIGHT, Theme, find_theme, palette
@@ -26,6 +27,25 @@ __all__ = ["html_page", "png_image", "save_maps"]
 
 #: Pixels of a panel in a file: one that is zoomed later should not turn into blocks at once.
 _HTML_SIZE, _HTML_SKY, _PNG_SIZE = (400, 380), (540, 380), (360, 340)
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>body {{ background: {page}; color: {text}; font-family: sans-serif; }}</style>
+<script>
+{bokeh}
+</script>
+{script}
+</head>
+<body>
+<h1 style="font-size: 18px">{title}</h1>
+{div}
+<p style="font-size: 12px">{line}</p>
+</body>
+</html>
+"""
 
 Views = dict[str, tuple[Range, Range]]
 Mask = NDArray[np.bool_]
@@ -104,10 +124,9 @@ def html_page(
     views: Views | None = None,
 ) -> str:
     """Return the maps as one HTML page with BokehJS inside; see `save_maps`."""
-    from bokeh.embed import file_html
-    from bokeh.layouts import column, row
+    from bokeh.embed import components
+    from bokeh.layouts import row
     from bokeh.models import Div
-    from bokeh.resources import INLINE
 
     from stellarnb.views.figures import MapFigure
 
@@ -130,15 +149,17 @@ def html_page(
             view=(views or {}).get(panel.key),
         )
         parts.append(part.figure)
-    lines = [title, provenance(stars, chosen, good_only=good_only)]
-    words = [
-        Div(text=escape(line), disable_math=True, styles={"color": theme.text, "font-size": size})
-        for line, size in zip(lines, ("18px", "12px"), strict=True)
-    ]
-    page = column(words[0], row(*parts), words[1], styles={"background-color": theme.page})
-    head = f"{{% block postamble %}}<style>body {{ background: {theme.page}; }}</style>{{% endblock %}}"
-    html: str = file_html(page, resources=INLINE, title=title, template=head)
-    return html
+    line = provenance(stars, chosen, good_only=good_only)
+    script, (div,) = components((row(*parts),))
+    return _PAGE.format(
+        title=escape(title),
+        line=escape(line),
+        page=theme.page,
+        text=theme.text,
+        bokeh=bokeh_js(["bokeh", "bokeh-widgets"]),
+        script=script,
+        div=div,
+    )
 
 
 def png_image(
