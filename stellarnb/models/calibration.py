@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stellarnb.models.card import Card
 
-__all__ = ["PATTERNS", "calibrated", "ensemble", "missing_pattern"]
+__all__ = ["PATTERNS", "calibrated", "ensemble", "masked_growth", "missing_pattern"]
 
 #: Which photometry a star lacks, by the indices of G, BP, RP, J, H, K; each has its own factor.
 PATTERNS: dict[str, tuple[int, ...]] = {
@@ -57,6 +57,14 @@ def missing_pattern(magnitudes: NDArray[Any]) -> NDArray[np.intp]:
     missing = np.isnan(magnitudes)
     infrared, optical = missing[:, 3:].any(axis=1), missing[:, :3].any(axis=1)
     return np.where(infrared & optical, 3, np.where(optical, 2, np.where(infrared, 1, 0)))
+
+
+def masked_growth(card: Card, masked_fraction: NDArray[Any]) -> Floats:
+    """Return by how much the errors grow where pixels are left out, shape [n, n_labels]."""
+    kept = np.clip(1.0 - np.asarray(masked_fraction, dtype=np.float64), 1e-3, 1.0)
+    powers = np.array([spec.mask_power for spec in card.labels])
+    growth: Floats = kept[:, None] ** -powers
+    return growth
 
 
 def calibrated(

@@ -31,6 +31,9 @@ class LabelSpec:
         Scaled error = factor * (error as the networks state it) ** power, with a factor by what
         photometry is missing: the total scatter against the reference, calibrated on the
         validation split.
+    mask_power : float
+        With a fraction f of the pixels left out the error grows by (1 - f) ** -mask_power, as it
+        does on validation stars with masked blocks; at least as for an average over pixels (1/2).
     floor : float
         Added to the error in quadrature for the step from training data to real data.
     """
@@ -41,6 +44,7 @@ class LabelSpec:
     offset: float = 0.0
     error_power: float = 1.0
     error_factor: Mapping[str, float] = field(default_factory=dict)
+    mask_power: float = 0.5
     floor: float = 0.0
 
 
@@ -81,6 +85,9 @@ class Card:
         File in ``models/weights`` and its checksum.
     max_masked : float
         Largest fraction of masked pixels with which a star may be good.
+    limit_margin : float
+        A star is good only if its labels stay inside the limits when shifted by this many errors:
+        what cannot be told from outside is not inside.
     training, metrics : dict
         Training set and recipe; figures on the test split, with the command that prints them.
     known_flaws, credits, citation : tuple of str
@@ -100,6 +107,7 @@ class Card:
     weights: str
     sha256: str
     max_masked: float
+    limit_margin: float
     training: Mapping[str, Any]
     metrics: Mapping[str, Any]
     known_flaws: tuple[str, ...]

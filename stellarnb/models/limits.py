@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stellarnb.models.card import Card, LabelSpec, ScalarSpec
 
-__all__ = ["boundary", "outside"]
+__all__ = ["boundary", "outside", "well_inside"]
 
 
 def outside(
@@ -63,3 +63,30 @@ def boundary(
     columns += [outside(scalars[s.name], s, missing=False) for s in card.scalars]
     digits = np.where(np.stack(columns, axis=1), "1", "0")
     return flags, ["".join(row) for row in digits]
+
+
+def well_inside(
+    card: Card, labels: Mapping[str, NDArray[Any]], errors: Mapping[str, NDArray[Any]]
+) -> NDArray[np.bool_]:
+    """Return whether all labels stay inside the limits when shifted by the card's margin.
+
+    Parameters
+    ----------
+    card : Card
+        With ``limit_margin``, in errors.
+    labels, errors : mapping of str to numpy.ndarray, shape [n]
+        Predicted labels and their errors.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape [n]
+    """
+    shifted = [
+        outside(
+            labels[spec.name] + sign * card.limit_margin * errors[spec.name], spec, missing=True
+        )
+        for spec in card.labels
+        for sign in (-1.0, 1.0)
+    ]
+    inside: NDArray[np.bool_] = ~np.any(shifted, axis=0)
+    return inside

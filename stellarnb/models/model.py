@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from stellarnb import __version__
 from stellarnb.errors import Interrupted, InvalidInput
-from stellarnb.models.calibration import calibrated, ensemble, missing_pattern
+from stellarnb.models.calibration import calibrated, ensemble, masked_growth, missing_pattern
 from stellarnb.models.card import Card, load_card
 from stellarnb.models.engine import in_chunks, pick_device, run_networks
 from stellarnb.models.features import XPScaler, colours
 from stellarnb.models.inputs import Pixels, clean_pixels, match_scalars
-from stellarnb.models.limits import boundary
+from stellarnb.models.limits import boundary, well_inside
 from stellarnb.models.novelty import Novelty
 from stellarnb.models.scaling import LabelScaler
 from stellarnb.models.weights import load_tensors, subset
@@ -184,12 +184,12 @@ class Model:
         mean, variance = run_networks(self.networks, flux, extra)
         value, error, scatter = self._combine(mean, variance, magnitudes, pixels)
         names = [spec.name for spec in self.card.labels]
-        flags, strings = boundary(
-            self.card, {name: value[:, i] for i, name in enumerate(names)}, scalars
-        )
+        by_name = {name: value[:, i] for i, name in enumerate(names)}
+        flags, strings = boundary(self.card, by_name, scalars)
+        inside = np.array(["1" not in text for text in strings], dtype=bool)
+        inside &= well_inside(self.card, by_name, {n: error[:, i] for i, n in enumerate(names)})
         novelty = self.novelty.score(flux, self.scaler.noise(pixels), colours(magnitudes))
         novelty[~pixels.alive] = np.inf
-        inside = np.array(["1" not in text for text in strings], dtype=bool)
         enough = pixels.masked_fraction <= self.card.max_masked
         columns: Columns = {"source_id": spectra.source_id}
         for i, name in enumerate(names):
@@ -215,9 +215,7 @@ class Model:
         scaled, scaled_error = calibrated(self.card, centre, sigma, missing_pattern(magnitudes))
         value = self.label_scaler.unscale(scaled)
         slope = self.label_scaler.slope(value)
-        # As many pixels fewer, as much less information: the error of an average over pixels.
-        kept = np.clip(1.0 - pixels.masked_fraction.astype(np.float64), 1e-3, 1.0)
-        error = scaled_error * slope / np.sqrt(kept)[:, None]
+        error = scaled_error * slope * masked_growth(self.card, pixels.masked_fraction)
         error = np.hypot(error, [spec.floor for spec in self.card.labels])
         for array in (value, error, spread):
             array[~pixels.alive] = np.nan
@@ -239,7 +237,7 @@ class Model:
         descriptions = {
             "boundary": "1 = outside the training limits: " + ", ".join(self.card.boundary_order),
             "novelty": "distance from the training set; above 1 the star is unlike it",
-            "good": "recommended cut: inside all limits, novelty at most 1, enough pixels",
+            "good": "recommended cut: inside all limits by the error, novelty at most 1, enough pixels",
             "masked_fraction": "fraction of the pixels left out",
         }
         for spec in self.card.labels:

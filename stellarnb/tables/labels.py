@@ -37,8 +37,8 @@ class Labels(Table):
     def good(self) -> Self:
         """Return the rows of the recommended cut.
 
-        Inside the training limits in each label and input, with a spectrum like those of the
-        training set and enough of its pixels in use.
+        Inside the training limits in each input and, by the label's own error, in each label;
+        with a spectrum like those of the training set and enough of its pixels in use.
         """
         return self.take(np.asarray(self["good"], dtype=bool))
 

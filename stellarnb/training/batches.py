@@ -23,7 +23,8 @@ P_NONE, P_NO_2MASS, P_NO_COLOUR, P_BAND = 0.05, 0.12, 0.07, 0.01
 ERROR_FLOOR = np.array([0.01, 0.015, 0.02, 0.04])
 #: Extinction A_K that is learned beside the labels: range believed, centre and unit.
 EXTINCTION_RANGE, EXTINCTION_CENTRE, EXTINCTION_UNIT = (-0.05, 1.5), 0.1, 0.2
-MAX_BLOCK = 8
+#: Masked blocks: chance and greatest length in pixels of a short and of a long one.
+BLOCKS = ((0.5, 8), (0.15, 40))
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ class Batches:
     labels : LabelScaler
         Of the labels.
     config : mapping
-        ``seed``, ``noise`` (largest added noise in flux errors), ``masking`` (chance of each of
-        two masked blocks of 1 to 8 pixels), ``freedom`` (of the Student-t loss), ``doubtful``
-        (weight of stars that are not clean), ``auxiliary`` (weight of the extinction).
+        ``seed``, ``noise`` (largest added noise in flux errors), ``freedom`` (of the Student-t
+        loss), ``doubtful`` (weight of stars that are not clean), ``auxiliary`` (weight of the
+        extinction).
     """
 
     def __init__(
@@ -102,12 +103,12 @@ class Batches:
     def _uniform(self, *shape: int) -> Tensor:
         return torch.rand(*shape, generator=self.generator)
 
-    def _mask_block(self, flux: Tensor) -> Tensor:
+    def _mask_block(self, flux: Tensor, chance: float, longest: int) -> Tensor:
         """Bridge a random block of pixels, as `clean_pixels` bridges masked ones."""
         n, n_pix = flux.shape
-        length = torch.randint(1, MAX_BLOCK + 1, (n, 1), generator=self.generator)
-        start = torch.randint(1, n_pix - MAX_BLOCK - 1, (n, 1), generator=self.generator)
-        chosen = self._uniform(n, 1) < self.config["masking"]
+        length = torch.randint(1, longest + 1, (n, 1), generator=self.generator)
+        start = torch.randint(1, n_pix - longest - 1, (n, 1), generator=self.generator)
+        chosen = self._uniform(n, 1) < chance
         pixel = torch.arange(n_pix)[None]
         left, right = flux.gather(1, start - 1), flux.gather(1, start + length)
         fraction = (pixel - start + 1) / (length + 1)
@@ -134,7 +135,8 @@ class Batches:
         noise = torch.randn(flux.shape, generator=self.generator) * self.error[index]
         # XP errors are correlated and the spectra noisy already: never more than 0.3 sigma.
         flux = flux + noise * self._uniform(len(index), 1) * self.config["noise"]
-        flux = self._mask_block(self._mask_block(flux))
+        for chance, longest in BLOCKS:
+            flux = self._mask_block(flux, chance, longest)
         scaled = (torch.asinh(flux / self.softening) - self.centre) / self.width
         return scaled.clamp(-LIMIT, LIMIT), self._drop_photometry(self.extra[index])
 

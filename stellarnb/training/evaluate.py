@@ -19,7 +19,7 @@ from stellarnb.training.baseline import gradient_boosting
 __all__ = ["SNR_EDGES", "evaluate_xp", "refusals_xp"]
 
 #: Bins of the median S/N of a pixel of the XP spectrum.
-SNR_EDGES = (0.0, 50.0, 100.0, 200.0, np.inf)
+SNR_EDGES = (0.0, 100.0, 200.0, np.inf)
 #: Stars that each corruption is tried on.
 N_CORRUPTED = 500
 _ALL_STARS = "SELECT * FROM stars JOIN apogee USING (source_id)"

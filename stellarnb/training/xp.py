@@ -29,6 +29,9 @@ from stellarnb.training.fit import checkpoint_key, load_checkpoint, save_checkpo
 
 __all__ = ["Prepared", "calibrate", "make_stars", "prepare", "train_ensemble", "weights_of"]
 
+#: Widths of the masked blocks, in pixels, with which the growth of the errors is measured.
+MASKED_WIDTHS = (15, 30, 60)
+
 Recipe = Mapping[str, Any]
 Arrays = NDArray[np.float64]
 
@@ -235,7 +238,40 @@ def calibrate(networks: Sequence[XPNetwork], prepared: Prepared) -> list[dict[st
             # Missing photometry never makes an error smaller.
             factor[name] = max(robust_sigma(pull), factor.get("full", 0.0))
         calibration.append({"offset": offset, "error_power": power, "error_factor": factor})
+    _calibrate_masks(networks, prepared, calibration)
     return calibration
+
+
+def _calibrate_masks(
+    networks: Sequence[XPNetwork], prepared: Prepared, calibration: list[dict[str, Any]]
+) -> None:
+    """Add ``mask_power`` to each label: how errors grow when a block of pixels is left out."""
+    stars = prepared.validation
+    rows = stars.clean
+    truth = prepared.labels.scale(stars.labels[rows])
+    n, n_pix = stars.pixels.flux[rows].shape
+    rng = np.random.default_rng(0)
+    powers: list[list[float]] = [[] for _ in calibration]
+    for width in MASKED_WIDTHS:
+        start = rng.integers(0, n_pix - width, n)[:, None]
+        pixel = np.arange(n_pix)
+        lost = (pixel >= start) & (pixel < start + width)
+        pixels = _mask(take_pixels(stars.pixels, rows), lost)
+        mean, stated = _predict(networks, prepared, pixels, stars.magnitudes[rows])
+        for i, fitted in enumerate(calibration):
+            error = fitted["error_factor"]["full"] * stated[:, i] ** fitted["error_power"]
+            pull = robust_sigma((mean[:, i] - fitted["offset"] - truth[:, i]) / error)
+            powers[i].append(float(np.log(pull) / -np.log(1.0 - width / n_pix)))
+    for fitted, found in zip(calibration, powers, strict=True):
+        fitted["mask_power"] = max(0.5, float(np.max(found)))
+
+
+def _mask(pixels: Pixels, lost: NDArray[np.bool_]) -> Pixels:
+    """Leave pixels out as a user's mask would."""
+    assert pixels.error is not None, "library spectra have errors"  # noqa: S101
+    grid = get_instrument("gaia-xp").wavelength
+    ids = np.arange(len(lost))
+    return clean_pixels(SpectrumSet(ids, grid, pixels.flux, np.nan_to_num(pixels.error), lost))
 
 
 def learn_novelty(prepared: Prepared) -> Novelty:
