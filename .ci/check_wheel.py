@@ -1,0 +1,39 @@
+"""Check that the wheel carries what a user needs, and nothing that belongs to others."""
+
+import sys
+import zipfile
+from pathlib import Path
+
+NEEDED = (
+    "stellarnb/py.typed",
+    "stellarnb/__init__.pyi",
+    "stellarnb/archives/sample/stars.parquet",
+    "stellarnb/archives/sample/apogee.parquet",
+    "stellarnb/archives/sample/xp_sampled.parquet",
+    "stellarnb/models/cards/xp-apogee.toml",
+    "stellarnb/models/weights/xp-apogee.safetensors",
+    "stellarnb/notebooks/00_tour.ipynb",
+    "stellarnb/spectra/instruments.toml",
+)
+#: Largest size in MB of what lies under a folder.
+LIMITS = {"stellarnb/archives/sample/": 8.0, "stellarnb/models/weights/": 8.0}
+FORBIDDEN = (".pkl", ".pickle", ".pt", ".pth", ".h5", ".pyc")
+
+
+def main(path: Path) -> None:
+    """Raise SystemExit with every fault of the wheel."""
+    with zipfile.ZipFile(path) as wheel:
+        sizes = {entry.filename: entry.file_size for entry in wheel.infolist()}
+    faults = [f"missing: {name}" for name in NEEDED if name not in sizes]
+    faults += [f"does not belong: {name}" for name in sizes if name.endswith(FORBIDDEN)]
+    for folder, limit in LIMITS.items():
+        total = sum(size for name, size in sizes.items() if name.startswith(folder)) / 1e6
+        print(f"{folder} {total:.2f} MB of {limit:g}")
+        if total > limit:
+            faults.append(f"{folder} holds {total:.2f} MB, more than {limit:g}")
+    if faults:
+        sys.exit("\n".join(faults))
+    print(f"{path.name}: {len(sizes)} files, {path.stat().st_size / 1e6:.1f} MB, complete")
+
+
+main(Path(sys.argv[1]))
