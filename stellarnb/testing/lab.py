@@ -47,6 +47,16 @@ _IDLE = """() => {
     cell => cell.inputArea && cell.inputArea.promptNode?.textContent.includes('*'));
 }"""
 
+_EXTENTS = """() => {
+  const out = {};
+  for (const view of window.Bokeh?.index ?? []) {
+    const renderer = (view.model.renderers ?? []).find(r => r.glyph?.type === 'Image');
+    const data = renderer?.data_source.data;
+    if (data) out[view.model.name] = ['x', 'y', 'dw', 'dh'].map(key => data[key][0]);
+  }
+  return out;
+}"""
+
 
 class LabServer:
     """A running JupyterLab.
@@ -218,6 +228,24 @@ class LabPage:
         self.command("notebook:run-all-cells")
         self.wait_idle(timeout=timeout)
 
+    def run_code(self, code: str, *, timeout: float = 60) -> None:
+        """Run some Python in a new cell at the end of the notebook; see `cell_errors`."""
+        self.page.evaluate(
+            """code => {
+              const content = window.jupyterapp.shell.currentWidget.content;
+              const cells = content.model.sharedModel;
+              cells.insertCell(cells.cells.length, {cell_type: 'code', source: code});
+              content.activeCellIndex = cells.cells.length - 1;
+            }""",
+            code,
+        )
+        self.command("notebook:run-cell")
+        self.wait_idle(timeout=timeout)
+
+    def save(self) -> None:
+        """Save the notebook."""
+        self.command("docmanager:save")
+
     def wait_idle(self, *, timeout: float = 120) -> None:
         """Wait until the kernel has nothing to do and no cell waits for it [s]."""
         self.page.wait_for_function(_IDLE, timeout=1000 * timeout)
@@ -250,6 +278,15 @@ class LabPage:
         figure.scroll_into_view_if_needed()
         image: bytes = figure.screenshot()
         return image
+
+    def extents(self) -> dict[str, list[float]]:
+        """Return x, y, width and height of the image in each figure, by the figure's name.
+
+        It is the image that Python has sent: a new one after a zoom shows that it was aggregated
+        anew, while pixels would change by mere scaling too.
+        """
+        found: dict[str, list[float]] = self.page.evaluate(_EXTENTS)
+        return found
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(word in message.text for word in _HARMLESS):
