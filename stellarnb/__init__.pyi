@@ -2,6 +2,7 @@ from .archives import open_archive as open_archive
 from .errors import StellarnbError as StellarnbError
 from .models import load_model as load_model
 from .spectra import SpectrumSet as SpectrumSet
+from .spectra import read as read
 from .tables import Labels as Labels
 from .tables import Result as Result
 from .widgets import ChemicalMap as ChemicalMap

@@ -187,12 +187,14 @@ def _verdict(median: float, count: int, medium: str, wavelength: float) -> tuple
     if count == 0:
         return False, "No strong line stands out of the noise: the wavelengths cannot be checked."
     stars = "the star" if count == 1 else f"{count} stars"
-    where = f"The lines of {stars} lie {median:+.0f} km/s from where {medium} wavelengths put them"
+    where = (
+        f"The lines of {stars} lie {round(median):+d} km/s from where {medium} wavelengths put them"
+    )
     if abs(median) <= TOLERANCE:
         return True, f"{where}: the grid agrees with the laboratory."
     if abs(median - swapped) <= TOLERANCE:
         return False, (
-            f"{where}, and {other} wavelengths would be off by {swapped:+.0f} km/s: this looks like "
+            f"{where}, and {other} wavelengths would be off by {round(swapped):+d} km/s: this looks like "
             f"{other} given for {medium}. Convert them with stellarnb.spectra."
             f"{'air_to_vacuum' if medium == 'vacuum' else 'vacuum_to_air'}."
         )
