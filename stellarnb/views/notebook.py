@@ -61,7 +61,7 @@ def bokeh_js(components: list[str]) -> str:
     Parameters
     ----------
     components : list of str
-        ``bokeh`` draws figures; ``bokeh-widgets`` adds text and controls.
+        ``bokeh`` draws figures; ``bokeh-widgets`` adds controls.
     """
     from bokeh.resources import Resources
 

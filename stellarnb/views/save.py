@@ -41,7 +41,9 @@ _PAGE = """<!DOCTYPE html>
 </head>
 <body>
 <h1 style="font-size: 18px">{title}</h1>
-{div}
+<div style="display: flex; flex-wrap: wrap; gap: 12px">
+{parts}
+</div>
 <p style="font-size: 12px">{line}</p>
 </body>
 </html>
@@ -125,20 +127,17 @@ def html_page(
 ) -> str:
     """Return the maps as one HTML page with BokehJS inside; see `save_maps`."""
     from bokeh.embed import components
-    from bokeh.layouts import row
-    from bokeh.models import Div
 
     from stellarnb.views.figures import MapFigure
 
     chosen = stars.chosen(good_only=good_only)
-    parts: list[Any] = []
+    figures: dict[str, Any] = {}
+    parts: dict[str, str] = {}
     for panel in find_panels(stars):
         if isinstance(panel, Absent):
-            words = Div(text=escape(panel.words), width=_HTML_SIZE[0], disable_math=True)
-            words.styles = {"color": theme.text}
-            parts.append(words)
+            parts[panel.key] = f'<p style="width: {_HTML_SIZE[0]}px">{escape(panel.words)}</p>'
             continue
-        part = MapFigure(
+        figures[panel.key] = MapFigure(
             stars,
             panel,
             theme=theme,
@@ -147,18 +146,18 @@ def html_page(
             size=_HTML_SKY if panel.is_sky else _HTML_SIZE,
             live=False,
             view=(views or {}).get(panel.key),
-        )
-        parts.append(part.figure)
+        ).figure
+        parts[panel.key] = ""
+    script, divs = components(figures) if figures else ("", {})
     line = provenance(stars, chosen, good_only=good_only)
-    script, (div,) = components((row(*parts),))
     return _PAGE.format(
         title=escape(title),
         line=escape(line),
         page=theme.page,
         text=theme.text,
-        bokeh=bokeh_js(["bokeh", "bokeh-widgets"]),
+        bokeh=bokeh_js(["bokeh"]),
         script=script,
-        div=div,
+        parts="\n".join((parts | divs).values()),
     )
 
 

@@ -135,6 +135,13 @@ def test_a_table_without_stars_makes_a_file(labels, tmp_path, ending):
     assert path.stat().st_size > 1000
 
 
+def test_a_page_says_in_words_what_it_cannot_draw(labels, tmp_path):
+    one = save_maps({"teff": [5000.0], "logg": [4.0]}, tmp_path / "one.html").read_text()
+    assert "A sky map needs the columns ra and dec" in one
+    none = save_maps({"x": [1.0]}, tmp_path / "none.html").read_text()
+    assert "column &#x27;teff&#x27;" in none
+
+
 def test_no_finite_value_and_one_value_and_infinities_make_a_file(tmp_path):
     n = 4
     table = {
