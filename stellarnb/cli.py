@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
-from stellarnb.errors import StellarnbError
+from stellarnb.errors import Interrupted, StellarnbError
 
 __all__ = ["app", "main"]
 
@@ -23,10 +25,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def _in_words(command: Command) -> Command:
+    """Turn an error on purpose into one sentence and an exit status; Ctrl-C is 130."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except Interrupted as stop:
+            typer.echo(str(stop), err=True)
+            raise typer.Exit(130) from stop
+        except StellarnbError as error:
+            typer.echo(f"{type(error).__name__}: {error}", err=True)
+            raise typer.Exit(1) from error
+
+    return cast("Command", wrapped)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
 @app.command()
+@_in_words
 def tour(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results; a new one where not given.")
@@ -49,6 +72,7 @@ def tour(
 
 
 @app.command()
+@_in_words
 def train(
     name: Annotated[str, typer.Argument(help="Model, such as xp-apogee.")],
     out: Annotated[
@@ -77,6 +101,7 @@ def train(
 
 
 @app.command()
+@_in_words
 def bench(
     name: Annotated[str, typer.Argument(help="Which: import.")],
     as_json: Json = False,
@@ -104,25 +129,12 @@ def _rich(rows: list[dict[str, Any]], title: str) -> RichTable:
         numeric = isinstance(rows[0][column], (int, float))
         table.add_column(column, justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+        # As Text, since rich would take the brackets of a unit for markup.
+        cells = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values())
+        table.add_row(*(Text(cell) for cell in cells))
     return table
 
 
 def main() -> None:
-    """Run the command; an error on purpose is one sentence, Ctrl-C a clean end."""
-    try:
-        app(standalone_mode=False)
-    except KeyboardInterrupt as error:  # stellarnb's Interrupted is one too
-        typer.echo(str(error) or "Stopped.", err=True)
-        sys.exit(130)
-    except StellarnbError as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        sys.exit(1)
-    except (typer.Abort, typer.Exit) as error:
-        sys.exit(getattr(error, "exit_code", 130))
-    except Exception as error:
-        show = getattr(error, "show", None)  # click's usage errors know how to show themselves
-        if show is None:
-            raise
-        show()
-        sys.exit(getattr(error, "exit_code", 2))
+    """Run the command ``stellarnb``."""
+    app()

@@ -122,9 +122,11 @@ def run_tour(out: str | os.PathLike[str] | None = None, *, progress: bool = True
         raise Interrupted(
             f"Stopped; {len(stop.partial)} finished stars are kept in {kept}.", stop.partial
         ) from stop
-    comparison = labels.good().compare(archive.query(REFERENCE_QUERY))
+    good = labels.good()
+    comparison = good.compare(archive.query(REFERENCE_QUERY))
     files = [labels.write(folder / "labels.parquet")]
-    files += [save_maps(labels, folder / name) for name in ("maps.html", "maps.png")]
+    title = f"Gaia XP stars of the embedded archive: good() labels of {labels.model}"
+    files += [save_maps(good, folder / name, title=title) for name in ("maps.html", "maps.png")]
     files.append(_write_provenance(folder, labels, comparison, archive.cite()))
     files.append(_copy_notebook(folder))
     return TourReport(folder, labels, comparison, tuple(files), time.monotonic() - start)

@@ -205,7 +205,6 @@ def test_what_is_no_spectrum_set_is_refused(model: Model) -> None:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "CHUNK", 20)
-    return
 
 
 @pytest.mark.usefixtures("small_chunks")
