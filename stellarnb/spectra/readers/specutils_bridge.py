@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from stellarnb.errors import InvalidInput, MissingInput
+from stellarnb.ids import as_source_ids
 from stellarnb.spectra.instruments import Instrument
 from stellarnb.spectra.readers.assemble import assemble
-from stellarnb.spectra.readers.parsed import Parsed, gaia_id
+from stellarnb.spectra.readers.parsed import Parsed
 from stellarnb.spectra.spectrum_set import SpectrumSet
 
 __all__ = ["from_specutils", "to_specutils"]
@@ -63,7 +64,7 @@ def from_specutils(spectrum: Any, instrument: str | Instrument) -> SpectrumSet:
         wavelength,
         deviation,
         mask,
-        gaia_id(ids) if ids is None or np.ndim(ids) == 0 else np.asarray(ids, dtype=np.int64),
+        None if ids is None else as_source_ids(ids),
         [str(name) for name in np.atleast_1d(meta["names"])] if "names" in meta else None,
         None,
         "Angstrom",

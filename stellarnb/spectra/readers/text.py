@@ -85,8 +85,9 @@ def _ecsv_header(data: bytes) -> tuple[int, str, dict[str, str], Any]:
         for column in fields.get("datatype") or []
         if isinstance(column, dict) and "name" in column and "unit" in column
     }
-    meta = fields.get("meta")
-    source_id = meta.get("source_id") if isinstance(meta, dict) else None
+    meta = fields.get("meta") or {}
+    # astropy writes the header's own entries as an ordered map: a list of pairs.
+    source_id = dict(meta).get("source_id")
     delimiter = fields.get("delimiter", " ")
     return end, delimiter if delimiter in (",", " ") else ",", units, source_id
 
