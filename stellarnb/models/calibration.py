@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ PATTERNS: dict[str, tuple[int, ...]] = {
     "no_gaia_colour": (1, 2),
     "none": (0, 1, 2, 3, 4, 5),
 }
-_NAMES = tuple(PATTERNS)
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +68,11 @@ def masked_growth(card: Card, masked_fraction: NDArray[Any]) -> Floats:
 
 
 def calibrated(
-    card: Card, centre: Floats, sigma: Floats, pattern: NDArray[np.intp]
+    card: Card,
+    centre: Floats,
+    sigma: Floats,
+    pattern: NDArray[np.intp],
+    names: Sequence[str],
 ) -> tuple[Floats, Floats]:
     """Apply the card's calibration, in scaled units.
 
@@ -80,7 +84,9 @@ def calibrated(
     centre, sigma : numpy.ndarray, shape [n, n_labels]
         From `ensemble`.
     pattern : numpy.ndarray of int, shape [n]
-        From `missing_pattern`.
+        Which of `names` a star has.
+    names : sequence of str
+        The patterns of missing inputs.
 
     Returns
     -------
@@ -88,7 +94,7 @@ def calibrated(
         centre - offset, and factor * sigma ** power.
     """
     specs = card.labels
-    factor = np.array([[spec.error_factor[name] for spec in specs] for name in _NAMES])
+    factor = np.array([[spec.error_factor[name] for spec in specs] for name in names])
     value = centre - np.array([spec.offset for spec in specs])
     error = factor[pattern] * sigma ** np.array([spec.error_power for spec in specs])
     return value, error

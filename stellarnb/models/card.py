@@ -75,6 +75,8 @@ class Card:
         What it is.
     trained_on : {"real", "synthetic"}
         A synthetic-trained model says so wherever its name is shown.
+    family : str
+        Which of `stellarnb.models.families` it belongs to.
     instrument : str
         Whose spectra it reads, and on whose grid.
     network : dict
@@ -100,6 +102,7 @@ class Card:
     title: str
     version: str
     trained_on: Literal["real", "synthetic"]
+    family: str
     instrument: str
     network: Mapping[str, Any]
     labels: tuple[LabelSpec, ...]

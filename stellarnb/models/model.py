@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 
 from stellarnb import __version__
 from stellarnb.errors import Interrupted, InvalidInput
-from stellarnb.models.calibration import calibrated, ensemble, masked_growth, missing_pattern
+from stellarnb.models.calibration import calibrated, ensemble, masked_growth
 from stellarnb.models.card import Card, load_card
 from stellarnb.models.engine import in_chunks, pick_device, run_networks
-from stellarnb.models.features import XPScaler, colours
+from stellarnb.models.families import Family, Scaled, load_family
 from stellarnb.models.inputs import Pixels, clean_pixels, match_scalars
 from stellarnb.models.limits import boundary, well_inside
-from stellarnb.models.novelty import Novelty
 from stellarnb.models.scaling import LabelScaler
-from stellarnb.models.weights import load_tensors, subset
+from stellarnb.models.weights import load_tensors
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables import Labels
@@ -47,28 +46,20 @@ class Model:
         What it is.
     networks : sequence of torch.nn.Module
         Members of the ensemble, in order.
-    scaler : XPScaler
-        Scaling of the inputs.
+    family : Family
+        How its inputs are scaled, and what is unusual to it.
     labels : LabelScaler
         Scaling of the labels.
-    novelty : Novelty
-        What the training set looks like.
     """
 
     def __init__(
-        self,
-        card: Card,
-        networks: Sequence[nn.Module],
-        scaler: XPScaler,
-        labels: LabelScaler,
-        novelty: Novelty,
+        self, card: Card, networks: Sequence[nn.Module], family: Family, labels: LabelScaler
     ) -> None:
         self.card = card
         device = pick_device()
         self.networks = [network.to(device).eval() for network in networks]
-        self.scaler = scaler
+        self.family = family
         self.label_scaler = labels
-        self.novelty = novelty
 
     def __repr__(self) -> str:
         names = ", ".join(spec.name for spec in self.card.labels)
@@ -163,32 +154,26 @@ class Model:
         spectra.check_grid(get_instrument(self.card.instrument))
         names = [spec.name for spec in self.card.scalars]
         scalars = match_scalars(spectra.source_id, stars, names, allow_missing=True)
-        flux, extra = self._scale(clean_pixels(spectra), self._magnitudes(scalars))
-        return torch.from_numpy(flux), torch.from_numpy(extra)
+        scaled = self.family.scale(clean_pixels(spectra), scalars)
+        return torch.from_numpy(scaled.flux), torch.from_numpy(scaled.extra)
 
     def unscale_labels(self, scaled: Any) -> NDArray[np.float64]:
         """Return labels in the card's units from scaled labels, shape [n, n_labels]."""
         return self.label_scaler.unscale(np.asarray(scaled, dtype=np.float64))
 
-    def _magnitudes(self, scalars: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-        return np.stack([scalars[spec.name] for spec in self.card.scalars], axis=1)
-
-    def _scale(self, pixels: Pixels, magnitudes: NDArray[np.float64]) -> tuple[Any, Any]:
-        return self.scaler.flux(pixels), self.scaler.extras(pixels, magnitudes)
-
     def _columns(self, spectra: SpectrumSet, scalars: Mapping[str, NDArray[Any]]) -> Columns:
         """Return the columns of one chunk."""
         pixels = clean_pixels(spectra)
-        magnitudes = self._magnitudes(scalars)
-        flux, extra = self._scale(pixels, magnitudes)
-        mean, variance = run_networks(self.networks, flux, extra)
-        value, error, scatter = self._combine(mean, variance, magnitudes, pixels)
+        scaled = self.family.scale(pixels, scalars)
+        mean, variance = run_networks(self.networks, scaled.flux, scaled.extra)
+        value, error, spread = self._combine(mean, variance, scaled, pixels)
+        scatter = spread * self.label_scaler.slope(value)
         names = [spec.name for spec in self.card.labels]
         by_name = {name: value[:, i] for i, name in enumerate(names)}
         flags, strings = boundary(self.card, by_name, scalars)
         inside = np.array(["1" not in text for text in strings], dtype=bool)
         inside &= well_inside(self.card, by_name, {n: error[:, i] for i, n in enumerate(names)})
-        novelty = self.novelty.score(flux, self.scaler.noise(pixels), colours(magnitudes))
+        novelty = self.family.novelty(pixels, scaled, scalars, spread)
         novelty[~pixels.alive] = np.inf
         enough = pixels.masked_fraction <= self.card.max_masked
         columns: Columns = {"source_id": spectra.source_id}
@@ -207,19 +192,20 @@ class Model:
         self,
         mean: NDArray[np.float64],
         variance: NDArray[np.float64],
-        magnitudes: NDArray[np.float64],
+        scaled: Scaled,
         pixels: Pixels,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return value, calibrated error and scatter of the ensemble, shapes [n, n_labels]."""
+        """Return values and calibrated errors, and the spread of the scaled labels."""
         centre, sigma, spread = ensemble(mean, variance)
-        scaled, scaled_error = calibrated(self.card, centre, sigma, missing_pattern(magnitudes))
-        value = self.label_scaler.unscale(scaled)
-        slope = self.label_scaler.slope(value)
-        error = scaled_error * slope * masked_growth(self.card, pixels.masked_fraction)
+        kinds = self.family.patterns
+        centre, sigma = calibrated(self.card, centre, sigma, scaled.pattern, kinds)
+        value = self.label_scaler.unscale(centre)
+        error = sigma * self.label_scaler.slope(value)
+        error *= masked_growth(self.card, pixels.masked_fraction)
         error = np.hypot(error, [spec.floor for spec in self.card.labels])
         for array in (value, error, spread):
             array[~pixels.alive] = np.nan
-        return value, error, spread * slope
+        return value, error, spread
 
     def _labels(
         self, parts: Sequence[Columns], spectra: SpectrumSet, scalars: Mapping[str, NDArray[Any]]
@@ -281,24 +267,8 @@ def load_model(name: str) -> Model:
     WeightsNotFound, ChecksumMismatch
         If its weights are not there or damaged.
     """
-    from stellarnb.models.networks import build_network
-
     card = load_card(name)
     own = Path(name).with_name(card.weights) if name.endswith(".toml") else None
     tensors = load_tensors(card, own)
-    networks = []
-    for i in range(int(card.network["members"])):
-        network = build_network(card.network, i)
-        # Stored in half precision, run in single.
-        weights = {k: v.float() for k, v in subset(tensors, f"network{i}").items()}
-        network.load_state_dict(weights)
-        network.set_components(tensors["shared.components"], tensors["shared.deviations"])
-        networks.append(network)
-    arrays = {key: value.numpy() for key, value in tensors.items() if key[:7] != "network"}
-    return Model(
-        card,
-        networks,
-        XPScaler.from_arrays(subset(arrays, "scaler")),
-        LabelScaler.from_arrays(subset(arrays, "labels")),
-        Novelty.from_arrays(subset(arrays, "novelty")),
-    )
+    loaded = load_family(card, tensors)
+    return Model(card, loaded.networks, loaded.family, loaded.labels)
