@@ -144,7 +144,7 @@ class Instrument:
         if medium not in ("air", "vacuum"):
             raise InvalidInput(f"medium is {medium!r}; 'air' or 'vacuum' is needed.")
         return cls(
-            id=title.lower().replace(" ", "-"),
+            id=f"custom-{title.lower().replace(' ', '-')}",
             title=title,
             start=0.0,
             step=0.0,

@@ -17,6 +17,8 @@ __all__ = ["lsf_matrix", "overlap_matrix", "pixel_edges", "rebin"]
 MIN_COVERAGE = 0.999
 #: The same for a convolved spectrum, whose pixels each draw on many old ones.
 MIN_COVERAGE_LSF = 0.95
+#: Spectra that are resampled at a time.
+BLOCK = 1024
 #: Less coverage than this is rounding.
 NOTHING = 1e-6
 #: A step this many times wider than the ones beside it is a gap between two arms.
@@ -164,15 +166,20 @@ def rebin(
         or gaps take too much (0.1 % unless told otherwise) is masked. Where nothing is left, the
         flux is 0.
     """
-    valid = ~mask
-    if mask.any():
-        coverage = (matrix @ valid.T.astype(np.float64)).T
-    else:
-        coverage = np.broadcast_to(matrix.sum(axis=1), (len(flux), matrix.shape[0]))
-    safe = np.where(coverage > NOTHING, coverage, np.inf)
-    out = (matrix @ np.where(valid, flux, 0.0).T.astype(np.float64)).T / safe
-    out_error = None
-    if error is not None:
-        variance = np.where(valid, error.astype(np.float64) ** 2, 0.0)
-        out_error = np.sqrt((matrix.power(2) @ variance.T).T) / safe
-    return out, out_error, coverage < min_coverage
+    shape = (len(flux), matrix.shape[0])
+    out, out_mask = np.zeros(shape), np.zeros(shape, dtype=bool)
+    out_error = None if error is None else np.zeros(shape)
+    squared = matrix.power(2)
+    whole = matrix.sum(axis=1)
+    # In blocks, so that the float64 copies stay small beside the spectra themselves.
+    for first in range(0, len(flux), BLOCK):
+        rows = slice(first, first + BLOCK)
+        valid = ~mask[rows]
+        coverage = whole[None] if valid.all() else (matrix @ valid.T.astype(np.float64)).T
+        safe = np.where(coverage > NOTHING, coverage, np.inf)
+        out[rows] = (matrix @ np.where(valid, flux[rows], 0.0).T.astype(np.float64)).T / safe
+        out_mask[rows] = coverage < min_coverage
+        if error is not None and out_error is not None:
+            variance = np.where(valid, error[rows].astype(np.float64) ** 2, 0.0)
+            out_error[rows] = np.sqrt((squared @ variance.T).T) / safe
+    return out, out_error, out_mask

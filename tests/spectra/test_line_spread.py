@@ -1,7 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from scipy.integrate import quad
 from scipy.optimize import curve_fit
 
@@ -15,7 +19,8 @@ from stellarnb.spectra import (
     read,
     vacuum_to_air,
 )
-from stellarnb.spectra.resample import overlap_matrix, pixel_edges
+from stellarnb.spectra.instruments import _from_entry
+from stellarnb.spectra.resample import lsf_matrix, overlap_matrix, pixel_edges, rebin
 
 RVS = get_instrument("gaia-rvs")
 RAVE = get_instrument("rave")
@@ -172,6 +177,50 @@ def test_an_unresolved_line_has_the_instruments_resolution(name: str, around: fl
     spectra = SpectrumSet([1], grid, gaussian(grid, 0.5, around, lsf)[None], instrument=source)
     out = spectra.to_instrument(name)
     assert measured_resolution(out, around, 8.0) == pytest.approx(wanted.resolution[0], rel=0.01)
+
+
+def test_a_resolution_that_changes_along_the_range_is_evened_out() -> None:
+    table = ((5000.0, 20_000.0), (8600.0, 10_000.0))
+    source = replace(Instrument.custom("echelle", 10_000, medium="vacuum"), resolution_table=table)
+    assert source.resolution_at([6800.0]) == pytest.approx([15_000])
+    grid = np.arange(4900.0, 8700.0, 0.02)
+    flux = gaussian(grid, 0.5, 5000, 5000 / 20_000 / FWHM)
+    flux *= gaussian(grid, 0.5, 8600, 8600 / 10_000 / FWHM)
+    out = SpectrumSet([1], grid, flux[None], instrument=source).to_instrument("4most-lr")
+    for around in (5000.0, 8600.0):
+        assert measured_resolution(out, around, 8.0) == pytest.approx(5000, rel=0.01)
+
+
+def test_a_table_of_resolutions_is_read_from_the_card() -> None:
+    entry = {
+        **dict.fromkeys(("title", "flux_unit", "id_column", "source"), ""),
+        "start": 1.0,
+        "step": 1.0,
+        "n_pix": 3,
+        "unit": "nm",
+        "medium": "air",
+        "normalisation": "median",
+        "resolution": [[1, 10], [2, 30], [3, 20]],
+    }
+    read_back = _from_entry("new", entry)
+    assert read_back.resolution == (10, 20)
+    assert read_back.resolution_at([1.5, 2.5, 9.0]).tolist() == [20, 25, 20]
+
+
+@settings(max_examples=40, deadline=None)
+@given(hnp.arrays(bool, (2, 60)), st.floats(0.3, 3.0))
+def test_a_pixel_is_masked_exactly_where_too_much_of_it_was(mask, sigma) -> None:
+    edges = pixel_edges(np.arange(60.0))
+    new = pixel_edges(np.arange(10.0, 50.0, 1.7))
+    matrix = lsf_matrix(edges, new, np.full(len(new[0]), sigma))
+    flux = np.where(mask, np.nan, 2.0).astype(np.float32)
+    out, error, out_mask = rebin(matrix, flux, np.abs(flux), mask, 0.95)
+    lost = mask.astype(float) @ matrix.toarray().T
+    clear = np.abs(lost - 0.05) > 1e-6
+    np.testing.assert_array_equal(out_mask[clear], (lost > 0.05)[clear])
+    np.testing.assert_allclose(out[~out_mask], 2.0, rtol=1e-6)
+    assert error is not None
+    assert np.isfinite(error).all()
 
 
 def test_real_rvs_spectra_become_rave_spectra(shared_data: Path) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from stellarnb.errors import GridMismatch, InvalidInput, StellarnbError, TooLarge
 from stellarnb.spectra import Instrument, get_instrument, read
@@ -310,6 +313,20 @@ def test_a_table_whose_cells_share_bytes_is_refused(samples, save: Save) -> None
 def test_a_file_that_was_cut_short_is_noticed(kind: str, keep: float, samples, save: Save) -> None:
     with pytest.raises(InvalidInput, match=r"spectrum\.dat"):
         read(save(samples[kind][: int(len(samples[kind]) * keep)]))
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    ids=st.lists(st.integers(2**32, 2**63 - 1), min_size=1, max_size=4),
+    flux=hnp.arrays(np.float32, (4, 343), elements=st.floats(-(2.0**99), 2.0**99, width=32)),
+)
+def test_no_digit_of_an_identifier_or_a_flux_is_lost(ids, flux, save: Save) -> None:
+    rows = [f'{i},"({", ".join(str(v) for v in row)})"' for i, row in zip(ids, flux, strict=False)]
+    spectra = read(save(("source_id,flux\n" + "\n".join(rows)).encode()))
+    assert spectra.ids.tolist() == ids
+    np.testing.assert_array_equal(spectra.flux, flux[: len(ids)])
 
 
 def _mutate(data: bytes, rng: np.random.Generator) -> bytes:

@@ -23,6 +23,8 @@ __all__ = ["read_text"]
 
 #: Longest header of an ECSV file that is looked at [bytes].
 MAX_HEADER = 256 * 1024
+#: Longest first row that is looked at, where cells run over several lines [bytes].
+MAX_ROW = 1024 * 1024
 
 
 def read_text(data: bytes, label: str) -> list[Parsed]:
@@ -95,8 +97,7 @@ def _ecsv_header(data: bytes) -> tuple[int, str, dict[str, str], Any]:
 def _read_columns(body: bytes, delimiter: str, wanted: dict[str, str]) -> dict[str, Any]:
     # Numbers are read as such, and a source_id as an integer: pyarrow would guess float64 for a
     # column with a gap. Arrays in a cell are text at first.
-    first = csv.reader(io.StringIO(body[:200_000].decode("utf-8", "replace")), delimiter=delimiter)
-    names, row = next(first), next(first, [])
+    names, row = _first_rows(body, delimiter)
     cells = dict(zip(names, row, strict=False))
     nested = {name for name in wanted if cells.get(name, "").lstrip()[:1] in ("(", "[")}
     kinds = {
@@ -114,6 +115,16 @@ def _read_columns(body: bytes, delimiter: str, wanted: dict[str, str]) -> dict[s
         ),
     )
     return {key: _values(table[name], key, name in nested) for name, key in wanted.items()}
+
+
+def _first_rows(body: bytes, delimiter: str) -> tuple[list[str], list[str]]:
+    """Return the names and the cells of the first row."""
+    end = body.find(b"\n", body.find(b"\n") + 1)
+    # A quoted cell may run over several lines.
+    if end < 0 or body.count(b'"', 0, end) % 2:
+        end = MAX_ROW
+    rows = csv.reader(io.StringIO(body[:end].decode("utf-8", "replace")), delimiter=delimiter)
+    return next(rows), next(rows, [])
 
 
 def _values(column: pa.ChunkedArray, key: str, nested: bool) -> Any:
