@@ -288,6 +288,42 @@ class LabPage:
         found: dict[str, list[float]] = self.page.evaluate(_EXTENTS)
         return found
 
+    def settled(self, number: int = 0) -> bytes:
+        """Return a figure's pixels once they no longer change.
+
+        Raises
+        ------
+        StellarnbError
+            If it never comes to rest (10 s).
+        """
+        last = self.pixels(number)
+        for _ in range(40):
+            self.page.wait_for_timeout(250)
+            now = self.pixels(number)
+            if now == last:
+                return now
+            last = now
+        raise StellarnbError(f"Figure {number} never comes to rest.")
+
+    def zoom_is_live(self, key: str, number: int = 0) -> bool:
+        """Zoom into a figure; return whether Python sent a new image for it, and for no other.
+
+        Parameters
+        ----------
+        key : str
+            Name of the figure.
+        number : int, optional
+            Its place, counted from the top.
+        """
+        before, old = self.settled(number), self.extents()
+        self.wheel(number, steps=1)
+        self.page.wait_for_timeout(500)
+        self.wait_idle()
+        after, new = self.settled(number), self.extents()
+        aggregated_anew = 0 < new[key][2] < old[key][2]
+        others = all(new[other] == old[other] for other in old if other != key)
+        return after != before and aggregated_anew and others
+
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(word in message.text for word in _HARMLESS):
             self.console_errors.append(message.text)
