@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from stellarnb.errors import GridMismatch
+from stellarnb.errors import GridMismatch, InvalidInput
 from stellarnb.spectra.air import air_to_vacuum, vacuum_to_air
 from stellarnb.spectra.instruments import Instrument
 from stellarnb.spectra.resample import lsf_matrix, pixel_edges
 
-__all__ = ["convert_wavelength", "transfer"]
+__all__ = ["can_reach", "convert_wavelength", "transfer"]
 
 #: FWHM of a Gaussian in units of its standard deviation.
 FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
@@ -110,3 +110,27 @@ def transfer(
     box = (np.interp(centre, grid, old[1] - old[0]) ** 2 + (new[1] - new[0]) ** 2) / 12
     variance = (centre / FWHM) ** 2 * (1 / power**2 - 1 / own**2) - box
     return lsf_matrix(old, new, np.sqrt(np.clip(variance, 0, None)))
+
+
+def can_reach(
+    grid: NDArray[np.float64],
+    instrument: Instrument,
+    resolution: NDArray[np.float64],
+    wanted: Instrument,
+) -> bool:
+    """Return whether `transfer` can bring spectra to an instrument.
+
+    Parameters
+    ----------
+    grid, instrument, resolution, wanted
+        As for `transfer`.
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        transfer(grid, instrument, resolution, wanted)
+    except (GridMismatch, InvalidInput):
+        return False
+    return True

@@ -12,7 +12,7 @@ from stellarnb.errors import GridMismatch, InvalidInput
 from stellarnb.ids import as_source_ids
 from stellarnb.spectra.checks import bare_wavelength, grids_agree, pixels
 from stellarnb.spectra.instruments import Instrument, get_instrument
-from stellarnb.spectra.line_spread import transfer
+from stellarnb.spectra.line_spread import can_reach, transfer
 from stellarnb.spectra.noise import draw_noise, signal_to_noise
 from stellarnb.spectra.resample import MIN_COVERAGE, MIN_COVERAGE_LSF, rebin
 
@@ -152,11 +152,13 @@ class SpectrumSet:
         if self.instrument.id == wanted.id and grids_agree(grid, wanted.wavelength):
             return
         span = f"{grid[0]:g}-{grid[-1]:g} {self.instrument.unit}" if len(grid) else "no range"
-        how = (
-            f"Bring them there with spectra.to_instrument({wanted.id!r})"
-            if self.instrument.id == wanted.id
-            else f"These are {self.instrument.title} spectra: give those of {wanted.title}"
-        )
+        way = f"spectra.to_instrument({wanted.id!r})"
+        if self.instrument.id == wanted.id:
+            how = f"Bring them there with {way}"
+        else:
+            how = f"These are {self.instrument.title} spectra: give those of {wanted.title}"
+            if can_reach(grid, self.instrument, self.resolution, wanted):
+                how += f", or degrade these with {way}"
         raise GridMismatch(
             f"The spectra are on {len(grid)} pixels over {span}; wanted is the grid of "
             f"{wanted.id}: {wanted.grid_words()}. {how}."

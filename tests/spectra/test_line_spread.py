@@ -253,6 +253,14 @@ def test_instruments_that_do_not_meet_are_told_apart() -> None:
         rvs(np.ones(2401)).to_instrument("apogee")
 
 
+def test_a_wrong_instrument_is_told_with_the_way_there_if_there_is_one() -> None:
+    with pytest.raises(GridMismatch, match=r"degrade these with spectra.to_instrument\('rave'\)"):
+        rvs(np.ones(2401)).check_grid(RAVE)
+    with pytest.raises(GridMismatch) as caught:
+        rvs(np.ones(2401)).check_grid(get_instrument("apogee"))
+    assert "degrade" not in str(caught.value)
+
+
 def test_the_gap_between_arms_stays_empty() -> None:
     grid = np.arange(4600.0, 8000.0, 0.02)
     spectra = SpectrumSet(

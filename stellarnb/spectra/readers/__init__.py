@@ -30,7 +30,8 @@ def read(
     ECSV, FITS, VOTable; one row a pixel or one row a star; the zip bundles), RAVE, APOGEE
     (apStar, aspcapStar), Gaia-ESO (ESO phase 3), GALAH (the four arms of a star are put
     together), any table of wavelength, flux and error, any one-dimensional FITS image. gzip is
-    unpacked.
+    unpacked. The readers of RAVE, APOGEE, Gaia-ESO and GALAH follow the surveys' documentation:
+    no real file was at hand to try them on.
 
     Parameters
     ----------

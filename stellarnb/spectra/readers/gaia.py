@@ -1,7 +1,8 @@
 """Columns of a table with spectra, in the forms that Gaia's DataLink knows.
 
 INDIVIDUAL: one row a pixel. RAW: one row a star, with arrays in the cells. Any other table of
-wavelength, flux and error is read by the same rules.
+wavelength, flux and error is read by the same rules. Tried on real files, but for RVS in RAW
+form, of which none was at hand.
 """
 
 from __future__ import annotations

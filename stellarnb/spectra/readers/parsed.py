@@ -46,6 +46,8 @@ class Parsed:
         Of the wavelength; None = the instrument's.
     medium : {"air", "vacuum"} or None
         Of the wavelength; None = the instrument's.
+    notes : dict
+        What else is worth keeping; it goes into the provenance.
     """
 
     flux: NDArray[Any]
