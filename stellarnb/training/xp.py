@@ -31,6 +31,9 @@ __all__ = ["Prepared", "calibrate", "make_stars", "prepare", "train_ensemble", "
 
 #: Widths of the masked blocks, in pixels, with which the growth of the errors is measured.
 MASKED_WIDTHS = (15, 30, 60)
+#: Fraction of the stars whose errors must grow when photometry is missing, or pixels. A block of
+#: pixels may hold nothing that a label needs; more than this would overstate the other errors.
+WIDENED, WIDENED_MASKED = 0.98, 0.9
 
 Recipe = Mapping[str, Any]
 Arrays = NDArray[np.float64]
@@ -235,8 +238,9 @@ def calibrate(networks: Sequence[XPNetwork], prepared: Prepared) -> list[dict[st
         factor: dict[str, float] = {}
         for name, (mean, stated) in results.items():
             pull = (mean[:, i] - offset - truth[:, i]) / stated[:, i] ** power
-            # Missing photometry never makes an error smaller.
-            factor[name] = max(robust_sigma(pull), factor.get("full", 0.0))
+            # Knowing less never makes an error smaller, for all but a few stars.
+            shrunk = float(np.quantile(sigma / stated[:, i], WIDENED) ** power)
+            factor[name] = max(robust_sigma(pull), factor.get("full", 0.0) * shrunk)
         calibration.append({"offset": offset, "error_power": power, "error_factor": factor})
     _calibrate_masks(networks, prepared, calibration)
     return calibration
@@ -251,6 +255,7 @@ def _calibrate_masks(
     truth = prepared.labels.scale(stars.labels[rows])
     n, n_pix = stars.pixels.flux[rows].shape
     rng = np.random.default_rng(0)
+    whole = _predict(networks, prepared, take_pixels(stars.pixels, rows), stars.magnitudes[rows])[1]
     powers: list[list[float]] = [[] for _ in calibration]
     for width in MASKED_WIDTHS:
         start = rng.integers(0, n_pix - width, n)[:, None]
@@ -261,7 +266,10 @@ def _calibrate_masks(
         for i, fitted in enumerate(calibration):
             error = fitted["error_factor"]["full"] * stated[:, i] ** fitted["error_power"]
             pull = robust_sigma((mean[:, i] - fitted["offset"] - truth[:, i]) / error)
-            powers[i].append(float(np.log(pull) / -np.log(1.0 - width / n_pix)))
+            shrunk = (
+                np.quantile(whole[:, i] / stated[:, i], WIDENED_MASKED) ** fitted["error_power"]
+            )
+            powers[i].append(float(np.log(max(pull, shrunk)) / -np.log(1.0 - width / n_pix)))
     for fitted, found in zip(calibration, powers, strict=True):
         fitted["mask_power"] = max(0.5, float(np.max(found)))
 
