@@ -127,7 +127,7 @@ def _rich(rows: list[dict[str, Any]], title: str) -> RichTable:
     table = RichTable(title=title)
     for column in rows[0] if rows else ():
         numeric = isinstance(rows[0][column], (int, float))
-        table.add_column(column, justify="right" if numeric else "left")
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=not numeric)
     for row in rows:
         # As Text, since rich would take the brackets of a unit for markup.
         cells = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values())
