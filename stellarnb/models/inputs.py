@@ -13,28 +13,24 @@ from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables.convert import as_arrow, column_to_numpy
+from stellarnb.tables.names import find_column
 
-__all__ = ["Pixels", "clean_pixels", "find_column", "match_scalars"]
+__all__ = ["Pixels", "clean_pixels", "match_scalars"]
 
 Floats = NDArray[np.floating[Any]]
 
 #: A pixel further below zero than this many errors is no noise.
 MAX_NEGATIVE_SIGMA = 5.0
 
-#: No star has a magnitude outside this range: 99.99 and -9999 mean 'none'.
+#: No star has a value outside these ranges: 99.99 and -9999 mean 'none'.
 MAGNITUDE_RANGE = (-5.0, 40.0)
-
-_ALIASES: dict[str, tuple[str, ...]] = {
-    "source_id": ("gaia_source_id", "gaiadr3_source_id", "gaiaedr3_source_id", "dr3_source_id"),
-    "ra": ("ra_icrs", "raj2000"),
-    "dec": ("de_icrs", "dec_icrs", "dej2000"),
-    "phot_g_mean_mag": ("g", "gmag", "g_mag", "phot_g"),
-    "phot_bp_mean_mag": ("bp", "bpmag", "bp_mag", "phot_bp"),
-    "phot_rp_mean_mag": ("rp", "rpmag", "rp_mag", "phot_rp"),
-    "j": ("jmag", "j_mag", "j_m", "tmass_j"),
-    "h": ("hmag", "h_mag", "h_m", "tmass_h"),
-    "k": ("kmag", "k_mag", "k_m", "ks", "ksmag", "ks_mag", "ks_m", "tmass_ks", "tmass_k"),
+RANGES: dict[str, tuple[float, float]] = {
+    "parallax": (-500.0, 800.0),
+    "av": (-5.0, 100.0),
+    **dict.fromkeys(("j", "h", "k", "w1", "w2"), MAGNITUDE_RANGE),
 }
+#: Where the median of a continuum-normalised spectrum lies; one in counts is far off.
+CONTINUUM_RANGE = (0.2, 2.0)
 
 
 @dataclass(frozen=True)
@@ -49,8 +45,9 @@ class Pixels:
     usable : numpy.ndarray of bool, shape [n, n_pix]
         Pixels that count.
     alive : numpy.ndarray of bool, shape [n]
-        False for a spectrum from which nothing can be read (no valid pixel, or a median that is
-        not positive); its flux is set to 1 throughout.
+        False for a spectrum from which nothing can be read (no valid pixel, a median that is not
+        positive, or for a continuum-normalised product one that is nowhere near 1); its flux is
+        set to 1 throughout.
     """
 
     flux: Floats
@@ -67,7 +64,7 @@ class Pixels:
 
 
 def clean_pixels(spectra: SpectrumSet) -> Pixels:
-    """Mask what cannot be flux, and normalise by the median of the rest.
+    """Mask what cannot be flux, and normalise as the instrument asks.
 
     Parameters
     ----------
@@ -78,8 +75,9 @@ def clean_pixels(spectra: SpectrumSet) -> Pixels:
     -------
     Pixels
         Left out: masked pixels, those whose flux is not finite, whose error is not positive or
-        whose flux lies more than 5 errors below zero. Noise below zero stays. The result does
-        not depend on the scale of the flux.
+        whose flux lies more than 5 errors below zero. Noise below zero stays. The flux is divided
+        by the median of the rest, so that its scale does not matter, unless the instrument's
+        spectra are continuum-normalised: those stay as they are.
     """
     usable = ~spectra.mask
     flux = np.where(usable, spectra.flux, 0.0).astype(np.float64)
@@ -95,12 +93,14 @@ def clean_pixels(spectra: SpectrumSet) -> Pixels:
         median[whole] = np.median(flux[whole], axis=1)
     for row in np.flatnonzero(~whole & usable.any(axis=1)):
         median[row] = np.median(flux[row, usable[row]])
-    alive = median > 0
+    continuum = spectra.instrument.normalisation == "continuum"
+    low, high = CONTINUUM_RANGE if continuum else (0.0, np.inf)
+    alive = (median > low) & (median < high)
     pixel = np.arange(n_pix)
     for row in np.flatnonzero(~whole & alive):
         use = usable[row]
         flux[row] = np.interp(pixel, pixel[use], flux[row, use])
-    scale = np.where(alive, median, 1.0)[:, None]
+    scale = np.where(alive & (not continuum), median, 1.0)[:, None]
     flux /= scale
     flux[~alive] = 1.0
     if error is not None:
@@ -114,37 +114,6 @@ def clean_pixels(spectra: SpectrumSet) -> Pixels:
     )
 
 
-def find_column(names: Sequence[str], wanted: str) -> str | None:
-    """Return the column that holds `wanted`, by its name or a usual alias, in any case.
-
-    Parameters
-    ----------
-    names : sequence of str
-        What the table calls its columns.
-    wanted : str
-        Gaia or 2MASS name.
-
-    Returns
-    -------
-    str or None
-
-    Raises
-    ------
-    InvalidInput
-        If two columns differ by case only, so that either could be meant.
-    """
-    by_lower: dict[str, list[str]] = {}
-    for name in names:
-        by_lower.setdefault(name.lower(), []).append(name)
-    for candidate in (wanted, *_ALIASES.get(wanted, ())):
-        found = by_lower.get(candidate, [])
-        if len(found) > 1:
-            raise InvalidInput(f"Which one is {wanted}: {' or '.join(found)}? Drop the other.")
-        if found:
-            return found[0]
-    return None
-
-
 def match_scalars(
     source_id: NDArray[np.int64],
     stars: Any,
@@ -152,6 +121,7 @@ def match_scalars(
     *,
     optional: Sequence[str] = (),
     allow_missing: bool = False,
+    needs_all: bool = False,
 ) -> dict[str, NDArray[np.float64]]:
     """Return columns of a table in the order of the spectra.
 
@@ -168,6 +138,9 @@ def match_scalars(
         Columns that are taken if they are there.
     allow_missing : bool, optional
         Whether a column that is wanted may be absent (all NaN then).
+    needs_all : bool, optional
+        Whether the network can do nothing without all of them: neither the table nor a column
+        may then be absent.
 
     Returns
     -------
@@ -177,22 +150,32 @@ def match_scalars(
     Raises
     ------
     MissingInput
-        If a wanted column is absent; names it.
+        If a wanted column, or a table that is needed, is absent; names it.
     InvalidInput
         If the identifiers or a column are no numbers.
     """
     empty = {name: np.full(len(source_id), np.nan) for name in wanted}
     if stars is None:
+        if needs_all:
+            raise MissingInput(
+                "This network reads more than the spectrum: pass stars, a table with source_id, "
+                f"{', '.join(wanted)}."
+            )
         return empty
     table = as_arrow(stars)
     columns = {n: find_column(table.column_names, n) for n in ("source_id", *wanted, *optional)}
     if columns["source_id"] is None:
         raise MissingInput("stars: no column source_id, by which stars and spectra are joined.")
     absent = [name for name in wanted if columns[name] is None]
-    if absent and not allow_missing:
+    if absent and (needs_all or not allow_missing):
+        hint = (
+            "This network has no notion of missing inputs; a star with NaN there gets no labels."
+            if needs_all
+            else "Or pass allow_missing=True: the errors grow accordingly."
+        )
         raise MissingInput(
             f"stars: no column {', '.join(absent)}. Add what you have of it (NaN where a star has "
-            "none), or pass allow_missing=True: the errors grow accordingly."
+            f"none). {hint}"
         )
     ids = as_source_ids(column_to_numpy(table[columns["source_id"]]))
     row = np.arange(len(ids)) if np.array_equal(ids, source_id) else match_ids(source_id, ids)
@@ -201,8 +184,8 @@ def match_scalars(
         column = columns[name]
         if column is not None:
             values = _numbers(table[column], column)
-            if "mag" in name or name in {"j", "h", "k"}:
-                low, high = MAGNITUDE_RANGE
+            if "mag" in name or name in RANGES:
+                low, high = RANGES.get(name, MAGNITUDE_RANGE)
                 values = np.where((values > low) & (values < high), values, np.nan)
             padded = np.append(values, np.nan)  # row -1, 'no such star', takes the NaN
             out[name] = padded[row]

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.models.inputs import clean_pixels, find_column, match_scalars
+from stellarnb.models.inputs import clean_pixels, match_scalars
 from stellarnb.spectra import SpectrumSet, get_instrument
+from stellarnb.tables.names import find_column
 
 GRID = get_instrument("gaia-xp").wavelength
 MAGS = ("phot_g_mean_mag", "j")
