@@ -83,7 +83,8 @@ def column_to_numpy(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[Any]]:
     if column.null_count and pa.types.is_boolean(column.type):
         mask = np.asarray(column.is_null())
         return np.ma.MaskedArray(column.fill_null(False).to_numpy(), mask=mask)
-    return column.to_numpy()
+    values: np.ndarray[Any, np.dtype[Any]] = column.to_numpy()
+    return values
 
 
 def to_astropy(

@@ -29,12 +29,8 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "w1": ("w1mag", "w1_mag", "w1mpro", "wise1"),
     "w2": ("w2mag", "w2_mag", "w2mpro", "wise2"),
-    "parallax": ("plx",),
-    "av": ("a_v", "av50", "avmag"),
     "parallax": ("plx", "parallax_mas"),
-    "w1": ("w1mag", "w1mpro", "w1_mag"),
-    "w2": ("w2mag", "w2mpro", "w2_mag"),
-    "av": ("av50", "a_v"),
+    "av": ("a_v", "av50", "avmag"),
 }
 
 #: What surveys call the labels, for comparisons: {survey: {label: column}}.
