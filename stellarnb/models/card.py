@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from stellarnb.errors import InvalidInput
 
-__all__ = ["Card", "LabelSpec", "ScalarSpec", "load_card", "model_names"]
+__all__ = ["Card", "LabelSpec", "ScalarSpec", "SourceFile", "load_card", "model_names"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,34 @@ class ScalarSpec:
         Its Gaia or 2MASS name and unit.
     limits : tuple of float
         Training limits; outside them the boundary string says 1. Missing is not outside.
+    quantity : str
+        What the limits are about, where the network reads something that is made of the input,
+        such as the absolute magnitude; empty where it is the input itself.
     """
 
     name: str
     unit: str
     limits: tuple[float, float]
+    quantity: str = ""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One published file that a model is made from.
+
+    Attributes
+    ----------
+    path : str
+        Below the card's ``source_url``.
+    sha256 : str
+        Of its bytes.
+    size : int
+        In bytes.
+    """
+
+    path: str
+    sha256: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -84,7 +107,8 @@ class Card:
     labels, scalars : tuple
         Outputs and scalar inputs, in order (also that of the boundary string).
     weights, sha256 : str
-        File in ``models/weights`` and its checksum.
+        File in ``models/weights`` and its checksum. For a model that is fetched: its file in the
+        cache, and the checksum of the list of its sources as ``sha256sum`` prints it.
     max_masked : float
         Largest fraction of masked pixels with which a star may be good.
     limit_margin : float
@@ -96,6 +120,8 @@ class Card:
         For people.
     licence : str
         Of the weights.
+    source_url, sources : str and tuple of SourceFile
+        Where a model that is not in the package comes from, pinned to the byte.
     """
 
     name: str
@@ -117,6 +143,8 @@ class Card:
     credits: tuple[str, ...]
     citation: tuple[str, ...]
     licence: str
+    source_url: str = ""
+    sources: tuple[SourceFile, ...] = ()
 
     @property
     def display_name(self) -> str:
@@ -154,6 +182,7 @@ class Card:
             fields = dict(entry)
             fields["labels"] = tuple(_spec(LabelSpec, e) for e in entry["labels"])
             fields["scalars"] = tuple(_spec(ScalarSpec, e) for e in entry["scalars"])
+            fields["sources"] = tuple(_spec(SourceFile, e) for e in entry.get("sources", ()))
             for key in ("known_flaws", "credits", "citation"):
                 fields[key] = tuple(entry[key])
             return cls(**fields)

@@ -14,11 +14,11 @@ from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.models.calibration import calibrated, ensemble, masked_growth
 from stellarnb.models.card import Card, load_card
 from stellarnb.models.engine import in_chunks, pick_device, run_networks
-from stellarnb.models.families import Family, Scaled, load_family
+from stellarnb.models.families import load_family
+from stellarnb.models.family import Family, Scaled
 from stellarnb.models.inputs import Pixels, clean_pixels, match_scalars
 from stellarnb.models.limits import boundary, well_inside
 from stellarnb.models.scaling import LabelScaler
-from stellarnb.models.weights import load_tensors
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables import Labels
@@ -87,6 +87,8 @@ class Model:
         stars : table, optional
             Has ``source_id`` and the card's scalar inputs by their Gaia and 2MASS names, in any
             order; values may be missing (NaN), the error grows accordingly. Without it all are.
+            A published network that has no notion of missing inputs needs the table, and gives a
+            star that lacks one no labels.
         allow_missing : bool, optional
             Whether whole columns may be absent.
         progress : bool, optional
@@ -98,7 +100,7 @@ class Model:
         -------
         Labels
             n rows in the order of the spectra. A spectrum from which nothing can be read has NaN
-            labels, and is flagged in each and not good.
+            labels, and is flagged in each and not good; the provenance counts such.
 
         Raises
         ------
@@ -112,13 +114,7 @@ class Model:
         if not isinstance(spectra, SpectrumSet):
             raise InvalidInput("predict takes a SpectrumSet: see snb.SpectrumSet, archive.spectra.")
         spectra.check_grid(get_instrument(self.card.instrument))
-        scalars = match_scalars(
-            spectra.source_id,
-            stars,
-            [spec.name for spec in self.card.scalars],
-            optional=CARRIED,
-            allow_missing=allow_missing,
-        )
+        scalars = self._scalars(spectra, stars, allow_missing=allow_missing, optional=CARRIED)
         parts, complete = in_chunks(
             len(spectra),
             lambda rows: self._columns(spectra[rows], {k: v[rows] for k, v in scalars.items()}),
@@ -152,14 +148,31 @@ class Model:
         import torch
 
         spectra.check_grid(get_instrument(self.card.instrument))
-        names = [spec.name for spec in self.card.scalars]
-        scalars = match_scalars(spectra.source_id, stars, names, allow_missing=True)
+        scalars = self._scalars(spectra, stars, allow_missing=True)
         scaled = self.family.scale(clean_pixels(spectra), scalars)
         return torch.from_numpy(scaled.flux), torch.from_numpy(scaled.extra)
 
     def unscale_labels(self, scaled: Any) -> NDArray[np.float64]:
         """Return labels in the card's units from scaled labels, shape [n, n_labels]."""
         return self.label_scaler.unscale(np.asarray(scaled, dtype=np.float64))
+
+    def _scalars(
+        self,
+        spectra: SpectrumSet,
+        stars: Any,
+        *,
+        allow_missing: bool,
+        optional: Sequence[str] = (),
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return the scalar inputs in the order of the spectra."""
+        return match_scalars(
+            spectra.source_id,
+            stars,
+            [spec.name for spec in self.card.scalars],
+            optional=optional,
+            allow_missing=allow_missing,
+            needs_all=self.family.needs_all,
+        )
 
     def _columns(self, spectra: SpectrumSet, scalars: Mapping[str, NDArray[Any]]) -> Columns:
         """Return the columns of one chunk."""
@@ -170,11 +183,11 @@ class Model:
         scatter = spread * self.label_scaler.slope(value)
         names = [spec.name for spec in self.card.labels]
         by_name = {name: value[:, i] for i, name in enumerate(names)}
-        flags, strings = boundary(self.card, by_name, scalars)
+        flags, strings = boundary(self.card, by_name, self.family.limited(scalars))
         inside = np.array(["1" not in text for text in strings], dtype=bool)
         inside &= well_inside(self.card, by_name, {n: error[:, i] for i, n in enumerate(names)})
         novelty = self.family.novelty(pixels, scaled, scalars, spread)
-        novelty[~pixels.alive] = np.inf
+        novelty[~(pixels.alive & scaled.complete)] = np.inf
         enough = pixels.masked_fraction <= self.card.max_masked
         columns: Columns = {"source_id": spectra.source_id}
         for i, name in enumerate(names):
@@ -204,7 +217,7 @@ class Model:
         error *= masked_growth(self.card, pixels.masked_fraction)
         error = np.hypot(error, [spec.floor for spec in self.card.labels])
         for array in (value, error, spread):
-            array[~pixels.alive] = np.nan
+            array[~(pixels.alive & scaled.complete)] = np.nan
         return value, error, spread
 
     def _labels(
@@ -220,6 +233,8 @@ class Model:
             if name in scalars:
                 columns[name] = scalars[name][:done]
         units = dict.fromkeys(CARRIED, "deg")
+        dead = columns["masked_fraction"] >= 1
+        lost = np.isnan(columns[self.card.labels[0].name])
         descriptions = {
             "boundary": "1 = outside the training limits: " + ", ".join(self.card.boundary_order),
             "novelty": "distance from the training set; above 1 the star is unlike it",
@@ -239,7 +254,8 @@ class Model:
             "trained_on": self.card.trained_on,
             "stellarnb": __version__,
             "flux_errors": "given" if spectra.error is not None else "none, typical ones assumed",
-            "unusable_spectra": int(np.isnan(columns[self.card.labels[0].name]).sum()),
+            "unusable_spectra": int(dead.sum()),
+            "incomplete_inputs": int((lost & ~dead).sum()),
             "spectra": spectra.provenance,
             "credits": list(self.card.credits),
             "citation": list(self.card.citation),
@@ -254,7 +270,8 @@ def load_model(name: str) -> Model:
     ----------
     name : str
         Such as ``xp-apogee`` (see `stellarnb.models.model_names`), or the path of a card that
-        ``stellarnb train`` wrote; its weights lie beside it.
+        ``stellarnb train`` wrote; its weights lie beside it. A model that is not in the package
+        is fetched from its authors and kept in the cache.
 
     Returns
     -------
@@ -265,10 +282,9 @@ def load_model(name: str) -> Model:
     InvalidInput
         If there is none of this name.
     WeightsNotFound, ChecksumMismatch
-        If its weights are not there or damaged.
+        If its weights are not there, cannot be fetched, or are damaged.
     """
     card = load_card(name)
     own = Path(name).with_name(card.weights) if name.endswith(".toml") else None
-    tensors = load_tensors(card, own)
-    loaded = load_family(card, tensors)
-    return Model(card, loaded.networks, loaded.family, loaded.labels)
+    loaded = load_family(card, own)
+    return Model(loaded.card, loaded.networks, loaded.family, loaded.labels)

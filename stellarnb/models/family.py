@@ -1,0 +1,95 @@
+"""What a kind of models has to know: its scaling, its limits, and what is unusual to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stellarnb.models.card import Card
+from stellarnb.models.inputs import Pixels
+from stellarnb.models.scaling import LabelScaler
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Family", "Loaded", "Scalars", "Scaled"]
+
+Floats = NDArray[np.floating[Any]]
+Scalars = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """What the networks read of n stars.
+
+    Attributes
+    ----------
+    flux, extra : numpy.ndarray of float32, shapes [n, n_pix] and [n, k]
+        Scaled inputs.
+    pattern : numpy.ndarray of int, shape [n]
+        Which of the family's `patterns` of missing inputs a star has.
+    complete : numpy.ndarray of bool, shape [n]
+        False for a star that lacks an input without which there can be no labels.
+    """
+
+    flux: Floats
+    extra: Floats
+    pattern: NDArray[np.intp]
+    complete: NDArray[np.bool_]
+
+
+class Family(Protocol):
+    """A kind of model."""
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Names of the patterns of missing inputs; a label's ``error_factor`` has each."""
+        ...
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether a star that lacks any scalar input has no labels."""
+        ...
+
+    def limited(self, scalars: Scalars) -> Scalars:
+        """Return the quantities that the limits of the card's scalars are about."""
+        ...
+
+    def scale(self, pixels: Pixels, scalars: Scalars) -> Scaled:
+        """Return the scaled inputs of n stars."""
+        ...
+
+    def novelty(
+        self, pixels: Pixels, scaled: Scaled, scalars: Scalars, spread: Floats
+    ) -> NDArray[np.float32]:
+        """Return how unlike the training set each star is; the limit is 1, shape [n].
+
+        `spread` [n, n_labels] is the standard deviation of the scaled labels over the networks.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """All that a weights file holds.
+
+    Attributes
+    ----------
+    card : Card
+        With the figures that the file brings, where it brings any.
+    networks : list of torch.nn.Module
+        In the published order.
+    family : Family
+        With its scaling.
+    labels : LabelScaler
+        Scaling of the labels.
+    """
+
+    card: Card
+    networks: list[nn.Module]
+    family: Family
+    labels: LabelScaler
