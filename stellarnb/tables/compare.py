@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.tables.convert import as_arrow, column_to_numpy
+from stellarnb.tables.names import SURVEYS, find_column
 from stellarnb.tables.table import Table
 
 __all__ = ["compare", "robust_sigma"]
 
 #: Turns the median absolute deviation of a normal distribution into its standard deviation.
 MAD_TO_SIGMA = 1.4826
+#: Regions of the Kiel diagram by (Teff, logg) of the reference.
+REGIONS = ("dwarfs", "subgiants", "giants")
 
 Floats = NDArray[np.floating[Any]]
+Groups = Iterator[tuple[str, NDArray[np.bool_]]]
 
 
 def robust_sigma(values: Floats) -> float:
@@ -28,57 +36,148 @@ def robust_sigma(values: Floats) -> float:
     return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A reference table, row by row beside the labels.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        As it came.
+    row : numpy.ndarray of int [n]
+        Its row for each star, -1 where it has none.
+    columns : mapping of str to str
+        Its column for each label.
+    """
+
+    table: pa.Table
+    row: NDArray[np.int64]
+    columns: Mapping[str, str]
+
+    def numbers(self, column: str) -> Floats:
+        """Return a column as float64 [n]; NaN where the reference lacks the star."""
+        values = np.append(column_numbers(self.table, column), np.nan)
+        return values[self.row]
+
+
+def column_numbers(table: pa.Table, column: str) -> Floats:
+    """Return a column as float64; refuse text."""
+    try:
+        values: Floats = np.array(table[column].cast("float64").to_numpy(), dtype=np.float64)
+    except pa.ArrowInvalid as error:
+        raise InvalidInput(f"The reference's column {column} holds no numbers: {error}") from error
+    return values
+
+
 def compare(
     table: Table,
     reference: Any,
     *,
     labels: Sequence[str] | None = None,
+    survey: str | None = None,
     by: str | None = None,
     bins: Sequence[float] | None = None,
 ) -> Table:
     """Compare two tables; see `stellarnb.tables.labels.Labels.compare`."""
-    ref = as_arrow(reference)
-    for name in ("source_id", *([by] if by else [])):
-        if name not in ref.column_names:
-            raise MissingInput(f"The reference table has no column {name!r}.")
+    ref = _match(table, reference, survey)
     own = [name for name in table.colnames if f"{name}_error" in table]
-    shared = [name for name in (labels or own) if name in ref.column_names and name in own]
+    shared = [name for name in (labels or own) if name in ref.columns and name in own]
     if not shared or (labels and len(shared) != len(labels)):
         wanted = ", ".join(labels or own)
         raise MissingInput(f"Not both tables have these labels: {wanted}.")
-    row = match_ids(table["source_id"], as_source_ids(column_to_numpy(ref["source_id"])))
-    found = row >= 0
-    split = _numbers(ref, by)[row] if by else None
-    rows: dict[str, list[Any]] = {
-        k: [] for k in ("label", "bin", "n", "bias", "sigma", "pull", "mean_error")
-    }
-    for text, chosen in _bins(split, bins, found):
+    rows: list[dict[str, Any]] = []
+    for text, chosen in _groups(ref, by, bins):
         for name in shared:
-            delta = table[name] - _numbers(ref, name)[row]
+            delta = table[name] - ref.numbers(ref.columns[name])
             error = table[f"{name}_error"]
             use = chosen & np.isfinite(delta) & (error > 0)
-            d, e = delta[use].astype(float), error[use].astype(float)
-            bias = float(np.median(d)) if len(d) else float("nan")
-            mean_error = float(np.median(e)) if len(e) else float("nan")
-            figures = (name, text, len(d), bias, robust_sigma(d), robust_sigma(d / e), mean_error)
-            for key, value in zip(rows, figures, strict=True):
-                rows[key].append(value)
-    return Table(rows, provenance={"labels": table.provenance})
+            rows.append({"label": name, "bin": text, **_figures(delta[use], error[use])})
+    columns = {key: [row[key] for row in rows] for key in rows[0]} if rows else _EMPTY
+    descriptions = {
+        "bias": "median of label - reference",
+        "sigma": "1.4826 MAD of label - reference",
+        "pull": "1.4826 MAD of (label - reference) / error",
+        "mean_error": "median stated error",
+    }
+    note = {"labels": table.provenance, "survey": survey, "by": by}
+    return Table(columns, descriptions=descriptions, provenance=note)
 
 
-def _numbers(table: Any, name: str) -> Floats:
-    column = table[name]
-    values: Floats = column.cast("float64").to_numpy()
-    return values
+_EMPTY: dict[str, Any] = {
+    "label": pa.array([], pa.string()),
+    "bin": pa.array([], pa.string()),
+    "n": pa.array([], pa.int64()),
+    **{key: pa.array([], pa.float64()) for key in ("bias", "sigma", "pull", "mean_error")},
+}
 
 
-def _bins(
-    split: Floats | None, edges: Sequence[float] | None, found: NDArray[np.bool_]
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    if split is None:
-        yield "all", found
-        return
-    if edges is None or len(edges) < 2 or np.any(np.diff(edges) <= 0):
+def _figures(delta: Floats, error: Floats) -> dict[str, Any]:
+    d, e = delta.astype(float), error.astype(float)
+    return {
+        "n": len(d),
+        "bias": float(np.median(d)) if len(d) else float("nan"),
+        "sigma": robust_sigma(d),
+        "pull": robust_sigma(d / e),
+        "mean_error": float(np.median(e)) if len(e) else float("nan"),
+    }
+
+
+def _match(table: Table, reference: Any, survey: str | None) -> Reference:
+    """Find the reference's columns, and its row for each star."""
+    ref = as_arrow(reference)
+    key = find_column(ref.column_names, "source_id")
+    if key is None:
+        raise MissingInput("The reference table has no column 'source_id'.")
+    if survey is None:
+        columns = {name: name for name in ref.column_names}
+    elif survey in SURVEYS:
+        found = {n: find_column(ref.column_names, c) for n, c in SURVEYS[survey].items()}
+        columns = {name: column for name, column in found.items() if column is not None}
+    else:
+        raise InvalidInput(f"No survey {survey!r}; there are: {', '.join(SURVEYS)}.")
+    # A catalogue of bright stars lacks Gaia identifiers for some: null, or a negative number.
+    if pa.types.is_integer(ref[key].type):
+        ref = ref.filter(pa.compute.fill_null(pa.compute.greater_equal(ref[key], 0), False))
+    row = match_ids(table["source_id"], as_source_ids(column_to_numpy(ref[key])))
+    return Reference(ref, row, columns)
+
+
+def _groups(ref: Reference, by: str | None, edges: Sequence[float] | None) -> Groups:
+    """Return the groups of stars: all, regions of the Kiel diagram, bins, or names."""
+    found = ref.row >= 0
+    if by is None:
+        return iter([("all", found)])
+    if by == "region" and "region" not in ref.table.column_names:
+        return _regions(ref, found)
+    if by not in ref.table.column_names:
+        raise MissingInput(f"The reference table has no column {by!r}.")
+    if pa.types.is_string(ref.table[by].type) or pa.types.is_large_string(ref.table[by].type):
+        return _names(ref, by, found)
+    return _bins(ref.numbers(by), edges, found)
+
+
+def _regions(ref: Reference, found: NDArray[np.bool_]) -> Groups:
+    for name in ("teff", "logg"):
+        if name not in ref.columns:
+            raise MissingInput(f"by='region' needs the reference's {name}.")
+    teff, logg = (ref.numbers(ref.columns[name]) for name in ("teff", "logg"))
+    known = found & np.isfinite(teff) & np.isfinite(logg)
+    giants = logg < np.where(teff < 5300, 3.5, 3.0)
+    dwarfs = ~giants & (logg >= np.where(teff < 5300, 4.2, 4.0))
+    chosen = (dwarfs, ~giants & ~dwarfs, giants)
+    for text, rows in zip(REGIONS, chosen, strict=True):
+        yield text, known & rows
+
+
+def _names(ref: Reference, by: str, found: NDArray[np.bool_]) -> Groups:
+    names = [*ref.table[by].to_pylist(), None]  # row -1, 'no such star', takes the None
+    of_star = np.array([names[row] for row in ref.row], dtype=object)
+    for text in sorted({name for name in of_star[found] if name is not None}):
+        yield text, found & (of_star == text)
+
+
+def _bins(values: Floats, edges: Sequence[float] | None, found: NDArray[np.bool_]) -> Groups:
+    if edges is None or len(edges) < 2 or not np.all(np.diff(edges) > 0):
         raise InvalidInput("Give the edges of the bins in rising order: bins=(15, 25, 50, 100).")
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
-        yield f"{low:g}..{high:g}", found & (split >= low) & (split < high)
+    for low, high in itertools.pairwise(edges):
+        yield f"{low:g}..{high:g}", found & (values >= low) & (values < high)

@@ -47,6 +47,7 @@ class Labels(Table):
         reference: Any,
         *,
         labels: Sequence[str] | None = None,
+        survey: str | None = None,
         by: str | None = None,
         bins: Sequence[float] | None = None,
     ) -> Table:
@@ -55,14 +56,20 @@ class Labels(Table):
         Parameters
         ----------
         reference : table
-            With ``source_id`` and columns of the same label names; ``<label>_error`` is taken
-            into no figure. A source_id that stands there twice counts with its first row.
+            With ``source_id`` and labels: of another survey, of benchmark stars, of members of
+            clusters. A source_id that stands there twice counts with its first row; a star
+            without one, or without the label, does not count.
         labels : sequence of str, optional
             Which labels; all that both tables have where not given.
+        survey : {"apogee", "galah", "gsp-phot", "gsp-spec", "starhorse", "benchmark"}, optional
+            Whose column names the reference has; label names where not given.
         by : str, optional
-            A column of `reference` to split by, such as ``snr``.
+            What to split by: a column of numbers of the reference (such as ``snr``, with `bins`),
+            a column of names (such as ``cluster``), or ``region``: dwarfs, subgiants and giants by
+            the reference's Teff and logg (below logg 3.0 giants, above 4.0 dwarfs; 3.5 and
+            4.2 where cooler than 5300 K).
         bins : sequence of float, optional
-            Edges for `by`.
+            Edges for numbers.
 
         Returns
         -------
@@ -75,8 +82,10 @@ class Labels(Table):
         ------
         MissingInput
             If the tables share no label, or a column is missing.
+        InvalidInput
+            For an unknown survey, edges that do not rise, or a column that holds no numbers.
         """
-        return compare.compare(self, reference, labels=labels, by=by, bins=bins)
+        return compare.compare(self, reference, labels=labels, survey=survey, by=by, bins=bins)
 
     def values(self, name: str) -> NDArray[np.float32]:
         """Return one label as float32 [n]."""

@@ -177,3 +177,65 @@ def test_compare_names_what_is_missing() -> None:
         labels(source_id=[1]).compare(
             {"source_id": [1], "fe_h": [0.0], "snr": [1.0]}, by="snr", bins=(2, 1)
         )
+
+
+def test_compare_reads_the_columns_of_a_survey_by_their_own_names() -> None:
+    table = labels(
+        source_id=[ID, ID + 1], m_h=[0.1, 0.2], m_h_error=[0.1, 0.1], m_h_flag=np.zeros(2, bool)
+    )
+    reference = {"Gaia_source_id": pa.array([ID + 1, None], pa.int64()), "mh_gspphot": [0.3, 9.0]}
+    row = table.compare(reference, survey="gsp-phot")
+    assert row["label"].tolist() == ["m_h"]
+    assert row["n"].tolist() == [1]
+    assert row["bias"][0] == pytest.approx(-0.1)
+    with pytest.raises(InvalidInput, match="galah"):
+        table.compare(reference, survey="gala")
+
+
+def test_compare_splits_by_region_of_the_kiel_diagram() -> None:
+    table = labels(source_id=[1, 2, 3, 4])
+    reference = {
+        "source_id": [1, 2, 3, 4],
+        "fe_h": [0.0] * 4,
+        "teff": [4500, 5800, 6000, np.nan],
+        "logg": [2.0, 4.4, 3.7, 1.0],
+    }
+    rows = table.compare(reference, by="region")
+    assert dict(zip(rows["bin"], rows["n"], strict=True)) == {
+        "dwarfs": 1,
+        "subgiants": 1,
+        "giants": 1,
+    }
+
+
+def test_compare_splits_by_the_names_of_clusters() -> None:
+    table = labels(source_id=[1, 2, 3], fe_h=[0.0, 0.1, 0.3])
+    reference = {
+        "source_id": [1, 2, 3],
+        "fe_h": [0.0, 0.0, 0.0],
+        "cluster": ["M 67", "M 67", "Hyades"],
+    }
+    rows = table.compare(reference, by="cluster")
+    assert rows["bin"].tolist() == ["Hyades", "M 67"]
+    assert rows["bias"].tolist() == pytest.approx([0.3, 0.05])
+
+
+def test_compare_with_nothing_in_common_is_empty_not_wrong() -> None:
+    rows = labels(source_id=[1]).compare(
+        {"source_id": [2], "fe_h": [0.0], "cluster": ["M 67"]}, by="cluster"
+    )
+    assert rows.colnames == ["label", "bin", "n", "bias", "sigma", "pull", "mean_error"]
+    assert len(rows) == 0
+
+
+def test_compare_with_the_gaia_benchmark_stars(shared_data) -> None:
+    name = "gaia_benchmark_stars_v3/gbs_v3_tmass_gaiadr3_hip_allwise_all_lite.fits"
+    from astropy.io import fits
+
+    data = fits.getdata(shared_data / name, 1)
+    reference = {key: data[key] for key in ("source_id_gaiadr3", "teff", "logg", "fe_h")}
+    ids = np.asarray(data["source_id_gaiadr3"]).astype(np.int64)
+    table = labels(source_id=ids, fe_h=np.asarray(data["fe_h"], float) + 0.05)
+    rows = table.compare(reference, survey="benchmark", by="region")
+    assert rows["n"].sum() > 150
+    np.testing.assert_allclose(rows["bias"], 0.05, atol=1e-6)
