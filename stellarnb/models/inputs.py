@@ -97,9 +97,11 @@ def clean_pixels(spectra: SpectrumSet) -> Pixels:
     low, high = CONTINUUM_RANGE if continuum else (0.0, np.inf)
     alive = (median > low) & (median < high)
     pixel = np.arange(n_pix)
+    # Before the first and after the last usable pixel: the continuum where it is known.
+    end = 1.0 if continuum else None
     for row in np.flatnonzero(~whole & alive):
         use = usable[row]
-        flux[row] = np.interp(pixel, pixel[use], flux[row, use])
+        flux[row] = np.interp(pixel, pixel[use], flux[row, use], left=end, right=end)
     scale = np.where(alive & (not continuum), median, 1.0)[:, None]
     flux /= scale
     flux[~alive] = 1.0
