@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from stellarnb.tables import Labels
 
 
 @pytest.fixture(scope="session")
@@ -10,3 +13,29 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real sample files are not at hand ({folder})")
     return folder
+
+
+@pytest.fixture
+def labels() -> Labels:
+    """Made-up labels of 500 stars, a few of them missing, for drawing."""
+    rng = np.random.default_rng(3)
+    n = 500
+    columns = {"source_id": np.arange(n) + 1}
+    for name, centre, width in (
+        ("teff", 4800, 500),
+        ("logg", 2.5, 0.7),
+        ("fe_h", -0.3, 0.3),
+        ("alpha_m", 0.1, 0.08),
+    ):
+        columns[name] = rng.normal(centre, width, n).astype(np.float32)
+        columns[f"{name}_error"] = np.full(n, 0.1, np.float32)
+        columns[f"{name}_flag"] = np.zeros(n, bool)
+    columns["alpha_m"][:7] = np.nan
+    columns |= {
+        "boundary": np.full(n, "0000"),
+        "novelty": rng.random(n).astype(np.float32),
+        "good": rng.random(n) > 0.3,
+        "ra": rng.uniform(0, 360, n),
+        "dec": rng.uniform(-90, 90, n),
+    }
+    return Labels(columns, provenance={"model": "test <b>net</b>"})
