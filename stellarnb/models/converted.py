@@ -16,7 +16,7 @@ from stellarnb.models.fetch import model_folder, read_sources
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FORMAT", "Conversion", "converted_path", "is_converted", "load_converted"]
+__all__ = ["FORMAT", "Conversion", "converted_path", "load_converted", "whereabouts"]
 
 #: Raised whenever a conversion gives other tensors than before; older files are then made anew.
 FORMAT = 1
@@ -32,9 +32,13 @@ def converted_path(card: Card) -> Path:
     return model_folder(card) / card.weights
 
 
-def is_converted(card: Card) -> bool:
-    """Return whether the converted weights are there, whole and up to date."""
-    return _cached(card) is not None
+def whereabouts(card: Card) -> str:
+    """Return in words where the weights of a model are: in the package, fetched, or to fetch."""
+    if not card.sources:
+        return "in the package"
+    if _cached(card) is not None:
+        return "fetched"
+    return f"to fetch ({sum(source.size for source in card.sources) / 1e6:.0f} MB)"
 
 
 def load_converted(card: Card, convert: Conversion, *, progress: bool = True) -> dict[str, Tensor]:

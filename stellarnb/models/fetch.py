@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -132,9 +132,8 @@ def _download(card: Card, sources: Sequence[SourceFile], *, progress: bool) -> N
     total = sum(source.size for source in sources)
     with _quiet(), progress_bar(total, f"{card.name}: download", show=progress, unit="B") as tick:
         for source in sources:
-            get = pooch.HTTPDownloader(progressbar=_Limit(source.size), timeout=TIMEOUT)
             try:
-                fetcher.fetch(source.path, downloader=get)
+                fetcher.fetch(source.path, downloader=_downloader(source.size))
             except KeyboardInterrupt as stop:
                 raise Interrupted(
                     f"Stopped while {source.path} was being downloaded; what had arrived before "
@@ -160,33 +159,25 @@ def _download(card: Card, sources: Sequence[SourceFile], *, progress: bool) -> N
             tick(source.size)
 
 
-class _Limit:
-    """What pooch takes for a progress bar: ends a download that far outgrows its file.
+def _downloader(size: int) -> Callable[[str, str, object], None]:
+    """Return what pooch calls to download a file of so many bytes: no more are taken."""
 
-    Parameters
-    ----------
-    size : int
-        Of the file, in bytes.
-    """
+    def download(url: str, path: str, _: object) -> None:
+        import requests
 
-    def __init__(self, size: int) -> None:
-        # pooch counts whole blocks, so twice the size and a margin.
-        self.limit = 2 * size + 2**20
-        self.total = 0
-        self.seen = 0
+        seen = 0
+        with (
+            requests.get(url, stream=True, timeout=TIMEOUT) as answer,
+            Path(path).open("wb") as out,
+        ):
+            answer.raise_for_status()
+            for block in answer.iter_content(2**16):
+                seen += len(block)
+                if seen > size:
+                    raise ValueError("more bytes than the file has")
+                out.write(block)
 
-    def reset(self) -> None:
-        """Begin to count again."""
-        self.seen = 0
-
-    def update(self, count: int) -> None:
-        """Count bytes."""
-        self.seen += count
-        if self.seen > self.limit:
-            raise ValueError("far more bytes than the file has")
-
-    def close(self) -> None:
-        """Do nothing: there is nothing to draw."""
+    return download
 
 
 @contextmanager
