@@ -10,6 +10,7 @@ NEEDED = (
     "stellarnb/archives/sample/stars.parquet",
     "stellarnb/archives/sample/apogee.parquet",
     "stellarnb/archives/sample/xp_sampled.parquet",
+    "stellarnb/models/cards/rave-guiglion2020.toml",
     "stellarnb/models/cards/xp-apogee.toml",
     "stellarnb/models/weights/xp-apogee.safetensors",
     "stellarnb/notebooks/00_tour.ipynb",
