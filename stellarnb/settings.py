@@ -32,12 +32,15 @@ class Settings:
         Never open a socket (``STELLARNB_OFFLINE``).
     device : str or None
         Torch device to use, or None to choose (``STELLARNB_DEVICE``).
+    backend : str or None
+        What runs networks on a CPU, ``torch`` or ``openvino`` (``STELLARNB_BACKEND``).
     """
 
     cache: Path
     mirrors: tuple[Path, ...]
     offline: bool
     device: str | None
+    backend: str | None = None
 
 
 def settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -68,4 +71,5 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         mirrors=tuple(Path(part).expanduser() for part in mirrors),
         offline=offline in _TRUE,
         device=env.get("STELLARNB_DEVICE") or None,
+        backend=env.get("STELLARNB_BACKEND") or None,
     )

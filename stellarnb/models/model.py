@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,14 @@ from stellarnb import __version__
 from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.models.calibration import calibrated, ensemble, masked_growth
 from stellarnb.models.card import Card, load_card
-from stellarnb.models.engine import in_chunks, pick_device, run_networks
+from stellarnb.models.columns import CARRIED
+from stellarnb.models.dataset import BATCH, predict_dataset, predict_iter
+from stellarnb.models.engine import chunk_size, in_chunks, pick_device, run_networks
 from stellarnb.models.families import load_family
 from stellarnb.models.family import Family, Scaled
 from stellarnb.models.inputs import Pixels, clean_pixels, match_scalars
 from stellarnb.models.limits import boundary, well_inside
+from stellarnb.models.partitions import predict_partitions
 from stellarnb.models.scaling import LabelScaler
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet, get_instrument
@@ -29,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "load_model"]
 
-#: Columns that a map needs; labels carry them along where the stars have them.
-CARRIED = ("ra", "dec")
 #: Novelty above which a star is unlike the training set.
 NOVELTY_LIMIT = 1.0
 
@@ -50,12 +53,25 @@ class Model:
         How its inputs are scaled, and what is unusual to it.
     labels : LabelScaler
         Scaling of the labels.
+    backend : str, optional
+        What runs the networks on a CPU, ``torch`` or ``openvino``; ``STELLARNB_BACKEND`` where
+        not given.
+    origin : str, optional
+        What `load_model` was given: other processes load it by that.
     """
 
     def __init__(
-        self, card: Card, networks: Sequence[nn.Module], family: Family, labels: LabelScaler
+        self,
+        card: Card,
+        networks: Sequence[nn.Module],
+        family: Family,
+        labels: LabelScaler,
+        *,
+        backend: str | None = None,
+        origin: str | None = None,
     ) -> None:
         self.card = card
+        self.backend, self.origin = backend, origin
         device = pick_device()
         self.networks = [network.to(device).eval() for network in networks]
         self.family = family
@@ -64,6 +80,13 @@ class Model:
     def __repr__(self) -> str:
         names = ", ".join(spec.name for spec in self.card.labels)
         return f"<Model {self.card.display_name} {self.card.version}: {names}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process by name, where there is one: it has the weights too."""
+        if self.origin is None:
+            parts = (self.card, self.networks, self.family, self.label_scaler, self.backend)
+            return _from_parts, parts
+        return _from_origin, (self.origin, self.backend)
 
     def cite(self) -> str:
         """Return what to cite and whom to credit."""
@@ -121,6 +144,7 @@ class Model:
             label=self.card.display_name,
             progress=progress,
             cancel=cancel,
+            chunk=chunk_size(self.networks),
         )
         labels = self._labels(parts, spectra, scalars)
         if not complete:
@@ -130,6 +154,42 @@ class Model:
                 labels,
             )
         return labels
+
+    def predict_iter(
+        self, spectra: Iterable[Any], *, allow_missing: bool = False
+    ) -> Iterator[Labels]:
+        """Predict one set of spectra, or pair (spectra, stars), after another; see `predict`."""
+        return predict_iter(self, spectra, allow_missing=allow_missing)
+
+    def predict_dataset(
+        self,
+        source: str | os.PathLike[str],
+        out: str | os.PathLike[str],
+        *,
+        batch: int = BATCH,
+        allow_missing: bool = False,
+        resume: bool = True,
+        progress: bool = True,
+        cancel: Cancel | None = None,
+    ) -> Path:
+        """Predict a Parquet dataset of any size; see `stellarnb.models.dataset.predict_dataset`."""
+        return predict_dataset(
+            self,
+            source,
+            out,
+            batch=batch,
+            allow_missing=allow_missing,
+            resume=resume,
+            progress=progress,
+            cancel=cancel,
+        )
+
+    def predict_partitions(self, collection: Any, *, allow_missing: bool = False) -> Any:
+        """Map the model over a Dask DataFrame or an LSDB catalogue of spectra.
+
+        See `stellarnb.models.partitions.predict_partitions`.
+        """
+        return predict_partitions(self, collection, allow_missing=allow_missing)
 
     def scale_inputs(
         self, spectra: SpectrumSet, stars: Any = None
@@ -178,7 +238,13 @@ class Model:
         """Return the columns of one chunk."""
         pixels = clean_pixels(spectra)
         scaled = self.family.scale(pixels, scalars)
-        mean, variance = run_networks(self.networks, scaled.flux, scaled.extra)
+        mean, variance = run_networks(
+            self.networks,
+            scaled.flux,
+            scaled.extra,
+            autocast=self.card.network.get("autocast"),
+            backend=self.backend,
+        )
         value, error, spread = self._combine(mean, variance, scaled, pixels)
         scatter = spread * self.label_scaler.slope(value)
         names = [spec.name for spec in self.card.labels]
@@ -263,7 +329,7 @@ class Model:
         return Labels(columns, units=units, descriptions=descriptions, provenance=provenance)
 
 
-def load_model(name: str) -> Model:
+def load_model(name: str, *, backend: str | None = None) -> Model:
     """Load a model.
 
     Parameters
@@ -272,6 +338,8 @@ def load_model(name: str) -> Model:
         Such as ``xp-apogee`` (see `stellarnb.models.model_names`), or the path of a card that
         ``stellarnb train`` wrote; its weights lie beside it. A model that is not in the package
         is fetched from its authors and kept in the cache.
+    backend : str, optional
+        What runs it on a CPU: ``torch``, or ``openvino`` from the extra of that name.
 
     Returns
     -------
@@ -287,4 +355,27 @@ def load_model(name: str) -> Model:
     card = load_card(name)
     own = Path(name).with_name(card.weights) if name.endswith(".toml") else None
     loaded = load_family(card, own)
-    return Model(loaded.card, loaded.networks, loaded.family, loaded.labels)
+    return Model(
+        loaded.card,
+        loaded.networks,
+        loaded.family,
+        loaded.labels,
+        backend=backend,
+        origin=name,
+    )
+
+
+@lru_cache(maxsize=4)
+def _from_origin(name: str, backend: str | None) -> Model:
+    """Load a model once a process."""
+    return load_model(name, backend=backend)
+
+
+def _from_parts(
+    card: Card,
+    networks: Sequence[nn.Module],
+    family: Family,
+    labels: LabelScaler,
+    backend: str | None,
+) -> Model:
+    return Model(card, networks, family, labels, backend=backend)
