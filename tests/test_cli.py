@@ -71,6 +71,8 @@ def test_ctrl_c_ends_the_tour_cleanly_and_keeps_what_is_finished(tmp_path: Path)
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        # A shell's background job hands SIGINT on as ignored; a user's terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert process.stderr is not None
     seen = ""
