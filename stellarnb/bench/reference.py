@@ -76,6 +76,7 @@ class ReferenceFamily:
 
     patterns: tuple[str, ...] = _PATTERNS
     needs_all: bool = False
+    reads_errors: bool = False
 
     def limited(self, scalars: Scalars) -> Scalars:
         """Return the scalars as they are."""

@@ -55,6 +55,11 @@ class Family(Protocol):
         """Whether a star that lacks any scalar input has no labels."""
         ...
 
+    @property
+    def reads_errors(self) -> bool:
+        """Whether the networks read flux errors, or typical ones where none are given."""
+        ...
+
     def limited(self, scalars: Scalars) -> Scalars:
         """Return the quantities that the limits of the card's scalars are about."""
         ...

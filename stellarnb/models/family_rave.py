@@ -67,6 +67,7 @@ class RaveFamily:
     scatter_limits: NDArray[np.float64]
     patterns: tuple[str, ...] = ("full",)
     needs_all: bool = True
+    reads_errors: bool = False
 
     def limited(self, scalars: Scalars) -> Scalars:
         """Return parallax and A_V as they are, and absolute magnitudes."""

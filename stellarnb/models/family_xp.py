@@ -42,6 +42,7 @@ class XPFamily:
     distances: Novelty
     patterns: tuple[str, ...] = tuple(PATTERNS)
     needs_all: bool = False
+    reads_errors: bool = True
 
     def limited(self, scalars: Scalars) -> Scalars:
         """Return the scalars as they are."""

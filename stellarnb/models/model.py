@@ -313,13 +313,16 @@ class Model:
             descriptions[f"{spec.name}_error"] = "expected scatter against the reference labels"
             descriptions[f"{spec.name}_scatter"] = "standard deviation over the networks"
             descriptions[f"{spec.name}_flag"] = "True = outside the training limits"
+        error_words = "given" if spectra.error is not None else "none, typical ones assumed"
+        if not self.family.reads_errors:
+            error_words = "not read by these networks"
         provenance = {
             "model": self.card.display_name,
             "version": self.card.version,
             "sha256": self.card.sha256,
             "trained_on": self.card.trained_on,
             "stellarnb": __version__,
-            "flux_errors": "given" if spectra.error is not None else "none, typical ones assumed",
+            "flux_errors": error_words,
             "unusable_spectra": int(dead.sum()),
             "incomplete_inputs": int((lost & ~dead).sum()),
             "spectra": spectra.provenance,

@@ -366,6 +366,7 @@ def test_provenance_names_the_published_files(labels: Labels) -> None:
     lines = "".join(f"{source.sha256}  {source.path}\n" for source in card.sources)
     assert labels.provenance["sha256"] == card.sha256 == hashlib.sha256(lines.encode()).hexdigest()
     assert labels.provenance["citation"] == ["Guiglion et al. 2020, A&A 644, A168"]
+    assert labels.provenance["flux_errors"] == "not read by these networks"
     assert card.licence == "MIT"
     assert "inferred" in card.known_flaws[0]
 
