@@ -9,15 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.errors import InvalidInput, MissingInput
+from stellarnb.errors import GridMismatch, InvalidInput, MissingInput
 from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
 
-__all__ = ["Pixels", "clean_pixels", "match_scalars"]
+__all__ = ["Pixels", "clean_pixels", "line_verdict", "match_scalars"]
 
 Floats = NDArray[np.floating[Any]]
+
+#: Spectra whose lines are looked at before a prediction.
+LINE_CHECKED = 32
+#: Stars whose shifts [km/s] must agree within this before a grid is called wrong.
+MIN_AGREEING, AGREEMENT = 3, 20.0
+#: Shift of air wavelengths against vacuum in the optical [km/s] (n - 1 = 2.75e-4).
+AIR_VACUUM = 82.5
 
 #: A pixel further below zero than this many errors is no noise.
 MAX_NEGATIVE_SIGMA = 5.0
@@ -132,6 +139,48 @@ def _most(condition: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np
         np.count_nonzero(usable, axis=1)
     )
     return holds
+
+
+def line_verdict(spectra: SpectrumSet) -> str:
+    """Say whether the strong lines lie where the grid has them.
+
+    Parameters
+    ----------
+    spectra : SpectrumSet
+        Of which some, evenly spread, are looked at.
+
+    Returns
+    -------
+    str
+        For the provenance.
+
+    Raises
+    ------
+    GridMismatch
+        If the lines stand out and lie elsewhere: air wavelengths given for vacuum, a shifted
+        grid, or stars that are not at rest.
+    """
+    chosen = np.unique(np.linspace(0, max(len(spectra) - 1, 0), LINE_CHECKED).astype(int))
+    try:
+        check = spectra[chosen[: len(spectra)]].wavelength_check()
+    except InvalidInput as error:
+        return f"not possible: {error}"
+    if not check.ok and _agree(check.shift[check.found], len(check.found), spectra):
+        raise GridMismatch(
+            f"{check.verdict} A network would read these as other stars. Correct the wavelengths, "
+            "or pass check_lines=False if they are right."
+        )
+    return check.verdict
+
+
+def _agree(shifts: NDArray[np.float64], asked: int, spectra: SpectrumSet) -> bool:
+    """Return whether shifts [km/s] are one and the same, and not peaks of the noise."""
+    if len(shifts) < 0.5 * asked or len(shifts) == 0:
+        return False
+    if len(shifts) < MIN_AGREEING:  # one star may be wrong, unless it errs just by air for vacuum
+        sign = -1.0 if spectra.instrument.medium == "vacuum" else 1.0
+        return bool(np.all(np.abs(shifts - sign * AIR_VACUUM) < AGREEMENT))
+    return bool(np.median(np.abs(shifts - np.median(shifts))) < AGREEMENT)
 
 
 def match_scalars(

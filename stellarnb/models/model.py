@@ -20,7 +20,7 @@ from stellarnb.models.dataset import BATCH, predict_dataset, predict_iter
 from stellarnb.models.engine import chunk_size, in_chunks, pick_device, run_networks
 from stellarnb.models.families import load_family
 from stellarnb.models.family import Family, Scaled
-from stellarnb.models.inputs import Pixels, clean_pixels, match_scalars
+from stellarnb.models.inputs import Pixels, clean_pixels, line_verdict, match_scalars
 from stellarnb.models.limits import boundary, well_inside
 from stellarnb.models.partitions import predict_partitions
 from stellarnb.models.scaling import LabelScaler
@@ -98,6 +98,7 @@ class Model:
         stars: Any = None,
         *,
         allow_missing: bool = False,
+        check_lines: bool = True,
         progress: bool = True,
         cancel: Cancel | None = None,
     ) -> Labels:
@@ -114,6 +115,9 @@ class Model:
             star that lacks one no labels.
         allow_missing : bool, optional
             Whether whole columns may be absent.
+        check_lines : bool, optional
+            Whether to look, in some of the spectra, if the strong lines lie where the grid says:
+            air wavelengths given for vacuum, or spectra not at rest, would be read as other stars.
         progress : bool, optional
             Whether to show a progress bar.
         cancel : Cancel, optional
@@ -128,7 +132,7 @@ class Model:
         Raises
         ------
         GridMismatch
-            If the spectra are on another grid.
+            If the spectra are on another grid, or their lines are not where they should be.
         MissingInput
             If a column is absent.
         Interrupted
@@ -137,6 +141,7 @@ class Model:
         if not isinstance(spectra, SpectrumSet):
             raise InvalidInput("predict takes a SpectrumSet: see snb.SpectrumSet, archive.spectra.")
         spectra.check_grid(get_instrument(self.card.instrument))
+        lines = line_verdict(spectra) if check_lines else "not asked for"
         scalars = self._scalars(spectra, stars, allow_missing=allow_missing, optional=CARRIED)
         parts, complete = in_chunks(
             len(spectra),
@@ -147,6 +152,7 @@ class Model:
             chunk=chunk_size(self.networks),
         )
         labels = self._labels(parts, spectra, scalars)
+        labels.provenance["line_check"] = lines
         if not complete:
             raise Interrupted(
                 f"Stopped after {len(labels)} of {len(spectra)} stars; they are in the error's "

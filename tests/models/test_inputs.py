@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.models.inputs import clean_pixels, match_scalars
+from stellarnb.errors import GridMismatch, InvalidInput, MissingInput
+from stellarnb.models.inputs import clean_pixels, line_verdict, match_scalars
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.names import find_column
 
@@ -104,3 +104,43 @@ def test_float_identifiers_and_text_columns_are_refused() -> None:
         )
     with pytest.raises(InvalidInput, match="column j"):
         match_scalars(np.array([1]), {"source_id": [1], "phot_g_mean_mag": [1.0], "j": ["x"]}, MAGS)
+
+
+def calcium(shift: float) -> SpectrumSet:
+    """RAVE spectra with the Ca II triplet, moved by `shift` km/s."""
+    grid = get_instrument("rave").wavelength
+    flux = np.ones((3, len(grid)))
+    for line, depth in ((8498.02, 0.4), (8542.09, 0.6), (8662.14, 0.5)):
+        moved = line * (1 + shift / 299792.458)
+        flux -= depth * np.exp(-0.5 * ((grid - moved) / 1.5) ** 2)
+    flux += np.random.default_rng(0).normal(0, 0.02, flux.shape)
+    return SpectrumSet([1, 2, 3], grid, flux, np.full_like(flux, 0.02), instrument="rave")
+
+
+def test_lines_in_their_places_are_said_so() -> None:
+    assert "agrees" in line_verdict(calcium(0.0))
+
+
+@pytest.mark.parametrize("shift", [-82.3, 60.0])
+def test_a_shifted_grid_is_refused_with_what_was_found(shift: float) -> None:
+    with pytest.raises(GridMismatch, match="check_lines"):
+        line_verdict(calcium(shift))
+
+
+def test_a_single_star_is_refused_for_air_wavelengths_only() -> None:
+    assert "-60" in line_verdict(calcium(-60.0)[:1])
+    with pytest.raises(GridMismatch, match="vacuum"):
+        line_verdict(calcium(82.5)[:1])
+
+
+def test_peaks_of_noise_are_no_lines() -> None:
+    grid = get_instrument("rave").wavelength
+    flux = 1 + np.random.default_rng(1).normal(0, 0.1, (40, len(grid)))
+    noise = SpectrumSet(np.arange(40), grid, flux, np.full_like(flux, 0.1), instrument="rave")
+    assert line_verdict(noise)
+
+
+def test_lines_cannot_be_checked_where_there_are_none() -> None:
+    assert "not possible" in line_verdict(spectra(ramp(2)))
+    assert "not possible" in line_verdict(spectra(ramp(2))[:0])
+    assert "cannot be checked" in line_verdict(calcium(0.0)[:0])
