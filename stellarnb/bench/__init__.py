@@ -10,7 +10,17 @@ from stellarnb.errors import InvalidInput
 
 __all__ = ["run_bench"]
 
-_BENCHES: dict[str, Callable[[], list[dict[str, Any]]]] = {"import": bench_import}
+
+def _bench_cnn() -> list[dict[str, Any]]:
+    from stellarnb.bench.cnn import bench_cnn  # imported late: torch takes a second
+
+    return bench_cnn()
+
+
+_BENCHES: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "cnn": _bench_cnn,
+    "import": bench_import,
+}
 
 
 def run_bench(name: str) -> list[dict[str, Any]]:

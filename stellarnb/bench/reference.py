@@ -21,7 +21,7 @@ from stellarnb.models.inputs import Pixels
 from stellarnb.models.model import Model
 from stellarnb.models.scaling import LabelScaler
 
-__all__ = ["N_EXTRA", "N_PIX", "N_XP", "ReferenceHybrid", "reference_model"]
+__all__ = ["N_EXTRA", "N_LABELS", "N_PIX", "N_XP", "ReferenceHybrid", "reference_model"]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -72,7 +72,7 @@ class ReferenceHybrid(nn.Module):
 
 @dataclass(frozen=True)
 class ReferenceFamily:
-    """Flux less one; the low-resolution branch and the scalars get zeros."""
+    """The flux as it is; the low-resolution branch and the scalars get zeros."""
 
     patterns: tuple[str, ...] = _PATTERNS
     needs_all: bool = False
@@ -86,7 +86,7 @@ class ReferenceFamily:
         """Return scaled inputs."""
         n = len(pixels.flux)
         return Scaled(
-            flux=pixels.flux - np.float32(1.0),
+            flux=pixels.flux,
             extra=np.zeros((n, N_EXTRA), dtype=np.float32),
             pattern=np.zeros(n, dtype=np.intp),
             complete=np.ones(n, dtype=bool),

@@ -23,7 +23,7 @@ from stellarnb.tables import Labels
 if TYPE_CHECKING:
     from stellarnb.models.model import Model
 
-__all__ = ["MANIFEST", "predict_dataset", "predict_iter"]
+__all__ = ["MANIFEST", "predict_dataset", "predict_iter", "read_tables"]
 
 #: Stars of a chunk: a few hundred megabytes of RVS spectra, some seconds of work.
 BATCH = 8192
@@ -147,6 +147,26 @@ def predict_dataset(
                 "the same again to go on."
             ) from stop
     return folder
+
+
+def read_tables(
+    model: Model, source: str | os.PathLike[str], *, batch: int = BATCH, allow_missing: bool = False
+) -> Iterator[pa.Table]:
+    """Yield what a model reads of a Parquet dataset, chunk by chunk.
+
+    Parameters
+    ----------
+    model, source, batch, allow_missing
+        As for `predict_dataset`.
+
+    Yields
+    ------
+    pyarrow.Table
+        At most `batch` rows.
+    """
+    chunks = _plan(_files(Path(source).expanduser()), batch)
+    for _, table in _read(model, chunks, {}, allow_missing=allow_missing):
+        yield table
 
 
 def _files(source: Path) -> list[Path]:

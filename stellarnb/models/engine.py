@@ -40,7 +40,7 @@ CHUNK = 512
 #: The same where an accelerator would idle on so few.
 ACCELERATOR_CHUNK = 16384
 #: Stars that go through a network at once on a CPU: larger batches spill out of its caches.
-MICRO_BATCH = 32
+MICRO_BATCH = 64
 
 Part = TypeVar("Part")
 

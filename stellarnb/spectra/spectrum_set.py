@@ -113,8 +113,11 @@ class SpectrumSet:
         return f"<SpectrumSet: {len(self)} {self.instrument.title}, {span}{lost}>"
 
     def __getitem__(self, rows: Any) -> Self:
-        """Return some rows (a slice, mask or indices) as a SpectrumSet."""
-        index = np.atleast_1d(np.arange(len(self))[rows])
+        """Return some rows (a slice, mask or indices) as a SpectrumSet.
+
+        As in numpy, a slice shares its arrays with the whole.
+        """
+        index = rows if isinstance(rows, slice) else np.atleast_1d(np.arange(len(self))[rows])
         out = self.__class__.__new__(self.__class__)
         out.__dict__.update(self.__dict__)
         out.source_id = self.source_id[index]
