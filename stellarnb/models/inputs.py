@@ -88,13 +88,15 @@ def clean_pixels(spectra: SpectrumSet) -> Pixels:
     """
     usable = ~spectra.mask
     flux = np.array(spectra.flux)
-    flux[spectra.mask] = 0.0
-    error = None
-    if spectra.error is not None:
-        error = np.array(spectra.error)
-        error[spectra.mask] = np.nan
+    error = None if spectra.error is None else np.array(spectra.error)
+    masked = not usable.all()
+    if masked:
+        flux[spectra.mask] = 0.0
+    if error is not None:
+        if masked:
+            error[spectra.mask] = np.nan
         with np.errstate(invalid="ignore"):
-            usable &= ~(flux < -MAX_NEGATIVE_SIGMA * error)
+            usable &= flux >= -MAX_NEGATIVE_SIGMA * error
     continuum = spectra.instrument.normalisation == "continuum"
     scale = None if continuum else _medians(flux, usable)
     if scale is None:
@@ -104,7 +106,8 @@ def clean_pixels(spectra: SpectrumSet) -> Pixels:
     pixel = np.arange(flux.shape[1])
     # Before the first and after the last usable pixel: the continuum where it is known.
     end = 1.0 if continuum else None
-    for row in np.flatnonzero(~usable.all(axis=1) & alive):
+    whole = usable.all(axis=1)
+    for row in np.flatnonzero(~whole & alive):
         use = usable[row]
         flux[row] = np.interp(pixel, pixel[use], flux[row, use], left=end, right=end)
     if scale is not None:
@@ -112,7 +115,8 @@ def clean_pixels(spectra: SpectrumSet) -> Pixels:
         flux /= scale
     flux[~alive] = 1.0
     if error is not None:
-        error[~usable] = np.nan
+        if not whole.all():
+            error[~usable] = np.nan
         if scale is not None:
             error /= scale
         error[~alive] = np.nan
