@@ -77,7 +77,8 @@ def predict_partitions(model: Model, collection: Any, *, allow_missing: bool = F
         Which.
     collection : dask.dataframe.DataFrame or lsdb.Catalog
         Each partition has ``source_id``, ``flux`` (bytes or lists), perhaps ``flux_error``, and
-        the scalars by name.
+        the scalars by name. Dask takes Python's bytes for text: let it read them as Arrow's, with
+        ``dask.dataframe.read_parquet(..., dtype_backend="pyarrow")``.
     allow_missing : bool, optional
         Whether columns of scalars may be absent.
 
