@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.utils.mkldnn
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -32,9 +32,12 @@ def peak_flops() -> Callable[[], float]:
 
     Call it with PyTorch on one thread.
     """
-    layer = torch.utils.mkldnn.to_mkldnn(  # type: ignore[no-untyped-call]
-        nn.Linear(_SIZE, _SIZE).eval()
-    )
+    with warnings.catch_warnings():
+        # The module holds script modules, a form that PyTorch has begun to give up.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from torch.utils.mkldnn import to_mkldnn
+
+        layer = to_mkldnn(nn.Linear(_SIZE, _SIZE).eval())  # type: ignore[no-untyped-call]
     matrix = torch.rand(_SIZE, _SIZE).to_mkldnn()
 
     def measure() -> float:
