@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MANIFEST", "predict_dataset", "predict_iter", "read_tables"]
 
-#: Stars of a chunk: a few hundred megabytes of RVS spectra, some seconds of work.
-BATCH = 8192
+#: Stars of a chunk: 40 MB of RVS spectra with errors. Memory is used again from chunk to chunk;
+#: with four times as many, getting fresh memory costs more than reading and preparing together.
+BATCH = 2048
 #: Name of the file that says what has been done. Readers of Parquet folders skip ``_`` names.
 MANIFEST = "_stellarnb.json"
 
