@@ -1,1 +1,1 @@
-"""Helpers for tests: a browser on JupyterLab."""
+"""Helpers for tests: a browser on JupyterLab, an archive on loopback."""

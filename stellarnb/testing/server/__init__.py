@@ -1,0 +1,1 @@
+"""A TAP and DataLink server on loopback, for tests and measurements."""

@@ -1,0 +1,328 @@
+"""What the test server serves: schemas of tables over a local archive, and its spectra."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from stellarnb.archives import LocalArchive
+from stellarnb.archives.catalog import ColumnInfo, nearest
+from stellarnb.archives.parquet import ParquetFile, read_folder
+from stellarnb.errors import InvalidInput, QueryError, StellarnbError
+from stellarnb.ids import match_ids
+from stellarnb.spectra import SpectrumSet
+from stellarnb.tables import Result
+from stellarnb.tables.convert import as_arrow
+from stellarnb.testing.server import mock
+from stellarnb.testing.server.schema import tap_schema
+
+__all__ = ["Store", "TableEntry"]
+
+#: A string, a comment, or a name of two parts: only the last is a table's.
+_NAMES = re.compile(
+    r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/"
+    r"|(?<![\w.\"])(?P<q>\"?)(?P<schema>[A-Za-z]\w*)(?P=q)\.(?P<p>\"?)(?P<table>[A-Za-z]\w*)(?P=p)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class TableEntry:
+    """A table as the server publishes it.
+
+    Attributes
+    ----------
+    schema, name, title : str
+        Its full name is ``schema.name``.
+    columns : dict of str to ColumnInfo
+        In order.
+    path : pathlib.Path
+        The Parquet file.
+    rows : int
+        Number of rows.
+    """
+
+    schema: str
+    name: str
+    title: str
+    columns: dict[str, ColumnInfo]
+    path: Path
+    rows: int
+
+    @property
+    def full(self) -> str:
+        """The name with the schema."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def stem(self) -> str:
+        """The name under which the embedded archive knows it."""
+        return (
+            self.name if self.schema not in {"mock", "tap_upload"} else f"{self.schema}_{self.name}"
+        )
+
+
+class Store:
+    """Tables and spectra behind the server.
+
+    Parameters
+    ----------
+    folder : path-like, optional
+        Parquet files as `stellarnb.archives.LocalArchive` takes them; the embedded sample where
+        not given. Its table ``gaia_source`` is published as ``gaiadr3.gaia_source``; without one,
+        that is made from ``stars``.
+    mock_stars : int, optional
+        How many made-up stars with made-up RVS spectra there are, in ``mock.stars``.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder cannot be read.
+    """
+
+    def __init__(self, folder: str | Path | None = None, *, mock_stars: int = 200) -> None:
+        source = Path(folder) if folder else Path(str(resources.files("stellarnb.archives")))
+        source = source.expanduser() if folder else source / "sample"
+        self._spectra = LocalArchive(source)
+        self._temporary = tempfile.TemporaryDirectory(prefix="stellarnb-server-")
+        self._mock_ids = mock.identifiers(mock_stars)
+        files = read_folder(source.resolve())
+        schema = "sample" if folder is None else _word(source.resolve().name)
+        entries = [
+            _entry("gaiadr3" if name == "gaia_source" else schema, file)
+            for name, file in files.items()
+            if "product" not in file.provenance
+        ]
+        made = self._made(files)
+        entries += made
+        for name, table in tap_schema(entries).items():
+            entries.append(self._write("tap_schema", name, table))
+        self.entries: dict[str, TableEntry] = {entry.full: entry for entry in entries}
+        self._archive = self._open(list(entries), "all")
+        self._lock = threading.Lock()
+        self._places: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        self._temporary.cleanup()
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """Products of DataLink that are at hand, in upper case."""
+        own = [name.upper() for name in self._spectra.products]
+        if len(self._mock_ids) and "RVS" not in own:
+            own.append("RVS")
+        return tuple(own)
+
+    def query(self, adql: str, uploads: Mapping[str, bytes] | None = None) -> Result:
+        """Answer a query.
+
+        Parameters
+        ----------
+        adql : str
+            Table names with schema.
+        uploads : mapping of str to bytes, optional
+            VOTables by name, for ``tap_upload``.
+
+        Raises
+        ------
+        QueryError
+            See `LocalArchive.query`.
+        InvalidInput
+            If an upload is no VOTable.
+        """
+        known = dict(self.entries)
+        if not uploads:
+            return self._ask(self._archive, adql, known)
+        with tempfile.TemporaryDirectory(dir=self._temporary.name) as name:
+            for table, data in uploads.items():
+                entry = _uploaded(table.lower(), data, Path(name))
+                known[entry.full] = entry
+            lowered = adql.lower()
+            used = [entry for entry in known.values() if entry.name in lowered]
+            return self._ask(self._open(used, f"{Path(name).name}-tables"), adql, known)
+
+    def spectra(self, ids: NDArray[np.int64], product: str) -> SpectrumSet:
+        """Return what a product holds of some stars, in their order; the others are missing.
+
+        Parameters
+        ----------
+        ids : numpy.ndarray of int64, shape [n]
+            Identifiers.
+        product : str
+            One of `products`.
+        """
+        if product.lower() in self._spectra.products:
+            return self._spectra.spectra(ids, product.lower())
+        return mock.rvs(ids, self._mock_ids)
+
+    def positions(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return right ascension and declination [deg] of some stars, NaN where unknown.
+
+        Parameters
+        ----------
+        ids : numpy.ndarray of int64, shape [n]
+            Identifiers.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape [n, 2]
+        """
+        with self._lock:
+            if self._places is None:
+                self._places = self._all_places()
+            known, places = self._places
+        row = match_ids(ids, known)
+        return np.where((row >= 0)[:, np.newaxis], places[row], np.nan)
+
+    def _all_places(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        wanted = ("source_id", "ra", "dec")
+        tables = [
+            self.query(f"SELECT source_id, ra, dec FROM {entry.full}").arrow  # noqa: S608
+            for entry in self.entries.values()
+            if set(wanted) <= set(entry.columns)
+        ]
+        ids = [np.zeros(1, np.int64), *(table["source_id"].to_numpy() for table in tables)]
+        ra, dec = (
+            [np.full(1, np.nan), *(table[name].to_numpy() for table in tables)]
+            for name in wanted[1:]
+        )
+        return np.concatenate(ids), np.stack([np.concatenate(ra), np.concatenate(dec)], axis=1)
+
+    def made_up(self, product: str) -> bool:
+        """Return whether a product's spectra were made up."""
+        return product.lower() not in self._spectra.products
+
+    def _ask(self, archive: LocalArchive, adql: str, known: Mapping[str, TableEntry]) -> Result:
+        bare, changes = _without_schemas(adql, known)
+        try:
+            return archive.query(bare)
+        except QueryError as error:
+            text = str(error)
+            for new, old in changes.items():
+                text = text.replace(new, old)
+            raise QueryError(text) from error
+
+    def _open(self, entries: list[TableEntry], name: str) -> LocalArchive:
+        folder = Path(self._temporary.name) / name
+        folder.mkdir()
+        for entry in entries:
+            link = folder / f"{entry.stem}.parquet"
+            try:
+                link.symlink_to(entry.path)
+            except OSError:  # a system without links
+                shutil.copyfile(entry.path, link)
+        return LocalArchive(folder, name="server")
+
+    def _made(self, files: Mapping[str, ParquetFile]) -> list[TableEntry]:
+        made = []
+        if "gaia_source" not in files and "stars" in files:
+            stars = Result.read(files["stars"].path)
+            have = self._known(stars.arrow["source_id"].to_numpy())
+            made.append(self._write("gaiadr3", "gaia_source", _gaia_source(stars, have)))
+        if len(self._mock_ids):
+            made.append(self._write("mock", "stars", mock.stars(self._mock_ids)))
+        return made
+
+    def _known(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if "xp_sampled" not in self._spectra.products:
+            return np.zeros(len(ids), dtype=bool)
+        return ~np.isin(ids, self._spectra.spectra(ids, "xp_sampled").missing)
+
+    def _write(self, schema: str, name: str, table: Result) -> TableEntry:
+        folder = Path(self._temporary.name) / "made" / schema
+        folder.mkdir(parents=True, exist_ok=True)
+        table.write(folder / f"{name}.parquet")
+        return _entry(schema, read_folder(folder)[name])
+
+
+def _entry(schema: str, file: ParquetFile) -> TableEntry:
+    info = file.info
+    path = file.path.resolve()
+    return TableEntry(schema, info.name, info.title, info.columns, path, info.rows)
+
+
+def _word(text: str) -> str:
+    word = re.sub(r"\W+", "_", text.lower()).strip("_")
+    return word if word[:1].isalpha() and word != "tap_schema" else "folder"
+
+
+def _gaia_source(stars: Result, sampled: NDArray[np.bool_]) -> Result:
+    """Give the sample's stars the columns that Gaia's main table has."""
+    table = stars.arrow
+    ids = table["source_id"].to_numpy()
+    columns: dict[str, object] = {"designation": [f"Gaia DR3 {star}" for star in ids.tolist()]}
+    own = ["source_id", "ra", "dec", "phot_g_mean_mag", "phot_bp_mean_mag", "phot_rp_mean_mag"]
+    columns |= {name: table[name] for name in own if name in table.column_names}
+    if {"phot_bp_mean_mag", "phot_rp_mean_mag"} <= set(columns):
+        bp, rp = (table[f"phot_{band}_mean_mag"].to_numpy() for band in ("bp", "rp"))
+        columns["bp_rp"] = bp - rp
+    none = np.zeros(len(ids), dtype=bool)
+    columns |= {"has_xp_continuous": none, "has_xp_sampled": sampled, "has_rvs": none}
+    words = {
+        "designation": "Unique source designation",
+        "bp_rp": "BP - RP colour",
+        "has_xp_continuous": "Flag indicating the availability of mean BP/RP coefficients",
+        "has_xp_sampled": "Flag indicating the availability of mean BP/RP spectrum in sampled form",
+        "has_rvs": "Flag indicating the availability of mean RVS spectrum for this source",
+    }
+    units = {name: unit for name, unit in stars.units.items() if name in columns}
+    if "bp_rp" in columns:
+        units["bp_rp"] = "mag"
+    known = {name: text for name, text in stars.descriptions.items() if name in columns}
+    title = "Stars of the embedded sample, under the names of Gaia's main table"
+    return Result(
+        pa.table(columns), units=units, descriptions=known | words, provenance={"title": title}
+    )
+
+
+def _uploaded(name: str, data: bytes, folder: Path) -> TableEntry:
+    from astropy.io.votable import parse_single_table
+
+    if not re.fullmatch(r"[a-z]\w*", name):
+        raise InvalidInput(f"UPLOAD: {name!r} is no name for a table.")
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+        raise InvalidInput(f"UPLOAD: {name!r} declares entities, which is not allowed.")
+    try:
+        table = as_arrow(parse_single_table(io.BytesIO(data)).to_table(use_names_over_ids=True))
+        table = table.rename_columns([column.lower() for column in table.column_names])
+        Result(table, provenance={"title": "Uploaded"}).write(folder / f"{name}.parquet")
+    except (StellarnbError, ValueError, TypeError, IndexError, OSError) as error:
+        raise InvalidInput(f"UPLOAD: {name!r} is no VOTable that can be read: {error}") from error
+    return _entry("tap_upload", read_folder(folder)[name])
+
+
+def _without_schemas(adql: str, known: Mapping[str, TableEntry]) -> tuple[str, dict[str, str]]:
+    """Take the schemas from before known tables; nothing moves, so that errors point right.
+
+    Returns the query, and what stands in it for what stood there.
+    """
+    schemas = {entry.schema for entry in known.values()}
+    changes: dict[str, str] = {}
+
+    def bare(match: re.Match[str]) -> str:
+        if match["schema"] is None or match["schema"].lower() not in schemas:
+            return match[0]
+        full = f"{match['schema']}.{match['table']}".lower()
+        if full in known:
+            stem, size = known[full].stem, len(match[0])
+            new = f'"{stem}"' if len(stem) + 2 <= size else stem
+            changes[new.rjust(size)] = match[0]
+            return new.rjust(size)
+        if re.search(r"(?:from|join|,)\s*$", adql[: match.start()], re.IGNORECASE):
+            line = adql.count("\n", 0, match.start()) + 1
+            raise QueryError(f"ADQL, line {line}: there is no table {full!r}{nearest(full, known)}")
+        return match[0]
+
+    return _NAMES.sub(bare, adql), changes
