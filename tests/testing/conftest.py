@@ -10,7 +10,7 @@ from stellarnb.testing.archive_server import ArchiveServer, Limits, archive_serv
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def loopback_only() -> Iterator[list[str]]:
     """Refuse, and note, every address that is not this machine's own."""
     asked: list[str] = []
@@ -36,7 +36,7 @@ def loopback_only() -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="session")
-def running(loopback_only: list[str]) -> Iterator[ArchiveServer]:
+def running() -> Iterator[ArchiveServer]:
     limits = Limits(drip_bytes=2000, drip_seconds=0.01, bomb_bytes=20_000_000)
     with archive_server(limits=limits) as server:
         yield server

@@ -10,17 +10,19 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import requests
 from astropy.io import fits
 from astropy.io.votable import parse
+from astropy.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stellarnb.errors import InvalidInput, OutputError
 from stellarnb.spectra.readers import read
 from stellarnb.tables import Result
-from stellarnb.testing.archive_server import archive_server
+from stellarnb.testing.archive_server import Limits, archive_server
 from stellarnb.testing.server.answers import answer_of, render
 
 
@@ -50,8 +52,6 @@ cells = st.lists(
 @given(cells)
 @settings(max_examples=40, deadline=None)
 def test_votables_hold_every_value(rows):
-    import pyarrow as pa
-
     names = ["source_id", "n", "x", "flag", "word"]
     kinds = [pa.int64(), pa.int32(), pa.float32(), pa.bool_(), pa.string()]
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
@@ -176,6 +176,36 @@ def test_files_of_datalink_are_read_by_our_readers(server, xp_ids, tmp_path, for
 
 
 @pytest.mark.parametrize(
+    ("form", "ending", "packed"),
+    [("fits", "fits", "fits"), ("csv", "csv", "csv"), ("votable", "xml", "vot")],
+)
+def test_files_are_built_like_the_real_ones(server, xp_ids, shared_data, form, ending, packed):
+    star = 5937083312263887616
+    folder = shared_data / "gaia_datalink_astroquery"
+    real = zipfile.ZipFile(folder / f"gaia_dr3_source_id_{star}_dl_products_{packed}.zip")
+    mine, _ = bundle(server, xp_ids[:1], FORMAT=form)
+    name = f"XP_SAMPLED-Gaia DR3 {{}}.{ending}"
+    reader = {"csv": "ascii.csv", "xml": "votable"}.get(ending, ending)
+    theirs, ours = (
+        Table.read(io.BytesIO(archive.read(name.format(number))), format=reader)
+        for archive, number in ((real, star), (mine, xp_ids[0]))
+    )
+    assert ours.dtype == theirs.dtype
+    assert len(ours) == len(theirs)
+    assert [ours[column].unit for column in ours.colnames] == [
+        theirs[column].unit for column in theirs.colnames
+    ]
+    assert np.array_equal(ours["wavelength"], theirs["wavelength"])
+
+
+def test_zips_may_be_left_uncompressed(xp_ids):
+    with archive_server(limits=Limits(zip_level=0)) as server:
+        files, _ = bundle(server, xp_ids[:2], FORMAT="fits")
+    assert {info.compress_type for info in files.infolist()} == {zipfile.ZIP_STORED}
+    assert files.testzip() is None
+
+
+@pytest.mark.parametrize(
     ("more", "words"),
     [
         ({"RETRIEVAL_TYPE": "XP_CONTINUOUS"}, "XP_CONTINUOUS is not at hand"),
@@ -230,6 +260,39 @@ def test_a_folder_of_ones_own(tmp_path):
         reply = sync(server, "SELECT source_id FROM gaiadr3.gaia_source", FORMAT="csv")
         assert reply.text == "source_id\n5937083312263887616\n7\n"
         assert server.store.products == ()
+
+
+def test_a_folder_with_spectra_serves_them(tmp_path):
+    ids = np.array([5937083312263887616, 7], np.int64)
+    Result({"source_id": ids, "ra": [1.0, 2.0], "dec": [3.0, 4.0]}).write(
+        tmp_path / "stars.parquet"
+    )
+    flux = np.linspace(0.5, 1, 2401).astype("<f2")
+    packed = pa.array([flux.tobytes()], pa.binary(2 * 2401))
+    spectra = {"source_id": ids[:1], "medflux": np.ones(1, np.float32)}
+    Result(
+        spectra | {"flux": packed, "flux_error": packed},
+        provenance={"product": "rvs", "instrument": "gaia-rvs"},
+    ).write(tmp_path / "rvs.parquet")
+    with archive_server(tmp_path) as server:
+        reply = sync(server, "SELECT has_rvs, source_id FROM gaiadr3.gaia_source", FORMAT="csv")
+        assert reply.text == f"has_rvs,source_id\nTrue,{ids[0]}\nFalse,7\n"
+        files, reply = bundle(server, ids, "RVS", FORMAT="fits")
+        assert files.namelist() == [f"RVS-Gaia DR3 {ids[0]}.fits"]
+        assert "X-Mock" not in reply.headers
+        table = fits.getdata(io.BytesIO(files.read(files.namelist()[0])))
+        assert np.array_equal(table["flux"], flux.astype(np.float32))
+
+
+def test_a_job_ends_with_its_execution_duration(tmp_path):
+    with archive_server(limits=Limits(job_seconds=30)) as server:
+        data = {"QUERY": "SELECT TOP 1 ra FROM sample.stars"}
+        url = requests.post(f"{server.tap_url}/async", data, timeout=20).url
+        requests.post(f"{url}/executionduration", {"EXECUTIONDURATION": "1"}, timeout=20)
+        requests.post(f"{url}/phase", {"PHASE": "RUN"}, timeout=20)
+        for _ in range(3):
+            text = requests.get(url, {"WAIT": "20"}, timeout=30).text
+        assert "<uws:phase>ABORTED</uws:phase>" in text
 
 
 def test_a_taken_port_and_a_missing_folder_are_refused(server, tmp_path):

@@ -48,6 +48,10 @@ class Limits:
         Size of a piece, and pause behind it, under `Fault.SLOW_DRIP`.
     bomb_bytes : int
         Unpacked size of the file that `Fault.ZIP_BOMB` adds.
+    retry_after : int
+        Seconds that `Fault.UNAVAILABLE` tells the client to wait.
+    zip_level : int
+        How hard zips are compressed; 0, not at all, makes the server several times faster.
     """
 
     max_rows: int = 3_000_000
@@ -55,6 +59,8 @@ class Limits:
     drip_bytes: int = 512
     drip_seconds: float = 0.2
     bomb_bytes: int = 256 * 1024 * 1024
+    retry_after: int = 1
+    zip_level: int = 1
 
 
 class Service:
@@ -110,7 +116,7 @@ class Service:
         return capabilities(call.base, self.limits.max_rows)
 
     def _data(self, call: Call) -> Reply:
-        return data(self.store, call, self.limits.bomb_bytes)
+        return data(self.store, call, self.limits.bomb_bytes, self.limits.zip_level)
 
     def _links(self, call: Call) -> Reply:
         return links(self.store, call)
@@ -128,7 +134,7 @@ class Service:
             if replacing is None:
                 reply = await run_in_threadpool(_safely, handler, call)
             else:
-                reply = _instead(replacing)
+                reply = _instead(replacing, self.limits.retry_after)
             entry = LogEntry(
                 call.method, request.url.path, kind, call.params, reply.status, call.faults
             )
@@ -164,10 +170,10 @@ async def _read(request: Request, faults: frozenset[Fault]) -> Call:
     return Call(request.method, path, base, params, files, faults)
 
 
-def _instead(fault: Fault) -> Reply:
+def _instead(fault: Fault, retry_after: int) -> Reply:
     """Return what comes in place of the service's answer."""
     if fault is Fault.UNAVAILABLE:
-        return Reply(b"Service Unavailable", status=503, headers={"Retry-After": "1"})
+        return Reply(b"Service Unavailable", status=503, headers={"Retry-After": str(retry_after)})
     if fault is Fault.POOL_EMPTY:
         body = b"<html><body><ul><li><b>Message: </b>Pool empty</li></ul></body></html>"
         return Reply(body, "text/html", 500)

@@ -111,5 +111,6 @@ def texts(column: pa.ChunkedArray) -> list[str]:
     cells = pc.fill_null(column.cast(pa.string()), "").to_pylist()
     if pa.types.is_floating(kind):
         special = {"nan": "NaN", "inf": "Inf", "-inf": "-Inf"}
-        return [special.get(text, text) for text in cells]
+        # Whole numbers keep a point, so that no reader takes the column for one of integers.
+        return [special.get(t, t + ".0" if t.lstrip("-").isdigit() else t) for t in cells]
     return list(cells)

@@ -48,7 +48,7 @@ class _Order:
     zipped: bool
 
 
-def data(store: Store, call: Call, bomb_bytes: int) -> Reply:
+def data(store: Store, call: Call, bomb_bytes: int, zip_level: int = 1) -> Reply:
     """Answer a request for spectra, as Gaia's ``/data-server/data``.
 
     Parameters
@@ -60,6 +60,8 @@ def data(store: Store, call: Call, bomb_bytes: int) -> Reply:
         VALID_DATA and RELEASE change nothing: they concern epoch photometry and other releases.
     bomb_bytes : int
         Size of the file that `Fault.ZIP_BOMB` adds.
+    zip_level : int, optional
+        How hard the zip is compressed; 0 for not at all.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def data(store: Store, call: Call, bomb_bytes: int) -> Reply:
     spoilt = call.faults & {Fault.ZIP_BOMB, Fault.PATH_TRAVERSAL}
     if len(files) == 1 and not order.zipped and not spoilt:
         return Reply(files[0][1], "application/octet-stream", 200, headers, tuple(served))
-    body = _zip(files, call.faults, bomb_bytes)
+    body = _zip(files, call.faults, bomb_bytes, zip_level)
     return Reply(body, "application/zip", 200, headers, tuple(served))
 
 
@@ -249,14 +251,15 @@ def _fits_template(
     return out.getvalue()[:offset], block
 
 
-def _zip(files: list[tuple[str, bytes]], faults: frozenset[Fault], bomb_bytes: int) -> bytes:
+def _zip(
+    files: list[tuple[str, bytes]], faults: frozenset[Fault], bomb_bytes: int, level: int
+) -> bytes:
     out = io.BytesIO()
+    kind = zipfile.ZIP_DEFLATED if level else zipfile.ZIP_STORED
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle:
         for name, body in files:
             bundle.NameToInfo.pop(name, None)  # a name may come twice without a warning
-            bundle.writestr(
-                zipfile.ZipInfo(name, (2022, 6, 13, 0, 0, 0)), body, zipfile.ZIP_DEFLATED
-            )
+            bundle.writestr(zipfile.ZipInfo(name, (2022, 6, 13, 0, 0, 0)), body, kind, level)
         if Fault.PATH_TRAVERSAL in faults:
             for name in ("../../escaped.fits", "/escaped.fits", "..\\escaped.fits"):
                 bundle.writestr(name, b"this file must stay in the zip")

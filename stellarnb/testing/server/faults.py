@@ -42,7 +42,7 @@ class Fault(Enum):
         What it does, for people.
     """
 
-    UNAVAILABLE = ("unavailable", KINDS, "503 with Retry-After: 1")
+    UNAVAILABLE = ("unavailable", KINDS, "503 with Retry-After")
     POOL_EMPTY = ("pool-empty", KINDS, "500 'Pool empty', as DataLink under load")
     MAINTENANCE = ("maintenance", KINDS, "200 with an HTML maintenance page")
     ERROR_200 = ("error-200", KINDS, "200 with a VOTable whose QUERY_STATUS is ERROR")

@@ -47,6 +47,12 @@ class Job:
         The result, or the error.
     message : str
         What went wrong.
+    duration : int
+        Seconds after which it is aborted; 0 for never.
+    created, started, ended, destruction : datetime.datetime
+        When; at the last of them it is destroyed.
+    changed : threading.Condition
+        Tells of a new phase.
     """
 
     id: str
@@ -167,7 +173,10 @@ class Jobs:
 
     def _run(self, job: Job, base: str) -> None:
         job.enter("EXECUTING")
-        job.wait(self._seconds, "EXECUTING")
+        too_long = 0 < job.duration < self._seconds
+        job.wait(job.duration if too_long else self._seconds, "EXECUTING")
+        if too_long:
+            job.enter("ABORTED")
         if job.phase != "EXECUTING":
             return
         params: Mapping[str, list[str]] = job.params

@@ -81,7 +81,7 @@ class Store:
     folder : path-like, optional
         Parquet files as `stellarnb.archives.LocalArchive` takes them; the embedded sample where
         not given. Its table ``gaia_source`` is published as ``gaiadr3.gaia_source``; without one,
-        that is made from ``stars``.
+        that is made from ``stars``. A file of spectra serves as DataLink's product of its name.
     mock_stars : int, optional
         How many made-up stars with made-up RVS spectra there are, in ``mock.stars``.
 
@@ -109,7 +109,7 @@ class Store:
         for name, table in tap_schema(entries).items():
             entries.append(self._write("tap_schema", name, table))
         self.entries: dict[str, TableEntry] = {entry.full: entry for entry in entries}
-        self._archive = self._open(list(entries), "all")
+        self._archive = self._open(list(entries), Path(self._temporary.name) / "all")
         self._lock = threading.Lock()
         self._places: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
 
@@ -151,7 +151,7 @@ class Store:
                 known[entry.full] = entry
             lowered = adql.lower()
             used = [entry for entry in known.values() if entry.name in lowered]
-            return self._ask(self._open(used, f"{Path(name).name}-tables"), adql, known)
+            return self._ask(self._open(used, Path(name) / "tables"), adql, known)
 
     def spectra(self, ids: NDArray[np.int64], product: str) -> SpectrumSet:
         """Return what a product holds of some stars, in their order; the others are missing.
@@ -214,8 +214,8 @@ class Store:
                 text = text.replace(new, old)
             raise QueryError(text) from error
 
-    def _open(self, entries: list[TableEntry], name: str) -> LocalArchive:
-        folder = Path(self._temporary.name) / name
+    @staticmethod
+    def _open(entries: list[TableEntry], folder: Path) -> LocalArchive:
         folder.mkdir()
         for entry in entries:
             link = folder / f"{entry.stem}.parquet"
@@ -229,16 +229,18 @@ class Store:
         made = []
         if "gaia_source" not in files and "stars" in files:
             stars = Result.read(files["stars"].path)
-            have = self._known(stars.arrow["source_id"].to_numpy())
-            made.append(self._write("gaiadr3", "gaia_source", _gaia_source(stars, have)))
+            ids = stars.arrow["source_id"].to_numpy()
+            sampled, rvs = self._known(ids, "xp_sampled"), self._known(ids, "rvs")
+            made.append(self._write("gaiadr3", "gaia_source", _gaia_source(stars, sampled, rvs)))
         if len(self._mock_ids):
             made.append(self._write("mock", "stars", mock.stars(self._mock_ids)))
         return made
 
-    def _known(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        if "xp_sampled" not in self._spectra.products:
+    def _known(self, ids: NDArray[np.int64], product: str) -> NDArray[np.bool_]:
+        if product not in self._spectra.products:
             return np.zeros(len(ids), dtype=bool)
-        return ~np.isin(ids, self._spectra.spectra(ids, "xp_sampled").missing)
+        missing = np.array(self._spectra.spectra(ids, product).missing, dtype=np.int64)
+        return ~np.isin(ids, missing)
 
     def _write(self, schema: str, name: str, table: Result) -> TableEntry:
         folder = Path(self._temporary.name) / "made" / schema
@@ -258,7 +260,7 @@ def _word(text: str) -> str:
     return word if word[:1].isalpha() and word != "tap_schema" else "folder"
 
 
-def _gaia_source(stars: Result, sampled: NDArray[np.bool_]) -> Result:
+def _gaia_source(stars: Result, sampled: NDArray[np.bool_], rvs: NDArray[np.bool_]) -> Result:
     """Give the sample's stars the columns that Gaia's main table has."""
     table = stars.arrow
     ids = table["source_id"].to_numpy()
@@ -269,7 +271,7 @@ def _gaia_source(stars: Result, sampled: NDArray[np.bool_]) -> Result:
         bp, rp = (table[f"phot_{band}_mean_mag"].to_numpy() for band in ("bp", "rp"))
         columns["bp_rp"] = bp - rp
     none = np.zeros(len(ids), dtype=bool)
-    columns |= {"has_xp_continuous": none, "has_xp_sampled": sampled, "has_rvs": none}
+    columns |= {"has_xp_continuous": none, "has_xp_sampled": sampled, "has_rvs": rvs}
     words = {
         "designation": "Unique source designation",
         "bp_rp": "BP - RP colour",
@@ -295,7 +297,7 @@ def _uploaded(name: str, data: bytes, folder: Path) -> TableEntry:
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise InvalidInput(f"UPLOAD: {name!r} declares entities, which is not allowed.")
     try:
-        table = as_arrow(parse_single_table(io.BytesIO(data)).to_table(use_names_over_ids=True))
+        table = as_arrow(parse_single_table(io.BytesIO(data), verify="ignore").to_table(True))
         table = table.rename_columns([column.lower() for column in table.column_names])
         Result(table, provenance={"title": "Uploaded"}).write(folder / f"{name}.parquet")
     except (StellarnbError, ValueError, TypeError, IndexError, OSError) as error:

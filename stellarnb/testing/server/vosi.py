@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
+from stellarnb.archives.geometry import GEOMETRY
 from stellarnb.testing.server.answers import Field, vo_unit
 from stellarnb.testing.server.calls import Call, NotThere, Reply
 from stellarnb.testing.server.cells import vo_type
@@ -54,10 +55,7 @@ def capabilities(base: str, max_rows: int) -> Reply:
         f"<outputFormat><mime>{mime}</mime><alias>{alias}</alias></outputFormat>"
         for mime, alias in _FORMATS.items()
     )
-    features = "".join(
-        f"<feature><form>{name}</form></feature>"
-        for name in ("POINT", "CIRCLE", "CONTAINS", "DISTANCE")
-    )
+    features = "".join(f"<feature><form>{name}</form></feature>" for name in sorted(GEOMETRY))
     return _xml(
         '<vosi:capabilities xmlns:vosi="http://www.ivoa.net/xml/VOSICapabilities/v1.0" '
         'xmlns:tr="http://www.ivoa.net/xml/TAPRegExt/v1.0" '
