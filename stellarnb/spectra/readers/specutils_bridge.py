@@ -92,7 +92,7 @@ def to_specutils(spectra: SpectrumSet) -> Any:
         If specutils is not installed.
     """
     try:
-        from specutils import Spectrum  # type: ignore[import-not-found]
+        from specutils import Spectrum
     except ImportError as error:
         raise MissingInput(
             "specutils 2 is not installed: run 'pip install specutils', then try again."

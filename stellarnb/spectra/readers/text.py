@@ -77,7 +77,7 @@ def _ecsv_header(data: bytes) -> tuple[int, str, dict[str, str], Any]:
             raise InvalidInput("its ECSV header does not end")
         end = newline + 1
     lines = data[:end].decode("utf-8", "replace").splitlines()[1:]
-    import yaml  # type: ignore[import-untyped] # comes with astropy
+    import yaml  # comes with astropy
 
     fields = yaml.safe_load("\n".join(re.sub(r"^# ?", "", line) for line in lines))
     if not isinstance(fields, dict):
