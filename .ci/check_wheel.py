@@ -16,8 +16,12 @@ NEEDED = (
     "stellarnb/notebooks/00_tour.ipynb",
     "stellarnb/spectra/instruments.toml",
 )
-#: Largest size in MB of what lies under a folder.
-LIMITS = {"stellarnb/archives/sample/": 8.0, "stellarnb/models/weights/": 8.0}
+#: Largest size in MB of all whose name begins so.
+LIMITS = {
+    "stellarnb/archives/sample/": 8.0,
+    "stellarnb/models/weights/xp-apogee": 8.0,
+    "stellarnb/models/weights/": 28.0,
+}
 FORBIDDEN = (".pkl", ".pickle", ".pt", ".pth", ".h5", ".pyc")
 
 
