@@ -1,5 +1,6 @@
 from .archives import open_archive as open_archive
 from .errors import StellarnbError as StellarnbError
+from .models import fit_spectra as fit_spectra
 from .models import load_model as load_model
 from .spectra import SpectrumSet as SpectrumSet
 from .spectra import read as read
