@@ -205,6 +205,7 @@ def test_duplicate_products(server, xp_ids):
     found = names(fetch(server, xp_ids))
     assert len(found) == 22
     assert found[0] == found[1]
+    assert set(server.log.served.values()) == {1}
 
 
 def test_zip_bomb_grows(server, xp_ids):

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -107,6 +108,17 @@ def test_bad_requests_get_an_error_votable(server, more, words):
     info = parse(io.BytesIO(reply.content)).resources[0].infos[0]
     assert info.value == "ERROR"
     assert words in reply.text
+
+
+def test_the_geometry_that_is_announced_is_understood(server):
+    text = requests.get(f"{server.tap_url}/capabilities", timeout=20).text
+    announced = set(re.findall(r"<form>(\w+)</form>", text))
+    adql = (
+        "SELECT DISTANCE(POINT(ra, dec), POINT(10, 20)) AS d FROM sample.stars "
+        "WHERE 1 = CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 10, 20, 5))"
+    )
+    assert announced == set(re.findall(r"\b(\w+)\(", adql))
+    assert sync(server, adql).status_code == 200
 
 
 def test_maxrec_zero_gives_columns_only(server):

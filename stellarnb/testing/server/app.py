@@ -28,6 +28,8 @@ from stellarnb.testing.server.vosi import availability, capabilities, tables
 __all__ = ["Limits", "Service"]
 
 _MAX_PART = 512 * 1024 * 1024
+#: What astroquery shows when it makes its client.
+_NEWS = b"message=A test server on loopback: nothing here comes from a live archive.\n"
 _MAINTENANCE = (
     b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>The archive is down "
     b"for maintenance</h1><p>Please try again on Tuesday.</p></body></html>"
@@ -94,6 +96,7 @@ class Service:
                 self._route(f"{tap}/tables/{{path:path}}", "vosi", lambda c: tables(self.store, c)),
                 self._route(f"{tap}/capabilities", "vosi", self._capabilities),
                 self._route(f"{tap}/availability", "vosi", lambda _: availability()),
+                self._route(f"{tap}/notification", "vosi", lambda _: Reply(_NEWS)),
                 self._route("/data-server/data", "data", self._data),
                 self._route("/data-server/datalink/links", "links", self._links),
                 self._route("/tap-server/datalink/links", "links", self._links),

@@ -82,7 +82,7 @@ def data(store: Store, call: Call, bomb_bytes: int, zip_level: int = 1) -> Reply
         if len(spectra):
             writer = _raw_files if order.raw else _single_files
             files += writer(store, spectra, product, order.form, Fault.UPPER_CASE in call.faults)
-        served += [(product, star) for star in spectra.source_id.tolist()]
+        served += [(product, star) for star in dict.fromkeys(spectra.source_id.tolist())]
     headers = {}
     if any(store.made_up(product) for product in order.products):
         headers["X-Mock"] = "RVS spectra of this server are made up"
