@@ -15,8 +15,8 @@ __all__ = ["Fit", "Solver", "Task"]
 
 #: Steps of the three rounds; between them weights of pixels and the noise are learned anew.
 ROUNDS = (14, 8, 8)
-#: A step that lowers the cost by less than this part of it is the last.
-ENOUGH = 1e-5
+#: A step that changes chi-square by less than this is the last: 0.03 errors of a label.
+ENOUGH = 1e-3
 #: A pixel that is off by more than this many deviations counts less (Huber).
 HUBER = 3.0
 #: Every so many nodes are tried as a beginning, at velocities so far apart [km/s].
@@ -170,7 +170,7 @@ class Solver:
             trial = np.clip(state.parameters + self._step(state), self.task.low, self.task.high)
             new = self._evaluate(trial, rows)
             better = new.cost < state.cost
-            small = np.abs(state.cost - new.cost) < ENOUGH * np.abs(state.cost)
+            small = np.abs(state.cost - new.cost) < ENOUGH
             for name in ("parameters", "cost", "curvature", "gradient"):
                 getattr(state, name)[better] = getattr(new, name)[better]
             state.damping = np.where(better, state.damping * 0.2, state.damping * 8.0)

@@ -116,6 +116,7 @@ def _label_columns(
         unit = values[:, 0] ** 2 / 5040.0 if name == "teff" else 1.0
         columns[name] = np.where(lost, np.nan, values[:, i]).astype(np.float32)
         error = errors[:, i] * emulator.width[i] * unit
+        error = np.hypot(error, emulator.card.network["interpolation"].get(name, 0.0))
         if settings.floor:
             error = np.hypot(error, emulator.card.labels[i].floor)
         columns[f"{name}_error"] = np.where(lost, np.nan, error).astype(np.float32)

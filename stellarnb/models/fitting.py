@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -154,7 +155,9 @@ def fit_spectra(
 
     def work(rows: slice) -> dict[str, Any]:
         some = {name: values[rows] for name, values in known.items()}
-        return _fit(spectra[rows], window, settings, some)
+        # Many small products: PyTorch's threads would mostly wait for each other.
+        with _one_thread():
+            return _fit(spectra[rows], window, settings, some)
 
     parts, complete = in_chunks(
         len(spectra), work, label="fit", progress=progress, cancel=cancel, chunk=BATCH
@@ -191,6 +194,19 @@ def fit_spectra(
             result,
         )
     return result
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let PyTorch use a single thread meanwhile."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @lru_cache(maxsize=4)

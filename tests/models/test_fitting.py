@@ -80,7 +80,7 @@ def test_a_velocity_is_fitted_along(speed: float, fitted) -> None:
     labels = fit(observed("gaia-rvs", velocity=speed))
     np.testing.assert_allclose(labels["radial_velocity"], speed, atol=1.0)
     assert labels["good"].all()
-    np.testing.assert_allclose(labels["teff"], fitted["teff"], atol=40)
+    np.testing.assert_allclose(labels["teff"], fitted["teff"], atol=80)
 
 
 def test_a_velocity_beyond_the_limit_is_refused_and_said() -> None:
