@@ -77,6 +77,7 @@ class ReferenceFamily:
     patterns: tuple[str, ...] = _PATTERNS
     needs_all: bool = False
     reads_errors: bool = False
+    optional: tuple[str, ...] = ()
 
     def limited(self, scalars: Scalars) -> Scalars:
         """Return the scalars as they are."""
@@ -89,7 +90,7 @@ class ReferenceFamily:
             flux=pixels.flux,
             extra=np.zeros((n, N_EXTRA), dtype=np.float32),
             pattern=np.zeros(n, dtype=np.intp),
-            complete=np.ones(n, dtype=bool),
+            complete=pixels.alive,
         )
 
     def novelty(

@@ -102,6 +102,8 @@ class Card:
         Which of `stellarnb.models.families` it belongs to.
     instrument : str
         Whose spectra it reads, and on whose grid.
+    second_instrument : str
+        Whose spectra it reads beside those, such as ``gaia-xp``; empty for most.
     network : dict
         Class and sizes of the networks, number of members.
     labels, scalars : tuple
@@ -143,6 +145,7 @@ class Card:
     credits: tuple[str, ...]
     citation: tuple[str, ...]
     licence: str
+    second_instrument: str = ""
     source_url: str = ""
     sources: tuple[SourceFile, ...] = ()
 

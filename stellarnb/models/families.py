@@ -11,6 +11,7 @@ from stellarnb.errors import InvalidInput
 from stellarnb.models.card import Card
 from stellarnb.models.converted import Conversion, load_converted
 from stellarnb.models.family import Loaded
+from stellarnb.models.family_hybrid import load_hybrid
 from stellarnb.models.family_rave import load_rave
 from stellarnb.models.family_xp import load_xp
 from stellarnb.models.rave_files import convert_rave
@@ -30,7 +31,11 @@ class _Kind:
     convert: Conversion | None = None
 
 
-_KINDS = {"xp": _Kind(load_xp), "rave": _Kind(load_rave, convert_rave)}
+_KINDS = {
+    "xp": _Kind(load_xp),
+    "rave": _Kind(load_rave, convert_rave),
+    "hybrid": _Kind(load_hybrid),
+}
 
 
 def load_family(card: Card, path: Path | None = None, *, progress: bool = True) -> Loaded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -33,13 +33,32 @@ class Scaled:
     pattern : numpy.ndarray of int, shape [n]
         Which of the family's `patterns` of missing inputs a star has.
     complete : numpy.ndarray of bool, shape [n]
-        False for a star that lacks an input without which there can be no labels.
+        False for a star of which there can be no labels: its spectrum cannot be read, or it
+        lacks an input without which nothing can be said.
+    xp : numpy.ndarray of float32, shape [n, n_xp], or None
+        Scaled XP spectra, for networks that read them beside the others.
+    level : numpy.ndarray, shape [n, n_pix], or None
+        Continuum that was divided out.
+    masked : numpy.ndarray, shape [n], or None
+        Part of the pixels left out of spectra that the labels rest on, if that is not simply
+        what `Pixels.masked_fraction` says.
+    notes : mapping of str to numpy.ndarray, shape [n]
+        More columns for the labels.
     """
 
     flux: Floats
     extra: Floats
     pattern: NDArray[np.intp]
     complete: NDArray[np.bool_]
+    xp: Floats | None = None
+    level: Floats | None = None
+    masked: Floats | None = None
+    notes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> tuple[Floats, ...]:
+        """What each network is called with."""
+        return (self.flux, self.extra) if self.xp is None else (self.flux, self.xp, self.extra)
 
 
 class Family(Protocol):
@@ -53,6 +72,11 @@ class Family(Protocol):
     @property
     def needs_all(self) -> bool:
         """Whether a star that lacks any scalar input has no labels."""
+        ...
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Scalars that are read where the stars have them, and are no inputs of the card's."""
         ...
 
     @property

@@ -68,6 +68,7 @@ class RaveFamily:
     patterns: tuple[str, ...] = ("full",)
     needs_all: bool = True
     reads_errors: bool = False
+    optional: tuple[str, ...] = ()
 
     def limited(self, scalars: Scalars) -> Scalars:
         """Return parallax and A_V as they are, and absolute magnitudes."""
@@ -81,7 +82,7 @@ class RaveFamily:
         """Return the flux as it is, and the scalars scaled to 0..1 on the training split."""
         values = self.limited(scalars)
         extra = np.stack([values[name] for name in self.names[1:]], axis=1)
-        complete = np.asarray(np.isfinite(extra).all(axis=1), dtype=np.bool_)
+        complete = np.asarray(np.isfinite(extra).all(axis=1) & pixels.alive, dtype=np.bool_)
         scaled = (extra - self.low) / (self.high - self.low)
         # Any finite number will do: such a star gets no labels.
         scaled[~complete] = 0.5

@@ -43,6 +43,7 @@ class XPFamily:
     patterns: tuple[str, ...] = tuple(PATTERNS)
     needs_all: bool = False
     reads_errors: bool = True
+    optional: tuple[str, ...] = ()
 
     def limited(self, scalars: Scalars) -> Scalars:
         """Return the scalars as they are."""
@@ -56,7 +57,7 @@ class XPFamily:
             flux=self.scaler.flux(pixels),
             extra=extra,
             pattern=missing_pattern(magnitudes),
-            complete=np.ones(len(extra), dtype=bool),
+            complete=pixels.alive,
         )
 
     def novelty(

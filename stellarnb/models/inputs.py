@@ -33,6 +33,7 @@ MAX_NEGATIVE_SIGMA = 5.0
 MAGNITUDE_RANGE = (-5.0, 40.0)
 RANGES: dict[str, tuple[float, float]] = {
     "parallax": (-500.0, 800.0),
+    "parallax_error": (0.0, 100.0),
     "av": (-5.0, 100.0),
     **dict.fromkeys(("j", "h", "k", "w1", "w2"), MAGNITUDE_RANGE),
 }
@@ -55,12 +56,15 @@ class Pixels:
         False for a spectrum from which nothing can be read (no valid pixel, a median that is not
         positive, or for a continuum-normalised product one that is nowhere near 1); its flux is
         set to 1 throughout.
+    xp : Pixels or None
+        The same stars' XP spectra, for networks that read them beside the others.
     """
 
     flux: Floats
     error: Floats | None
     usable: NDArray[np.bool_]
     alive: NDArray[np.bool_]
+    xp: Pixels | None = None
 
     @property
     def masked_fraction(self) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb import __version__
-from stellarnb.errors import Interrupted, InvalidInput
+from stellarnb.errors import Interrupted
 from stellarnb.models.calibration import calibrated, ensemble, masked_growth
 from stellarnb.models.card import Card, load_card
 from stellarnb.models.columns import CARRIED
@@ -20,12 +20,13 @@ from stellarnb.models.dataset import BATCH, predict_dataset, predict_iter
 from stellarnb.models.engine import chunk_size, in_chunks, pick_device, run_networks
 from stellarnb.models.families import load_family
 from stellarnb.models.family import Family, Scaled
-from stellarnb.models.inputs import Pixels, clean_pixels, line_verdict, match_scalars
+from stellarnb.models.inputs import Pixels, line_verdict, match_scalars
+from stellarnb.models.joined import Inputs, join_inputs
 from stellarnb.models.limits import boundary, well_inside
 from stellarnb.models.partitions import predict_partitions
 from stellarnb.models.scaling import LabelScaler
 from stellarnb.progress import Cancel
-from stellarnb.spectra import SpectrumSet, get_instrument
+from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels
 
 if TYPE_CHECKING:
@@ -94,9 +95,10 @@ class Model:
 
     def predict(
         self,
-        spectra: SpectrumSet,
+        spectra: SpectrumSet | None,
         stars: Any = None,
         *,
+        xp: SpectrumSet | None = None,
         allow_missing: bool = False,
         check_lines: bool = True,
         progress: bool = True,
@@ -106,13 +108,16 @@ class Model:
 
         Parameters
         ----------
-        spectra : SpectrumSet
-            n spectra on the grid of the card's instrument.
+        spectra : SpectrumSet or None
+            n spectra on the grid of the card's instrument. A hybrid may do without: the stars
+            are then those of `xp`, or of the table.
         stars : table, optional
             Has ``source_id`` and the card's scalar inputs by their Gaia and 2MASS names, in any
             order; values may be missing (NaN), the error grows accordingly. Without it all are.
             A published network that has no notion of missing inputs needs the table, and gives a
             star that lacks one no labels.
+        xp : SpectrumSet, optional
+            XP spectra of some or all of the stars, in any order, for a hybrid that reads them.
         allow_missing : bool, optional
             Whether whole columns may be absent.
         check_lines : bool, optional
@@ -134,28 +139,30 @@ class Model:
         GridMismatch
             If the spectra are on another grid, or their lines are not where they should be.
         MissingInput
-            If a column is absent.
+            If a column is absent, or no star has anything that the networks read.
         Interrupted
             On Ctrl-C or `cancel`; its ``partial`` has the rows that were finished.
         """
-        if not isinstance(spectra, SpectrumSet):
-            raise InvalidInput("predict takes a SpectrumSet: see snb.SpectrumSet, archive.spectra.")
-        spectra.check_grid(get_instrument(self.card.instrument))
-        lines = line_verdict(spectra) if check_lines else "not asked for"
-        scalars = self._scalars(spectra, stars, allow_missing=allow_missing, optional=CARRIED)
+        seen = join_inputs(self.card, spectra, stars, xp)
+        lines = "not asked for" if not check_lines else "no spectra"
+        if check_lines and seen.spectra is not None:
+            lines = line_verdict(seen.spectra)
+        scalars = self._scalars(
+            seen.source_id, stars, allow_missing=allow_missing, optional=CARRIED
+        )
         parts, complete = in_chunks(
-            len(spectra),
-            lambda rows: self._columns(spectra[rows], {k: v[rows] for k, v in scalars.items()}),
+            len(seen),
+            lambda rows: self._columns(seen[rows], {k: v[rows] for k, v in scalars.items()}),
             label=self.card.display_name,
             progress=progress,
             cancel=cancel,
             chunk=chunk_size(self.networks),
         )
-        labels = self._labels(parts, spectra, scalars)
+        labels = self._labels(parts, seen, scalars)
         labels.provenance["line_check"] = lines
         if not complete:
             raise Interrupted(
-                f"Stopped after {len(labels)} of {len(spectra)} stars; they are in the error's "
+                f"Stopped after {len(labels)} of {len(seen)} stars; they are in the error's "
                 "partial.",
                 labels,
             )
@@ -198,25 +205,26 @@ class Model:
         return predict_partitions(self, collection, allow_missing=allow_missing)
 
     def scale_inputs(
-        self, spectra: SpectrumSet, stars: Any = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self, spectra: SpectrumSet | None, stars: Any = None, *, xp: SpectrumSet | None = None
+    ) -> tuple[torch.Tensor, ...]:
         """Return the scaled tensors that each of `networks` takes.
 
         Parameters
         ----------
-        spectra, stars
+        spectra, stars, xp
             As for `predict`; absent columns count as missing.
 
         Returns
         -------
         flux, extra : torch.Tensor of float32, shapes [n, n_pix] and [n, k]
+            For hybrids with the scaled XP spectra [n, 343] between them.
         """
         import torch
 
-        spectra.check_grid(get_instrument(self.card.instrument))
-        scalars = self._scalars(spectra, stars, allow_missing=True)
-        scaled = self.family.scale(clean_pixels(spectra), scalars)
-        return torch.from_numpy(scaled.flux), torch.from_numpy(scaled.extra)
+        seen = join_inputs(self.card, spectra, stars, xp)
+        scalars = self._scalars(seen.source_id, stars, allow_missing=True)
+        scaled = self.family.scale(seen.pixels(), scalars)
+        return tuple(torch.from_numpy(array) for array in scaled.inputs)
 
     def unscale_labels(self, scaled: Any) -> NDArray[np.float64]:
         """Return labels in the card's units from scaled labels, shape [n, n_labels]."""
@@ -224,7 +232,7 @@ class Model:
 
     def _scalars(
         self,
-        spectra: SpectrumSet,
+        source_id: NDArray[np.int64],
         stars: Any,
         *,
         allow_missing: bool,
@@ -232,22 +240,21 @@ class Model:
     ) -> dict[str, NDArray[np.float64]]:
         """Return the scalar inputs in the order of the spectra."""
         return match_scalars(
-            spectra.source_id,
+            source_id,
             stars,
             [spec.name for spec in self.card.scalars],
-            optional=optional,
+            optional=(*optional, *self.family.optional),
             allow_missing=allow_missing,
             needs_all=self.family.needs_all,
         )
 
-    def _columns(self, spectra: SpectrumSet, scalars: Mapping[str, NDArray[Any]]) -> Columns:
+    def _columns(self, seen: Inputs, scalars: Mapping[str, NDArray[Any]]) -> Columns:
         """Return the columns of one chunk."""
-        pixels = clean_pixels(spectra)
+        pixels = seen.pixels()
         scaled = self.family.scale(pixels, scalars)
         mean, variance = run_networks(
             self.networks,
-            scaled.flux,
-            scaled.extra,
+            *scaled.inputs,
             autocast=self.card.network.get("autocast"),
             backend=self.backend,
         )
@@ -259,9 +266,9 @@ class Model:
         inside = np.array(["1" not in text for text in strings], dtype=bool)
         inside &= well_inside(self.card, by_name, {n: error[:, i] for i, n in enumerate(names)})
         novelty = self.family.novelty(pixels, scaled, scalars, spread)
-        novelty[~(pixels.alive & scaled.complete)] = np.inf
-        enough = pixels.masked_fraction <= self.card.max_masked
-        columns: Columns = {"source_id": spectra.source_id}
+        novelty[~scaled.complete] = np.inf
+        enough = _lost_pixels(scaled, pixels) <= self.card.max_masked
+        columns: Columns = {"source_id": seen.source_id}
         for i, name in enumerate(names):
             columns[name] = value[:, i].astype(np.float32)
             columns[f"{name}_error"] = error[:, i].astype(np.float32)
@@ -271,7 +278,7 @@ class Model:
         columns["novelty"] = novelty
         columns["good"] = inside & enough & (novelty <= NOVELTY_LIMIT)
         columns["masked_fraction"] = pixels.masked_fraction
-        return columns
+        return columns | dict(scaled.notes)
 
     def _combine(
         self,
@@ -286,18 +293,19 @@ class Model:
         centre, sigma = calibrated(self.card, centre, sigma, scaled.pattern, kinds)
         value = self.label_scaler.unscale(centre)
         error = sigma * self.label_scaler.slope(value)
-        error *= masked_growth(self.card, pixels.masked_fraction)
+        error *= masked_growth(self.card, _lost_pixels(scaled, pixels))
         error = np.hypot(error, [spec.floor for spec in self.card.labels])
         for array in (value, error, spread):
-            array[~(pixels.alive & scaled.complete)] = np.nan
+            array[~scaled.complete] = np.nan
         return value, error, spread
 
     def _labels(
-        self, parts: Sequence[Columns], spectra: SpectrumSet, scalars: Mapping[str, NDArray[Any]]
+        self, parts: Sequence[Columns], seen: Inputs, scalars: Mapping[str, NDArray[Any]]
     ) -> Labels:
         """Join the columns of the chunks into one table."""
         # An empty set of spectra goes through the same code once, for names and types.
-        chunks = parts or [self._columns(spectra[:0], {k: v[:0] for k, v in scalars.items()})]
+        none = slice(0, 0)
+        chunks = parts or [self._columns(seen[none], {k: v[none] for k, v in scalars.items()})]
         columns = {name: np.concatenate([part[name] for part in chunks]) for name in chunks[0]}
         done = len(columns["source_id"])
         columns["boundary"] = columns["boundary"].astype(str)
@@ -312,6 +320,7 @@ class Model:
             "novelty": "distance from the training set; above 1 the star is unlike it",
             "good": "recommended cut: inside all limits by the error, novelty at most 1, enough pixels",
             "masked_fraction": "fraction of the pixels left out",
+            "continuum_level": "median of the polynomial that was divided out",
         }
         for spec in self.card.labels:
             for name in (spec.name, f"{spec.name}_error", f"{spec.name}_scatter"):
@@ -319,7 +328,10 @@ class Model:
             descriptions[f"{spec.name}_error"] = "expected scatter against the reference labels"
             descriptions[f"{spec.name}_scatter"] = "standard deviation over the networks"
             descriptions[f"{spec.name}_flag"] = "True = outside the training limits"
-        error_words = "given" if spectra.error is not None else "none, typical ones assumed"
+        some = seen.spectra if seen.spectra is not None else seen.xp
+        error_words = (
+            "given" if some is None or some.error is not None else "none, typical ones assumed"
+        )
         if not self.family.reads_errors:
             error_words = "not read by these networks"
         provenance = {
@@ -329,13 +341,19 @@ class Model:
             "trained_on": self.card.trained_on,
             "stellarnb": __version__,
             "flux_errors": error_words,
-            "unusable_spectra": int(dead.sum()),
+            "unusable_spectra": int((lost & dead).sum()),
             "incomplete_inputs": int((lost & ~dead).sum()),
-            "spectra": spectra.provenance,
+            "spectra": {} if seen.spectra is None else seen.spectra.provenance,
+            **({"xp": seen.xp.provenance} if seen.xp is not None else {}),
             "credits": list(self.card.credits),
             "citation": list(self.card.citation),
         }
         return Labels(columns, units=units, descriptions=descriptions, provenance=provenance)
+
+
+def _lost_pixels(scaled: Scaled, pixels: Pixels) -> NDArray[np.floating[Any]]:
+    """Return the part of the pixels left out of the spectra that labels rest on, shape [n]."""
+    return pixels.masked_fraction if scaled.masked is None else scaled.masked
 
 
 def load_model(name: str, *, backend: str | None = None) -> Model:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
 
-__all__ = ["Novelty"]
+__all__ = ["Novelty", "leading_terms"]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -120,7 +120,8 @@ class Novelty:
         scores = centred @ self.components.T
         rest = centred - scores @ self.components
         variance = self.residual**2 + (0.0 if noise is None else noise**2)
-        ratio = rest**2 / variance
+        with np.errstate(invalid="ignore"):  # a pixel that no network reads: 0 of 0
+            ratio = rest**2 / variance
         used = np.isfinite(ratio)
         total = np.where(used, ratio, 0.0).sum(axis=1)
         residual = np.sqrt(total / np.maximum(used.sum(axis=1), 1))
@@ -147,7 +148,8 @@ class Novelty:
         -------
         Novelty
         """
-        limits = np.quantile(distances, 1.0 - refused, axis=0).astype(np.float32)
+        # A distance that is 0 for all (no colours) tells nothing apart.
+        limits = np.maximum(np.quantile(distances, 1.0 - refused, axis=0), 1e-6).astype(np.float32)
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
         return type(self)(**{**parts, "limits": limits})
 
@@ -167,6 +169,14 @@ class Novelty:
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
         """Build it from the arrays that `to_arrays` gave."""
         return cls(**{f.name: np.asarray(arrays[f.name]) for f in fields(cls)})
+
+
+def leading_terms(novelty: Novelty, flux: Floats) -> Floats:
+    """Return the quadratic terms of the leading components of scaled spectra, [n, n_terms]."""
+    n_leading = _leading(len(novelty.colour_weights))
+    components = novelty.components[:n_leading]
+    scores = (flux - novelty.mean) @ components.T / novelty.deviations[:n_leading]
+    return _quadratic(scores)
 
 
 def _quadratic(x: NDArray[Any]) -> NDArray[Any]:

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from stellarnb.models.features import COLOURS, LIMIT, MAGNITUDES, XPScaler
 from stellarnb.models.inputs import Pixels
+from stellarnb.models.networks import XPNetwork
 from stellarnb.models.scaling import LabelScaler
 
-__all__ = ["Batches", "Stars"]
+__all__ = ["BLOCKS", "Batches", "Stars", "bridge_blocks"]
 
 #: Chances with which a star is shown without photometry: none at all, no J H K, no BP and RP,
 #: and each single band.
@@ -103,18 +104,6 @@ class Batches:
     def _uniform(self, *shape: int) -> Tensor:
         return torch.rand(*shape, generator=self.generator)
 
-    def _mask_block(self, flux: Tensor, chance: float, longest: int) -> Tensor:
-        """Bridge a random block of pixels, as `clean_pixels` bridges masked ones."""
-        n, n_pix = flux.shape
-        length = torch.randint(1, longest + 1, (n, 1), generator=self.generator)
-        start = torch.randint(1, n_pix - longest - 1, (n, 1), generator=self.generator)
-        chosen = self._uniform(n, 1) < chance
-        pixel = torch.arange(n_pix)[None]
-        left, right = flux.gather(1, start - 1), flux.gather(1, start + length)
-        fraction = (pixel - start + 1) / (length + 1)
-        inside = chosen & (pixel >= start) & (pixel < start + length)
-        return torch.where(inside, left + (right - left) * fraction, flux)
-
     def _drop_photometry(self, extra: Tensor) -> Tensor:
         """Take bands away, so that their absence becomes something the network knows."""
         n_colours, n_bands = len(COLOURS), len(MAGNITUDES)
@@ -136,9 +125,13 @@ class Batches:
         # XP errors are correlated and the spectra noisy already: never more than 0.3 sigma.
         flux = flux + noise * self._uniform(len(index), 1) * self.config["noise"]
         for chance, longest in BLOCKS:
-            flux = self._mask_block(flux, chance, longest)
+            flux = bridge_blocks(flux, chance, longest, self.generator)
         scaled = (torch.asinh(flux / self.softening) - self.centre) / self.width
         return scaled.clamp(-LIMIT, LIMIT), self._drop_photometry(self.extra[index])
+
+    def evaluate(self, network: XPNetwork, index: Tensor) -> Tensor:
+        """Return the loss of a network on some stars, drawn anew."""
+        return self.loss(index, network.all_outputs(*self.draw(index)))
 
     def loss(self, index: Tensor, outputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Return the Student-t negative log-likelihood of the labels, plus the auxiliary loss.
@@ -157,6 +150,35 @@ class Batches:
         auxiliary = (other * self.has_extinction[index]).mean()
         total: Tensor = main + self.config["auxiliary"] * auxiliary
         return total
+
+
+def bridge_blocks(flux: Tensor, chance: float, longest: int, generator: torch.Generator) -> Tensor:
+    """Bridge a random block of pixels of some stars, as `clean_pixels` bridges masked ones.
+
+    Parameters
+    ----------
+    flux : torch.Tensor, shape [n, n_pix]
+        Left as it is.
+    chance : float
+        Of a star to lose a block.
+    longest : int
+        Largest length of a block in pixels.
+    generator : torch.Generator
+        What is drawn comes from here.
+
+    Returns
+    -------
+    torch.Tensor, shape [n, n_pix]
+    """
+    n, n_pix = flux.shape
+    length = torch.randint(1, longest + 1, (n, 1), generator=generator)
+    start = torch.randint(1, n_pix - longest - 1, (n, 1), generator=generator)
+    chosen = torch.rand(n, 1, generator=generator) < chance
+    pixel = torch.arange(n_pix)[None]
+    left, right = flux.gather(1, start - 1), flux.gather(1, start + length)
+    fraction = (pixel - start + 1) / (length + 1)
+    inside = chosen & (pixel >= start) & (pixel < start + length)
+    return torch.where(inside, left + (right - left) * fraction, flux)
 
 
 def _tensor(values: NDArray[Any]) -> Tensor:

@@ -6,31 +6,51 @@ import copy
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
 
 from stellarnb.files import atomic_write
-from stellarnb.models.networks import XPNetwork
 from stellarnb.progress import Advance
-from stellarnb.training.batches import Batches
 
-__all__ = ["checkpoint_key", "load_checkpoint", "save_checkpoint", "train_member"]
+__all__ = [
+    "TrainingBatches",
+    "checkpoint_key",
+    "load_checkpoint",
+    "save_checkpoint",
+    "train_member",
+]
+
+Network = TypeVar("Network", bound=nn.Module)
 
 MAX_GRADIENT = 5.0
 
 
+class TrainingBatches(Protocol):
+    """Training stars, drawn anew each time, and the loss on them."""
+
+    generator: torch.Generator
+
+    def __len__(self) -> int:
+        """Return the number of stars of an epoch."""
+        ...
+
+    def evaluate(self, network: Any, index: torch.Tensor) -> torch.Tensor:
+        """Return the loss of a network on some stars."""
+        ...
+
+
 def train_member(
-    network: XPNetwork, batches: Batches, config: dict[str, Any], advance: Advance
-) -> XPNetwork:
+    network: Network, batches: TrainingBatches, config: dict[str, Any], advance: Advance
+) -> Network:
     """Train a network; return it with the running mean of its weights.
 
     Parameters
     ----------
-    network : XPNetwork
+    network : torch.nn.Module
         Fresh, built under the member's seed.
-    batches : Batches
+    batches : TrainingBatches
         Training stars.
     config : dict
         ``epochs``, ``batch``, ``rate`` (peak of the one-cycle schedule), ``decay`` (of AdamW's
@@ -40,7 +60,8 @@ def train_member(
 
     Returns
     -------
-    XPNetwork
+    torch.nn.Module
+        Of the same class.
     """
     averaged = copy.deepcopy(network)
     per_epoch = len(batches) // config["batch"]
@@ -49,7 +70,7 @@ def train_member(
     for _ in range(config["epochs"]):
         order = torch.randperm(len(batches), generator=batches.generator)
         for index in torch.split(order[: per_epoch * config["batch"]], config["batch"]):
-            loss = batches.loss(index, network.all_outputs(*batches.draw(index)))
+            loss = batches.evaluate(network, index)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT)

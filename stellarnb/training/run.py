@@ -5,29 +5,46 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write, make_folder
 from stellarnb.models.features import MAGNITUDES
-from stellarnb.training import evaluate, xp
+from stellarnb.training import evaluate, hybrid, hybrid_errors, xp
+from stellarnb.training.hybrid_evaluate import evaluate_hybrid
+from stellarnb.training.populations import DATA
 
-__all__ = ["evaluate_model", "load_recipe", "refusals_model", "train_model"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["evaluate_model", "load_recipe", "recipe_names", "refusals_model", "train_model"]
 
 Rows = list[dict[str, Any]]
+Recipe = Mapping[str, Any]
 
-_EVALUATIONS: dict[str, tuple[Callable[[str], Rows], Callable[[str], Rows]]] = {
-    "xp-apogee": (evaluate.evaluate_xp, evaluate.refusals_xp)
-}
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives: the weights file, and what the card says of labels and scalars."""
+
+    tensors: dict[str, Tensor]
+    labels: Rows
+    scalars: Rows
+
+
+def recipe_names() -> list[str]:
+    """Return the models that can be trained."""
+    return list(_KINDS)
 
 
 def _check(name: str) -> None:
-    if name not in _EVALUATIONS:
-        raise InvalidInput(f"No recipe for {name!r}; there are: {', '.join(_EVALUATIONS)}.")
+    if name not in _KINDS:
+        raise InvalidInput(f"No recipe for {name!r}; there are: {', '.join(_KINDS)}.")
 
 
 def load_recipe(name: str) -> dict[str, Any]:
@@ -52,19 +69,43 @@ def load_recipe(name: str) -> dict[str, Any]:
     return tomllib.loads(file.read_text("utf-8"))
 
 
-def evaluate_model(name: str) -> Rows:
-    """Return the figures of the shipped weights on the test split; see `evaluate_xp`."""
+def evaluate_model(name: str, card: str | None = None, *, data: Path | None = None) -> Rows:
+    """Return the figures of a model on spectra that it has never seen.
+
+    Parameters
+    ----------
+    name : str
+        Model.
+    card : str, optional
+        The path of a card; the shipped one where not given.
+    data : pathlib.Path, optional
+        Folder of the synthetic nodes and published tables.
+
+    Returns
+    -------
+    list of dict
+        See `stellarnb.training.evaluate.evaluate_xp` and
+        `stellarnb.training.hybrid_evaluate.evaluate_hybrid`.
+
+    Raises
+    ------
+    InvalidInput, MissingInput
+        For an unknown name, or data that are not there.
+    """
     _check(name)
-    return _EVALUATIONS[name][0](name)
+    return _KINDS[name].evaluate(name, card or name, data or DATA)
 
 
 def refusals_model(name: str) -> Rows:
-    """Return what the shipped model refuses; see `refusals_xp`."""
+    """Return what the shipped model refuses; see `stellarnb.training.evaluate.refusals_xp`."""
     _check(name)
-    return _EVALUATIONS[name][1](name)
+    refusals = _KINDS[name].refusals
+    if refusals is None:
+        raise InvalidInput(f"What {name} refuses is not counted; see its card and --evaluate.")
+    return refusals(name)
 
 
-def train_model(name: str, out: Path, *, threads: int = 2) -> list[Path]:
+def train_model(name: str, out: Path, *, threads: int = 2, data: Path | None = None) -> list[Path]:
     """Train a model by its recipe, and write its weights and card.
 
     Parameters
@@ -75,6 +116,8 @@ def train_model(name: str, out: Path, *, threads: int = 2) -> list[Path]:
         Folder; finished members of the ensemble are kept there and taken up again.
     threads : int, optional
         Members trained at a time.
+    data : pathlib.Path, optional
+        Folder of the synthetic nodes and published tables.
 
     Returns
     -------
@@ -90,27 +133,80 @@ def train_model(name: str, out: Path, *, threads: int = 2) -> list[Path]:
 
     recipe = load_recipe(name)
     folder = make_folder(out)
-    prepared = xp.prepare(recipe)
-    networks = xp.train_ensemble(recipe, prepared, folder, threads)
-    data = save(xp.weights_of(networks, prepared, xp.learn_novelty(prepared)))
+    kind = _KINDS[name]
+    trained = kind.train(recipe, folder, threads, data or DATA)
+    content = save(trained.tensors)
     weights = folder / recipe["card"]["weights"]
     with atomic_write(weights) as part:
-        part.write_bytes(data)
+        part.write_bytes(content)
     entry = {
         **recipe["card"],
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "labels": _labels(recipe, xp.calibrate(networks, prepared)),
-        "scalars": _scalars(prepared),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "labels": [
+            {**label, **fitted}
+            for label, fitted in zip(recipe["card"]["labels"], trained.labels, strict=True)
+        ],
+        "scalars": trained.scalars,
         "metrics": {"command": f"stellarnb train {name} --evaluate --json"},
     }
     card = folder / f"{name}.toml"
     _write_card(card, entry)
     # The figures come from the written files, as a user would load them.
-    figures, refused = _EVALUATIONS[name]
-    entry["metrics"]["test"] = _rounded(figures(str(card)))
-    entry["metrics"]["refused"] = _rounded(refused(str(card)))
+    entry["metrics"]["test"] = _rounded(kind.evaluate(name, str(card), data or DATA))
+    if kind.refusals is not None:
+        entry["metrics"]["refused"] = _rounded(kind.refusals(str(card)))
     _write_card(card, entry)
     return [weights, card]
+
+
+def _train_xp(recipe: Recipe, folder: Path, threads: int, data: Path) -> Trained:  # noqa: ARG001
+    prepared = xp.prepare(recipe)
+    networks = xp.train_ensemble(recipe, prepared, folder, threads)
+    tensors = xp.weights_of(networks, prepared, xp.learn_novelty(prepared))
+    magnitudes = {name: prepared.train.magnitudes[:, i] for i, name in enumerate(MAGNITUDES)}
+    return Trained(tensors, xp.calibrate(networks, prepared), _scalars(magnitudes))
+
+
+def _train_hybrid(recipe: Recipe, folder: Path, threads: int, data: Path) -> Trained:
+    prepared = hybrid.prepare(recipe, folder, data)
+    networks = hybrid.train_ensemble(recipe, prepared, folder, threads, data)
+    tensors = hybrid.weights_of(networks, prepared, hybrid_errors.learn_novelty(prepared, recipe))
+    calibration = hybrid_errors.calibrate(networks, prepared, recipe)
+    targets = prepared.train.targets
+    limits = np.stack([targets.min(axis=0), targets.max(axis=0)], axis=1)
+    for fitted, limit, label in zip(calibration, limits, recipe["card"]["labels"], strict=True):
+        fitted["limits"] = [float(f"{v:.4g}") for v in limit]
+        fitted["floor"] = float(recipe["floors"].get(label["name"], 0.0))
+    first = {name: values[:, 0] for name, values in prepared.train.scalars.items()}
+    read = prepared.family.limited(first)
+    names = prepared.family.scalars.names
+    return Trained(tensors, calibration, _scalars({name: read[name] for name in names}))
+
+
+def _evaluate_xp(name: str, card: str, data: Path) -> Rows:  # noqa: ARG001
+    return evaluate.evaluate_xp(card)
+
+
+def _evaluate_hybrid(name: str, card: str, data: Path) -> Rows:
+    return evaluate_hybrid(name, card, load_recipe(name), data)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How models of one kind are trained and evaluated."""
+
+    train: Callable[[Recipe, Path, int, Path], Trained]
+    evaluate: Callable[[str, str, Path], Rows]
+    refusals: Callable[[str], Rows] | None = None
+
+
+_HYBRID = _Kind(_train_hybrid, _evaluate_hybrid)
+_KINDS = {
+    "xp-apogee": _Kind(_train_xp, _evaluate_xp, evaluate.refusals_xp),
+    "gaia-rvs": _HYBRID,
+    "ges-lithium": _HYBRID,
+    "rave": _HYBRID,
+}
 
 
 def _write_card(path: Path, entry: Mapping[str, Any]) -> None:
@@ -132,19 +228,11 @@ def _rounded(rows: Rows) -> Rows:
     ]
 
 
-def _labels(recipe: Mapping[str, Any], calibration: Rows) -> Rows:
-    return [
-        {**label, **fitted}
-        for label, fitted in zip(recipe["card"]["labels"], calibration, strict=True)
-    ]
-
-
-def _scalars(prepared: xp.Prepared) -> Rows:
+def _scalars(values: Mapping[str, Any]) -> Rows:
     """Return the scalar inputs with the range that the training stars span."""
-    low = np.nanmin(prepared.train.magnitudes, axis=0)
-    high = np.nanmax(prepared.train.magnitudes, axis=0)
-    limits = np.round(np.stack([low, high], axis=1), 3).tolist()
-    return [
-        {"name": name, "unit": "mag", "limits": limit}
-        for name, limit in zip(MAGNITUDES, limits, strict=True)
-    ]
+    rows = []
+    for name, column in values.items():
+        limits = [round(float(np.nanmin(column)), 3), round(float(np.nanmax(column)), 3)]
+        unit = {"parallax": "mas"}.get(name, "mag")
+        rows.append({"name": name, "unit": unit, "limits": limits})
+    return rows

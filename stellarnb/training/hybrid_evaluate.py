@@ -1,0 +1,323 @@
+"""How good hybrid networks are on spectra that no emulator made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stellarnb.models import fit_spectra, load_emulator, load_model
+from stellarnb.models.family_rave import absolute_magnitudes
+from stellarnb.models.model import Model
+from stellarnb.models.response import response
+from stellarnb.spectra import SpectrumSet, get_instrument
+from stellarnb.tables.compare import robust_sigma
+from stellarnb.training.apogee_xp import load_library
+from stellarnb.training.emulate import Nodes, load_nodes
+from stellarnb.training.luminosity import draw_parallax
+from stellarnb.training.nuisance import SpectrumMaker
+from stellarnb.training.populations import DATA, MH_OFFSET, RAVE_SCALARS, node_truth, populate
+from stellarnb.training.xp import make_stars
+
+__all__ = ["SNRS", "HeldOut", "evaluate_hybrid", "held_out_stars"]
+
+#: Signal to noise at the continuum for which figures are given.
+SNRS = (20.0, 50.0, 100.0)
+#: Spectra of one figure; stars come round again with other noise.
+N_SPECTRA = 630
+#: RAVE: a node gets the photometry of a star whose labels differ by no more than this, in units
+#: of the training stars' scatter.
+NEAR = 0.6
+
+Floats = NDArray[np.float64]
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """n synthesised spectra and what else is known of those stars.
+
+    Attributes
+    ----------
+    flux : numpy.ndarray, shape [n, n_nodes_pix]
+        At full resolution.
+    wavelength : numpy.ndarray, shape [n_nodes_pix]
+        In air [Angstrom].
+    truth : numpy.ndarray, shape [n, n_labels]
+        The survey's labels that networks are to predict.
+    synthesised : numpy.ndarray, shape [n, n_labels]
+        Labels of the synthesis; they differ from the survey's by an error like the survey's own.
+    scalars : dict of str to numpy.ndarray [n]
+        Inputs by name.
+    xp : SpectrumSet or None
+        Real XP spectra.
+    """
+
+    flux: Floats
+    wavelength: Floats
+    truth: Floats
+    synthesised: Floats
+    scalars: dict[str, Floats]
+    xp: SpectrumSet | None
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+
+def held_out_stars(name: str, recipe: Any, data: Path = DATA) -> HeldOut:
+    """Return the test stars of a model, those inside the domain of its recipe.
+
+    Parameters
+    ----------
+    name : {'gaia-rvs', 'rave', 'ges-lithium'}
+        Model.
+    recipe : mapping
+        Its recipe.
+    data : pathlib.Path, optional
+        Folder of the nodes and tables.
+
+    Returns
+    -------
+    HeldOut
+
+    Raises
+    ------
+    MissingInput
+        If nodes, a table or the library are not there.
+    """
+    labels = [label["name"] for label in recipe["card"]["labels"]]
+    window = {"gaia-rvs": "xp_test", "rave": "cat", "ges-lithium": "hr15n"}[name]
+    nodes = load_nodes(data / "synthetic_nodes" / f"{window}.npz")
+    stars = (
+        _gaia_stars(nodes, labels, data)
+        if name == "gaia-rvs"
+        else _node_stars(name, nodes, labels, recipe, data)
+    )
+    low, high = np.array(recipe["stars"]["domain"], dtype=float).T
+    inside = ((stars.truth >= low) & (stars.truth <= high)).all(axis=1)
+    inside &= ((stars.synthesised >= low) & (stars.synthesised <= high)).all(axis=1)
+    return HeldOut(
+        stars.flux[inside],
+        stars.wavelength,
+        stars.truth[inside],
+        stars.synthesised[inside],
+        {key: values[inside] for key, values in stars.scalars.items()},
+        None if stars.xp is None else stars.xp[inside],
+    )
+
+
+def _gaia_stars(nodes: Nodes, labels: Sequence[str], data: Path) -> HeldOut:
+    """Real test-split stars: spectra synthesised at their labels, real XP spectra and photometry."""
+    with np.load(data / "synthetic_nodes" / "xp_test.npz", allow_pickle=False) as file:
+        source_id = file["source_id"].astype(np.int64)
+    library = load_library()
+    library = library.take(np.searchsorted(library.source_id, source_id))
+    assert np.array_equal(library.source_id, source_id), "all are stars of the library"  # noqa: S101
+    stars = make_stars(library)
+    teff, logg, fe_h, alpha = stars.labels.T
+    rng = np.random.default_rng(0)
+    parallax, error = draw_parallax(nodes.labels, stars.magnitudes[:, 0], stars.extinction, rng)
+    scalars = {"parallax": parallax, "parallax_error": error}
+    for i, band in enumerate(("g", "bp", "rp")):
+        scalars[f"phot_{band}_mean_mag"] = stars.magnitudes[:, i]
+    half = library.flux.astype(np.float16), library.flux_error.astype(np.float16)
+    return HeldOut(
+        nodes.flux.astype(np.float64),
+        nodes.wavelength,
+        np.stack([teff, logg, fe_h + MH_OFFSET, alpha, fe_h], axis=1),
+        node_truth(nodes.labels, nodes.names, list(labels)),
+        scalars,
+        SpectrumSet(np.arange(len(source_id)), get_instrument("gaia-xp").wavelength, *half),
+    )
+
+
+def _node_stars(name: str, nodes: Nodes, labels: Sequence[str], recipe: Any, data: Path) -> HeldOut:
+    """Held-out nodes; for RAVE with photometry of test-split stars."""
+    held = nodes.held_out
+    truth = node_truth(nodes.labels[held], nodes.names, list(labels))
+    flux = nodes.flux[held].astype(np.float64)
+    if name != "rave":
+        return HeldOut(flux, nodes.wavelength, truth, truth, {}, None)
+    near, scalars = _donated(truth, recipe, data)
+    return HeldOut(flux[near], nodes.wavelength, truth[near], truth[near], scalars, None)
+
+
+def _donated(truth: Floats, recipe: Any, data: Path) -> tuple[NDArray[np.bool_], dict[str, Floats]]:
+    """Return which nodes have a real star near, and the photometry that such a star would have.
+
+    The absolute magnitudes are those that stars with the node's Teff, logg and [Fe/H] have (a
+    quadratic, fitted to training stars), plus what the nearest star of the test split differs by
+    from its own; parallax and A_V are that star's.
+    """
+    emulator = load_emulator("rave")
+    stars = dict(recipe["stars"]) | {"draws": 1}
+    train, donors = (populate("rave", emulator, stars, p, data=data) for p in ("train", "test"))
+    where = [0, 1, 3]  # Teff, logg, [Fe/H]
+    centre, width = train.targets[:, where].mean(axis=0), train.targets[:, where].std(axis=0)
+
+    def terms(labels: Floats) -> Floats:
+        x = (labels[:, where] - centre) / width
+        pairs = [x[:, i] * x[:, j] for i in range(3) for j in range(i, 3)]
+        return np.stack([np.ones(len(x)), *x.T, *pairs], axis=1)
+
+    x, there = ((labels[:, where] - centre) / width for labels in (truth, donors.targets))
+    distance = np.sqrt(((x[:, None] - there[None]) ** 2).sum(axis=2))
+    donor, near = distance.argmin(axis=1), distance.min(axis=1) <= NEAR
+    parallax = donors.scalars["parallax"][:, 0]
+    scalars = {"parallax": parallax[donor][near], "av": donors.scalars["av"][:, 0][donor][near]}
+    for name in RAVE_SCALARS[1:-1]:
+        own = absolute_magnitudes(train.scalars[name][:, 0], train.scalars["parallax"][:, 0])
+        weights = np.linalg.lstsq(terms(train.targets), own, rcond=None)[0]
+        theirs = absolute_magnitudes(donors.scalars[name][:, 0], parallax)
+        offset = (theirs - terms(donors.targets) @ weights)[donor]
+        absolute = terms(truth) @ weights + offset
+        # Back to apparent ones; 0 mag at that parallax is what the inverse starts from.
+        scalars[name] = (absolute - absolute_magnitudes(np.zeros(len(donor)), parallax[donor]))[
+            near
+        ]
+    return near, scalars
+
+
+def observe(
+    stars: HeldOut, recipe: Any, snr: float, n: int, seed: int
+) -> tuple[NDArray[np.int64], SpectrumSet]:
+    """Return which stars, and their spectra as the instrument delivers them.
+
+    Rotation, macroturbulence, velocity, resolution, continuum and noise are drawn as in training.
+    """
+    instrument = get_instrument(recipe["card"]["instrument"])
+    maker = SpectrumMaker(
+        load_emulator(instrument.id), instrument, {**recipe["spectra"], "settings": 24}, 77 + seed
+    )
+    rng = np.random.default_rng([seed, 5])
+    rows = np.resize(np.arange(len(stars)), n)
+    flux = np.empty((n, instrument.n_pix), dtype=np.float32)
+    for group, setting in zip(
+        np.array_split(rng.permutation(n), len(maker.settings)), maker.settings, strict=True
+    ):
+        matrix = response(stars.wavelength, instrument, **setting)
+        flux[group] = (matrix @ stars.flux[rows[group]].T).T
+    levels = np.full(n, snr, dtype=np.float32)
+    flux, error, usable = maker.observe(flux, levels, rng, gaps=False)
+    spectra = SpectrumSet(
+        np.arange(n), instrument.wavelength, flux, error, ~usable, instrument=instrument
+    )
+    return rows, spectra
+
+
+def evaluate_hybrid(name: str, card: str, recipe: Any, data: Path = DATA) -> Rows:
+    """Evaluate a hybrid model on synthesised spectra, beside fits with the emulator.
+
+    Parameters
+    ----------
+    name : str
+        Model.
+    card : str
+        Its name, or the path of a card.
+    recipe : mapping
+        Its recipe.
+    data : pathlib.Path, optional
+        Folder of the nodes and tables.
+
+    Returns
+    -------
+    list of dict
+        ``label, snr, inputs, n, bias, sigma, pull, baseline_sigma``: median and 1.4826 MAD of
+        (label - survey's), 1.4826 MAD of the same over the error without the card's floor, and
+        sigma of `fit_spectra` on the same spectra (None for labels that it does not give).
+        ``pull_synthesis`` compares with the labels of the synthesis instead.
+    """
+    stars = held_out_stars(name, recipe, data)
+    model = load_model(card)
+    rows: Rows = []
+    snrs = (15.0, *SNRS) if name == "gaia-rvs" else SNRS
+    for snr in snrs:
+        which, spectra = observe(stars, recipe, snr, N_SPECTRA, round(snr))
+        fitted = fit_spectra(spectra, _fitted(model), floor=False, progress=False)
+        for words, labels in _predictions(model, stars, which, spectra).items():
+            for i, spec in enumerate(model.card.labels):
+                row = _figures(spec, labels, stars, which, i)
+                baseline = None
+                if spec.name in fitted.colnames and words == "all":
+                    baseline = robust_sigma(fitted[spec.name] - stars.truth[which, i])
+                elif spec.name == "m_h" and words == "all":
+                    baseline = robust_sigma(fitted["fe_h"] + MH_OFFSET - stars.truth[which, i])
+                head = {"label": spec.name, "snr": f"{snr:g}", "inputs": words}
+                rows.append(head | row | {"baseline_sigma": baseline})
+    return rows + _metal_poor(name, model, stars, recipe)
+
+
+def _fitted(model: Model) -> list[str]:
+    known = load_emulator(model.card.instrument).card.network["fitted"]
+    names = [spec.name for spec in model.card.labels if spec.name in known]
+    return list(dict.fromkeys(["teff", "logg", "fe_h", *names]))
+
+
+def _predictions(
+    model: Model, stars: HeldOut, which: NDArray[np.int64], spectra: SpectrumSet
+) -> dict[str, Any]:
+    """Return labels with all inputs, and without some, by words."""
+    ids = np.arange(len(which))
+    table = {"source_id": ids, **{key: values[which] for key, values in stars.scalars.items()}}
+    more: dict[str, Any] = {"check_lines": False, "progress": False}
+    if not stars.scalars:
+        return {"all": model.predict(spectra, **more)}
+    if stars.xp is None:
+        return {
+            "all": model.predict(spectra, table, **more),
+            "spectrum": model.predict(spectra, **more),
+        }
+    xp = stars.xp[which]
+    xp.source_id = ids
+    return {
+        "all": model.predict(spectra, table, xp=xp, **more),
+        "no xp": model.predict(spectra, table, **more),
+        "no spectrum": model.predict(None, table, xp=xp, **more),
+        "spectrum": model.predict(spectra, **more),
+    }
+
+
+def _figures(
+    spec: Any, labels: Any, stars: HeldOut, which: NDArray[np.int64], i: int
+) -> dict[str, Any]:
+    value = labels[spec.name].astype(np.float64)
+    error = np.sqrt(labels[f"{spec.name}_error"].astype(np.float64) ** 2 - spec.floor**2)
+    delta = value - stars.truth[which, i]
+    return {
+        "n": len(which),
+        "bias": float(np.median(delta)),
+        "sigma": robust_sigma(delta),
+        "pull": robust_sigma(delta / error),
+        "pull_synthesis": robust_sigma((value - stars.synthesised[which, i]) / error),
+    }
+
+
+def _metal_poor(name: str, model: Model, stars: HeldOut, recipe: Any) -> Rows:
+    """Return bias and sigma of metal-poor stars, with their number; no pulls of so few."""
+    if name != "gaia-rvs":
+        return []
+    poor = (stars.truth[:, 2] > -2.5) & (stars.truth[:, 2] < -1.8)
+    which, spectra = observe(stars, recipe, 50.0, 3 * len(stars), 50)
+    chosen = poor[which]
+    rows: Rows = []
+    for words, labels in _predictions(model, stars, which, spectra).items():
+        for i, spec in enumerate(model.card.labels):
+            delta = labels[spec.name].astype(np.float64) - stars.truth[which, i]
+            rows.append(
+                {
+                    "label": spec.name,
+                    "snr": "50, -2.5 < [M/H] < -1.8",
+                    "inputs": words,
+                    "n": int(poor.sum()),
+                    "bias": float(np.median(delta[chosen])),
+                    "sigma": robust_sigma(delta[chosen]),
+                    "pull": None,
+                    "pull_synthesis": None,
+                    "baseline_sigma": None,
+                }
+            )
+    return rows

@@ -1,0 +1,229 @@
+"""Synthetic spectra as a survey delivers them: an emulator, and all that stands between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stellarnb.models.emulator import Emulator
+from stellarnb.models.response import response
+from stellarnb.spectra import Instrument
+from stellarnb.spectra.line_spread import convert_wavelength
+
+__all__ = ["SpectrumMaker", "air_wavelength", "detector_noise"]
+
+Floats = NDArray[np.float32]
+
+#: Stars that share rotation, macroturbulence, velocity and resolution in a batch.
+GROUP = 16
+
+
+def air_wavelength(instrument: Instrument) -> NDArray[np.float64]:
+    """Return the wavelengths of an instrument's pixels, in air [Angstrom]."""
+    grid = np.asarray(instrument.wavelength, dtype=np.float64)
+    return convert_wavelength(grid, instrument.unit, instrument.medium, "Angstrom", "air")
+
+
+@dataclass(frozen=True)
+class _Interpolation:
+    """Linear interpolation from evenly spaced nodes to pixels."""
+
+    left: NDArray[np.int64]
+    part: Floats
+
+    @classmethod
+    def of(cls, n_pix: int, spacing: float) -> _Interpolation:
+        """Nodes every so many pixels."""
+        at = np.arange(n_pix) / spacing
+        left = np.floor(at + 1e-9).astype(np.int64)
+        return cls(left, (at - left).astype(np.float32))
+
+    def draw(self, rng: np.random.Generator, n: int, *, tails: bool = False) -> Floats:
+        """Return white noise at the nodes, seen by the pixels, [n, n_pix].
+
+        With tails a tenth of the nodes errs three times as much.
+        """
+        nodes = rng.standard_normal((n, int(self.left[-1]) + 2), dtype=np.float32)
+        if tails:
+            nodes *= 1.0 + 2.0 * (rng.random(nodes.shape, dtype=np.float32) < 0.1)
+        low = np.take(nodes, self.left, axis=1)
+        high = np.take(nodes, self.left + 1, axis=1)
+        high -= low
+        high *= self.part
+        high += low
+        return high
+
+
+def detector_noise(instrument: Instrument, step: float | None) -> _Interpolation:
+    """Return how noise that is white on the detector looks on an instrument's pixels.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        With the grid of the delivered spectra.
+    step : float or None
+        Sampling of the detector, in the grid's unit; that of the grid where None.
+    """
+    return _Interpolation.of(instrument.n_pix, (step or instrument.step) / instrument.step)
+
+
+class SpectrumMaker:
+    """Draws spectra of stars: emulated, broadened, with flaws of the synthesis, noise and gaps.
+
+    Parameters
+    ----------
+    emulator : Emulator
+        Of a window that covers the instrument.
+    instrument : Instrument
+        Whose spectra are wanted.
+    table : mapping
+        The recipe's ``spectra``: ``settings`` (how many combinations of rotation, velocity and
+        so on), ``vsini_scale, vsini_fast, fast`` (two exponentials [km/s] and the part of fast
+        ones), ``vmac`` (range [km/s]), ``velocity`` (standard deviation [km/s]), ``resolution``
+        (relative), ``line_depth`` and ``line_step`` (flaws of single lines: relative depth, and
+        pixels), ``broad`` (flaws of strong lines: centre in air, half-width, mean and scatter of
+        the relative depth),
+        ``continuum`` (standard deviation of level, then of each term of a polynomial), ``snr``
+        (range), ``detector_step`` (in the grid's unit, 0 = the grid's own), ``masked`` (chance of
+        a block, its largest length in pixels, largest length at the ends).
+    seed : int
+        Of the settings.
+    """
+
+    def __init__(
+        self, emulator: Emulator, instrument: Instrument, table: Mapping[str, Any], seed: int
+    ) -> None:
+        self.emulator, self.instrument, self.table = emulator, instrument, table
+        rng = np.random.default_rng([seed, 7])
+        rows = np.concatenate([emulator.mean[None], emulator.components]).astype(np.float64).T
+        self.settings = [self._setting(rng) for _ in range(int(table["settings"]))]
+        self.bases = [
+            torch.from_numpy(
+                np.ascontiguousarray(
+                    (response(emulator.wavelength, instrument, **setting) @ rows).T,
+                    dtype=np.float32,
+                )
+            )
+            for setting in self.settings
+        ]
+        self.noise = detector_noise(instrument, table["detector_step"] or None)
+        self.lines = _Interpolation.of(instrument.n_pix, float(table["line_step"]))
+        air = air_wavelength(instrument)
+        self.broad = [
+            (np.exp(-0.5 * ((air - centre) / half) ** 4).astype(np.float32), mean, scatter)
+            for centre, half, mean, scatter in table["broad"]
+        ]
+        x = np.linspace(-1.0, 1.0, instrument.n_pix)
+        degree = len(table["continuum"]) - 1
+        self.terms = np.polynomial.chebyshev.chebvander(x, degree).T.astype(np.float32)
+
+    def _setting(self, rng: np.random.Generator) -> dict[str, float]:
+        table = self.table
+        fast = rng.random() < table["fast"]
+        vsini = rng.exponential(table["vsini_fast"] if fast else table["vsini_scale"])
+        resolution = float(np.median(self.instrument.resolution_at(self.instrument.wavelength)))
+        return {
+            "vsini": float(min(vsini, 60.0)),
+            "vmac": float(rng.uniform(*table["vmac"])),
+            "velocity": float(np.clip(rng.normal(0, table["velocity"]), -15, 15)),
+            "resolution": resolution * float(np.exp(rng.normal(0, table["resolution"]))),
+        }
+
+    def draw_snr(self, rng: np.random.Generator, n: int) -> Floats:
+        """Return S/N spread evenly in its logarithm, shape [n]."""
+        low, high = np.log(self.table["snr"])
+        return np.exp(rng.uniform(low, high, n)).astype(np.float32)
+
+    def clean(self, coefficients: Floats, rng: np.random.Generator) -> Floats:
+        """Return broadened spectra without any flaw [n, n_pix], from the emulator's coefficients."""
+        n = len(coefficients)
+        flux = np.empty((n, self.instrument.n_pix), dtype=np.float32)
+        for start in range(0, n, GROUP):
+            basis = self.bases[int(rng.integers(len(self.bases)))]
+            some = torch.from_numpy(coefficients[start : start + GROUP])
+            flux[start : start + GROUP] = torch.addmm(basis[:1], some, basis[1:]).numpy()
+        return flux
+
+    def make(
+        self,
+        coefficients: Floats,
+        snr: Floats,
+        rng: np.random.Generator,
+        *,
+        flaws: bool = True,
+        gaps: bool = True,
+    ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Return flux and errors [n, n_pix], and which pixels may be used.
+
+        Parameters
+        ----------
+        coefficients : numpy.ndarray of float32, shape [n, k]
+            Of the emulator's components.
+        snr : numpy.ndarray, shape [n]
+            Signal to noise of a detector pixel at the continuum.
+        rng : numpy.random.Generator
+            What is drawn comes from here.
+        flaws : bool, optional
+            Whether lines err in depth, as those of a synthesis do.
+        gaps : bool, optional
+            Whether pixels are missing.
+
+        Returns
+        -------
+        flux, error : numpy.ndarray of float32, shape [n, n_pix]
+        usable : numpy.ndarray of bool, shape [n, n_pix]
+        """
+        flux = self.clean(coefficients, rng)
+        if flaws:
+            self._err(flux, rng)
+        return self.observe(flux, snr, rng, gaps=gaps)
+
+    def observe(
+        self, flux: Floats, snr: Floats, rng: np.random.Generator, *, gaps: bool = True
+    ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Give spectra a continuum, noise and gaps; `flux` is used up. See `make`."""
+        n = len(flux)
+        sizes = np.asarray(self.table["continuum"], dtype=np.float32)
+        curve = rng.standard_normal((n, len(sizes)), dtype=np.float32) * sizes
+        level = curve @ self.terms
+        level += 1.0
+        flux *= level
+        # Between noise of the sky and the detector, the same everywhere, and that of photons.
+        photons = rng.random((n, 1), dtype=np.float32)
+        error = (1.0 + photons * (np.sqrt(np.clip(flux, 0.05, 1.2)) - 1.0)) / snr[:, None]
+        flux += error * self.noise.draw(rng, n)
+        usable = np.ones(flux.shape, dtype=bool)
+        if gaps:
+            self._gap(usable, rng)
+        return flux, np.asarray(error, dtype=np.float32), usable
+
+    def _err(self, flux: Floats, rng: np.random.Generator) -> None:
+        """Let the lines err in depth, some stars' more than others'."""
+        n = len(flux)
+        size = self.table["line_depth"] * rng.uniform(0.2, 1.5, (n, 1)).astype(np.float32)
+        factor = self.lines.draw(rng, n, tails=True)
+        factor *= size
+        factor += 1.0
+        np.clip(factor, 0.0, 2.0, out=factor)
+        for shape, mean, scatter in self.broad:
+            size = mean + scatter * rng.standard_normal((n, 1), dtype=np.float32)
+            factor += size.astype(np.float32) * shape
+        flux -= 1.0
+        flux *= factor
+        flux += 1.0
+
+    def _gap(self, usable: NDArray[np.bool_], rng: np.random.Generator) -> None:
+        chance, longest, ends = self.table["masked"]
+        n, n_pix = usable.shape
+        for row in np.flatnonzero(rng.random(n) < chance):
+            length = int(rng.integers(1, longest + 1))
+            start = int(rng.integers(0, n_pix - length))
+            usable[row, start : start + length] = False
+        for row in np.flatnonzero(rng.random(n) < 0.5):
+            usable[row, : int(rng.integers(0, ends + 1))] = False
+            usable[row, n_pix - int(rng.integers(0, ends + 1)) :] = False
