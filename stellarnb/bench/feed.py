@@ -11,22 +11,32 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from stellarnb.bench.reference import N_PIX
+from stellarnb.bench.reference import N_PIX, N_XP
 from stellarnb.errors import OutputError
-from stellarnb.models.columns import spectra_of
+from stellarnb.models.columns import spectra_of, xp_of
 from stellarnb.models.dataset import read_tables
 from stellarnb.models.engine import CHUNK, run_networks
-from stellarnb.models.inputs import clean_pixels
+from stellarnb.models.joined import join_inputs
 from stellarnb.models.model import Model
 
 __all__ = ["feed_ratio", "peak_memory_gb", "write_spectra"]
 
+#: Scalars of a made-up star.
+SCALARS = {
+    "phot_g_mean_mag": 13.0,
+    "phot_bp_mean_mag": 13.5,
+    "phot_rp_mean_mag": 12.4,
+    "parallax": 1.0,
+    "parallax_error": 0.5,
+}
+
 _CHILD = """
 import json, pathlib, resource, sys
-from stellarnb.bench.reference import reference_model
+from stellarnb.models import load_model
 source, out = sys.argv[1:]
-reference_model().predict_dataset(source, out, progress=False)
+load_model("gaia-rvs").predict_dataset(source, out, progress=False)
 status = pathlib.Path("/proc/self/status")
 if status.exists():  # the peak of this program alone: getrusage counts its parent's too
     kb = next(line.split()[1] for line in status.read_text().splitlines() if "VmHWM" in line)
@@ -38,7 +48,7 @@ print(json.dumps(peak))
 
 
 def write_spectra(path: Path, n: int, *, group: int = 8192) -> Path:
-    """Write made-up RVS spectra with errors, as fixed-size binary of float32.
+    """Write made-up RVS and XP spectra with errors and scalars, as `gaia-rvs` reads them.
 
     Parameters
     ----------
@@ -55,18 +65,32 @@ def write_spectra(path: Path, n: int, *, group: int = 8192) -> Path:
         The same path.
     """
     rng = np.random.default_rng(0)
-    tile = (1 + 0.02 * rng.standard_normal((min(n, group), N_PIX))).astype("<f4")
-    kind = pa.binary(4 * N_PIX)
-    schema = pa.schema([("source_id", pa.int64()), ("flux", kind), ("flux_error", kind)])
-    error = pa.py_buffer(np.full(tile.shape, 0.02, dtype="<f4"))
-    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
+    columns: dict[str, pa.Array] = {}
+    rows = min(n, group)
+    for name, n_pix in (("flux", N_PIX), ("xp_flux", N_XP)):
+        flux = (1 + 0.02 * rng.standard_normal((rows, n_pix))).astype("<f4")
+        columns[name] = _packed(flux)
+        columns[f"{name}_error"] = _packed(np.full(flux.shape, 0.02, dtype="<f4"))
+    for name, value in SCALARS.items():
+        columns[name] = pa.array(value + 0.1 * rng.standard_normal(rows))
+    with pq.ParquetWriter(
+        path,
+        pa.schema([("source_id", pa.int64()), *((k, v.type) for k, v in columns.items())]),
+        compression="none",
+        use_dictionary=False,
+    ) as writer:
         for start in range(0, n, group):
-            rows = min(group, n - start)
-            flux = pa.FixedSizeBinaryArray.from_buffers(kind, rows, [None, pa.py_buffer(tile)])
-            sigma = pa.FixedSizeBinaryArray.from_buffers(kind, rows, [None, error])
-            ids = pa.array(np.arange(start, start + rows))
-            writer.write_table(pa.table([ids, flux, sigma], schema=schema), row_group_size=group)
+            count = min(group, n - start)
+            ids = pa.array(np.arange(start, start + count))
+            table = pa.table({"source_id": ids, **{k: v[:count] for k, v in columns.items()}})
+            writer.write_table(table, row_group_size=group)
     return path
+
+
+def _packed(array: NDArray[np.float32]) -> pa.Array:
+    """Return rows of an array as fixed-size binary, without a copy."""
+    kind = pa.binary(array.shape[1] * array.itemsize)
+    return pa.FixedSizeBinaryArray.from_buffers(kind, len(array), [None, pa.py_buffer(array)])
 
 
 def feed_ratio(model: Model, source: Path) -> float:
@@ -86,11 +110,16 @@ def feed_ratio(model: Model, source: Path) -> float:
     feed = inference = 0.0
     start = time.process_time()
     for table in read_tables(model, source):
-        spectra = spectra_of(table, model.card)
-        for first in range(0, len(spectra), CHUNK):
-            scaled = model.family.scale(clean_pixels(spectra[first : first + CHUNK]), {})
+        seen = join_inputs(
+            model.card, spectra_of(table, model.card), table, xp_of(table, model.card)
+        )
+        scalars = model.match_scalars(seen.source_id, table, allow_missing=True)
+        for first in range(0, len(seen), CHUNK):
+            rows = slice(first, first + CHUNK)
+            some = {name: values[rows] for name, values in scalars.items()}
+            scaled = model.family.scale(seen[rows].pixels(), some)
             ready = time.process_time()
-            run_networks(model.networks, scaled.flux, scaled.extra)
+            run_networks(model.networks, *scaled.inputs)
             done = time.process_time()
             feed += ready - start
             inference += done - ready

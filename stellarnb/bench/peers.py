@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stellarnb.bench.reference import N_EXTRA, N_LABELS, N_PIX, N_XP, ReferenceHybrid
 from stellarnb.errors import MissingInput
+from stellarnb.models.hybrid import LOG_SCALE, HybridNetwork
 from stellarnb.models.openvino import compile_network
 
 __all__ = ["KERAS_BATCHES", "keras_model", "openvino_runner", "peak_flops"]
@@ -50,18 +50,19 @@ def peak_flops() -> Callable[[], float]:
     return measure
 
 
-def keras_model(network: ReferenceHybrid) -> Any:
-    """Return the reference hybrid in Keras, with the same weights.
+def keras_model(network: HybridNetwork) -> Any:
+    """Return a hybrid network in Keras, with the same weights.
 
     Parameters
     ----------
-    network : ReferenceHybrid
-        Whose weights to take.
+    network : HybridNetwork
+        One that reads XP spectra, such as those of ``gaia-rvs``.
 
     Returns
     -------
     keras.Model
-        Takes ``[flux [n, n_pix, 1], extra [n, n_extra]]``, gives [n, 2 n_labels].
+        Takes ``[flux [n, n_pix, 1], xp [n, n_xp], extra [n, n_extra]]``, gives labels and
+        logarithms of their scale, [n, n_labels] each.
 
     Raises
     ------
@@ -73,44 +74,94 @@ def keras_model(network: ReferenceHybrid) -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         import keras
-        from keras import layers
     except ImportError as error:
         raise MissingInput(
             'Keras with TensorFlow is not installed: pip install "stellarnb[bench]".'
         ) from error
-    flux, extra = keras.Input((N_PIX, 1)), keras.Input((N_EXTRA,))
-    x = flux
-    for channels, kernel, pool in ((16, 7, 4), (32, 7, 4), (64, 5, 2)):
-        x = layers.Conv1D(channels, kernel, padding="same", activation="relu")(x)
-        x = layers.MaxPooling1D(pool)(x)
-    x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
-    low = layers.Dense(128, activation="relu")(extra[:, :N_XP])
-    low = layers.Dense(32, activation="relu")(low)
-    scalar = layers.Dense(32, activation="relu")(extra[:, N_XP:])
-    joined = layers.Dense(64, activation="relu")(layers.Concatenate()([x, low, scalar]))
-    model = keras.Model([flux, extra], layers.Dense(2 * N_LABELS)(joined))
-    _copy_weights(network, model)
-    return model
+    first = cast("nn.Linear", network.scalar[0])
+    flux = keras.Input((network.direct.in_features, 1))
+    low, extra = keras.Input((network.n_xp,)), keras.Input((first.in_features,))
+    spectral = keras.layers.Add()(
+        [
+            _dense(network.spectral, n_channels=_channels(network.convolutions))(
+                _sequence(network.convolutions, flux)
+            ),
+            _dense(network.direct)(keras.layers.Flatten()(flux)),
+        ]
+    )
+    components = network.components.numpy()
+    white = 2 * keras.ops.arcsinh(
+        keras.ops.matmul(low, components.T) * (network.inverse.numpy() / 2)
+    )
+    both = keras.ops.stack([low, keras.ops.matmul(3 * white, components)], axis=2)
+    flat = _sequence(network.low_convolutions, both)
+    joined = keras.layers.Concatenate()(
+        [
+            _sequence(network.after, spectral),
+            _sequence(network.low, white),
+            _sequence(network.low_spectral, flat, n_channels=_channels(network.low_convolutions)),
+            _sequence(network.scalar, extra),
+        ]
+    )
+    scale = keras.ops.clip(_sequence(network.scale, joined), *LOG_SCALE)
+    return keras.Model([flux, low, extra], [_sequence(network.joint, joined), scale])
 
 
-def _copy_weights(network: ReferenceHybrid, model: Any) -> None:
-    """Give a Keras model the weights of a network, matched by shape."""
-    ours = [m for m in network.modules() if isinstance(m, (nn.Conv1d, nn.Linear))]
-    for layer in model.layers:
-        if not layer.weights:
-            continue
-        shape = tuple(layer.weights[0].shape)
-        match = next(m for m in ours if tuple(reversed(m.weight.shape)) == shape)
-        ours.remove(match)
-        kernel = match.weight.detach().numpy()
-        if match is network.spectral[-2]:
-            # Keras flattens with the channels last, PyTorch with the pixels last.
-            kernel = kernel.reshape(128, 64, -1).transpose(0, 2, 1).reshape(128, -1)
-        layer.set_weights([np.ascontiguousarray(kernel.T), cast("Tensor", match.bias).detach()])
+def _channels(convolutions: nn.Sequential) -> int:
+    """Return how many channels come out of convolutions."""
+    return next(m.out_channels for m in reversed(convolutions) if isinstance(m, nn.Conv1d))
+
+
+def _sequence(modules: nn.Sequential, x: Any, n_channels: int = 0) -> Any:
+    """Return what a chain of torch layers makes of a Keras tensor.
+
+    `n_channels` says that the first dense layer reads flattened convolutions.
+    """
+    import keras
+
+    for module in modules:
+        if isinstance(module, nn.Conv1d):
+            x = _convolution(module)(keras.layers.ZeroPadding1D(int(module.padding[0]))(x))
+        elif isinstance(module, nn.Linear):
+            x = _dense(module, n_channels=n_channels)(x)
+            n_channels = 0
+        elif isinstance(module, nn.Flatten):
+            x = keras.layers.Flatten()(x)
+        else:
+            x = keras.layers.Activation("silu")(x)
+    return x
+
+
+def _convolution(module: nn.Conv1d) -> Any:
+    import keras
+
+    layer = keras.layers.Conv1D(
+        module.out_channels, module.kernel_size[0], strides=module.stride[0]
+    )
+    layer.build((None, None, module.in_channels))
+    layer.set_weights([module.weight.detach().numpy().transpose(2, 1, 0), _bias(module)])
+    return layer
+
+
+def _dense(module: nn.Linear, *, n_channels: int = 0) -> Any:
+    import keras
+
+    kernel = module.weight.detach().numpy()
+    if n_channels:  # Keras flattens with the channels last, PyTorch with the pixels last
+        n_out = len(kernel)
+        kernel = kernel.reshape(n_out, n_channels, -1).transpose(0, 2, 1).reshape(n_out, -1)
+    layer = keras.layers.Dense(module.out_features)
+    layer.build((None, module.in_features))
+    layer.set_weights([np.ascontiguousarray(kernel.T), _bias(module)])
+    return layer
+
+
+def _bias(module: nn.Linear | nn.Conv1d) -> Floats:
+    return cast("Tensor", module.bias).detach().numpy()
 
 
 def openvino_runner(
-    network: nn.Module, flux: Floats, extra: Floats, batch: int, **options: Any
+    network: nn.Module, inputs: Sequence[Floats], batch: int, **options: Any
 ) -> Callable[[], None]:
     """Return what runs a network over all stars through OpenVINO, asynchronously.
 
@@ -118,8 +169,8 @@ def openvino_runner(
     ----------
     network : torch.nn.Module
         With a method ``distribution``.
-    flux, extra : numpy.ndarray of float32, shapes [n, ...]
-        Inputs; n is a multiple of `batch`.
+    inputs : sequence of numpy.ndarray of float32, shapes [n, ...]
+        n is a multiple of `batch`.
     batch : int
         Stars of a batch.
     **options
@@ -134,15 +185,15 @@ def openvino_runner(
     MissingInput
         If OpenVINO is not installed.
     """
-    compiled = compile_network(network, [flux, extra], batch, **options)
+    compiled = compile_network(network, inputs, batch, **options)
     from openvino import AsyncInferQueue
 
     queue = AsyncInferQueue(compiled)
 
     def run() -> None:
-        for start in range(0, len(flux), batch):
+        for start in range(0, len(inputs[0]), batch):
             rows = slice(start, start + batch)
-            queue.start_async({0: flux[rows], 1: extra[rows]})
+            queue.start_async({i: array[rows] for i, array in enumerate(inputs)})
         queue.wait_all()
 
     return run

@@ -93,6 +93,10 @@ class ReferenceFamily:
             complete=pixels.alive,
         )
 
+    def flux_slopes(self, pixels: Pixels, scaled: Scaled) -> tuple[Floats, ...]:  # noqa: ARG002
+        """Return 1: the flux goes in as it is."""
+        return (pixels.usable.astype(np.float32),)
+
     def novelty(
         self,
         pixels: Pixels,

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import GridMismatch, InvalidInput, MissingInput
 from stellarnb.models.card import Card
-from stellarnb.spectra import SpectrumSet, get_instrument
+from stellarnb.spectra import Instrument, SpectrumSet, get_instrument
 from stellarnb.tables.names import find_column
 
-__all__ = ["CARRIED", "spectra_of", "wanted_columns"]
+__all__ = ["CARRIED", "spectra_of", "wanted_columns", "xp_of"]
 
 #: Columns that a map needs; labels carry them along where the stars have them.
 CARRIED = ("ra", "dec")
+#: Column of XP spectra beside those of another instrument.
+XP_FLUX = "xp_flux"
 
 
 def wanted_columns(names: Sequence[str], card: Card, *, allow_missing: bool = False) -> list[str]:
@@ -43,12 +45,17 @@ def wanted_columns(names: Sequence[str], card: Card, *, allow_missing: bool = Fa
     """
     scalars = [spec.name for spec in card.scalars]
     needed = ["source_id", "flux", *([] if allow_missing else scalars)]
-    found = {name: find_column(names, name) for name in (*needed, "flux_error", *scalars, *CARRIED)}
+    if card.second_instrument and not allow_missing:
+        needed.append(XP_FLUX)
+    others = ("flux_error", *scalars, *CARRIED)
+    if card.second_instrument:
+        others = (*others, XP_FLUX, f"{XP_FLUX}_error")
+    found = {name: find_column(names, name) for name in (*needed, *others)}
     absent = [name for name in needed if found[name] is None]
     if absent:
         raise MissingInput(
             f"The table has no column {', '.join(absent)}; it has: {', '.join(names)}. Scalars "
-            "may be left out with allow_missing=True."
+            "and XP spectra may be left out with allow_missing=True."
         )
     return [column for column in found.values() if column is not None]
 
@@ -77,18 +84,49 @@ def spectra_of(table: pa.Table, card: Card) -> SpectrumSet:
     InvalidInput
         If a column holds something else, or a row holds nothing.
     """
-    instrument = get_instrument(card.instrument)
-    columns = {n: find_column(table.column_names, n) for n in ("source_id", "flux", "flux_error")}
-    absent = [name for name in ("source_id", "flux") if columns[name] is None]
+    absent = [n for n in ("source_id", "flux") if find_column(table.column_names, n) is None]
     if absent:
         raise MissingInput(f"The table has no column {', '.join(absent)}.")
-    error = columns["flux_error"]
+    return _spectra(table, "flux", get_instrument(card.instrument))
+
+
+def xp_of(table: pa.Table, card: Card) -> SpectrumSet | None:
+    """Return the XP spectra in a table, for a model that reads them beside the others.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        With ``source_id``, ``xp_flux`` and perhaps ``xp_flux_error``, in the forms of
+        `spectra_of`; NaN throughout for a star without.
+    card : Card
+        Names the instrument.
+
+    Returns
+    -------
+    SpectrumSet or None
+        None if the model reads none, or the table has none.
+
+    Raises
+    ------
+    GridMismatch, InvalidInput
+        As `spectra_of`.
+    """
+    if not card.second_instrument or find_column(table.column_names, XP_FLUX) is None:
+        return None
+    return _spectra(table, XP_FLUX, get_instrument(card.second_instrument))
+
+
+def _spectra(table: pa.Table, name: str, instrument: Instrument) -> SpectrumSet:
+    """Return the spectra in a column, with the errors beside it if there are any."""
+    ids, flux, error = (
+        find_column(table.column_names, n) for n in ("source_id", name, f"{name}_error")
+    )
     grid = instrument.wavelength
     return SpectrumSet(
-        table[columns["source_id"]].to_numpy(),
+        table[ids].to_numpy(),
         grid,
-        _matrix(table[columns["flux"]], "flux", len(grid)),
-        None if error is None else _matrix(table[error], "flux_error", len(grid)),
+        _matrix(table[flux], name, len(grid)),
+        None if error is None else _matrix(table[error], f"{name}_error", len(grid)),
         instrument=instrument,
     )
 

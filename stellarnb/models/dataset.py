@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.files import atomic_write, make_folder
-from stellarnb.models.columns import spectra_of, wanted_columns
+from stellarnb.models.columns import spectra_of, wanted_columns, xp_of
 from stellarnb.progress import Cancel, progress_bar
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels
@@ -91,7 +91,8 @@ def predict_dataset(
     source : path-like
         A Parquet file, or a folder of them. Columns: ``source_id``; ``flux`` and, if there is
         one, ``flux_error``, on the grid of the card's instrument, as fixed-size binary (of
-        float32 or float16) or as lists; scalar inputs by name.
+        float32 or float16) or as lists; scalar inputs by name; ``xp_flux`` and
+        ``xp_flux_error`` for a hybrid that reads XP spectra too.
     out : path-like
         A folder: one file of labels a chunk, each written whole or not at all, and a manifest.
     batch : int, optional
@@ -136,7 +137,12 @@ def predict_dataset(
             for chunk, table in _read(model, todo, done, allow_missing=allow_missing):
                 spectra = spectra_of(table, model.card)
                 labels = model.predict(
-                    spectra, table, allow_missing=allow_missing, progress=False, cancel=cancel
+                    spectra,
+                    table,
+                    xp=xp_of(table, model.card),
+                    allow_missing=allow_missing,
+                    progress=False,
+                    cancel=cancel,
                 )
                 labels.write(folder / chunk.name)
                 done[chunk.name] = len(labels)

@@ -60,6 +60,10 @@ class Scaled:
         """What each network is called with."""
         return (self.flux, self.extra) if self.xp is None else (self.flux, self.xp, self.extra)
 
+    def lost_pixels(self, pixels: Pixels) -> Floats:
+        """Return the part of the pixels left out of the spectra that labels rest on, shape [n]."""
+        return pixels.masked_fraction if self.masked is None else self.masked
+
 
 class Family(Protocol):
     """A kind of model."""
@@ -90,6 +94,13 @@ class Family(Protocol):
 
     def scale(self, pixels: Pixels, scalars: Scalars) -> Scaled:
         """Return the scaled inputs of n stars."""
+        ...
+
+    def flux_slopes(self, pixels: Pixels, scaled: Scaled) -> tuple[Floats, ...]:
+        """Return the slope of scaled by normalised flux, [n, n_pix] for each spectrum; 0 = unread.
+
+        The continuum, or the median, that the flux was divided by counts as fixed.
+        """
         ...
 
     def novelty(

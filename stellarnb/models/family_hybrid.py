@@ -34,6 +34,8 @@ LIMIT = 12.0
 ENOUGH = 0.3
 #: log10 of the S/N: range, centre and unit.
 SNR_RANGE, SNR_CENTRE, SNR_UNIT = (2.0, 2000.0), 1.7, 0.4
+#: The S/N is the median over pixels so far apart.
+SNR_STEP = 8
 #: Scalars that say what is there of the spectrum, and of an XP spectrum.
 N_SPECTRUM, N_XP = 3, 13
 
@@ -82,10 +84,15 @@ class SpectrumScaler:
         if pixels.error is None:
             snr = spectral_snr(pixels.flux, None, ~pixels.usable, 3)
         else:
+            some = slice(None, None, SNR_STEP)
             with np.errstate(divide="ignore", invalid="ignore"):
-                ratio = np.where(pixels.usable, pixels.flux / pixels.error, np.nan)
-            snr = np.zeros(len(ratio))
-            snr[there] = np.nanmedian(ratio[there], axis=1)
+                ratio = pixels.flux[:, some] / pixels.error[:, some]
+            snr = np.ones(len(ratio))
+            whole = there & np.isfinite(ratio).all(axis=1)
+            snr[whole] = np.median(ratio[whole], axis=1)
+            for row in np.flatnonzero(there & ~whole):
+                kept = ratio[row][np.isfinite(ratio[row])]
+                snr[row] = np.median(kept) if len(kept) else 1.0
         level = (np.log10(np.clip(snr, *SNR_RANGE)) - SNR_CENTRE) / SNR_UNIT
         columns = [~there, np.where(there, level, 0.0), np.where(there, pixels.masked_fraction, 0)]
         return np.stack(columns, axis=1).astype(np.float32)
@@ -193,6 +200,17 @@ class HybridFamily:
             masked=masked.astype(np.float32),
             notes={"continuum_level": np.where(there, np.median(level[:, ::16], axis=1), np.nan)},
         )
+
+    def flux_slopes(self, pixels: Pixels, scaled: Scaled) -> tuple[Floats, ...]:
+        """Return the slope of scaled by normalised flux, of the spectra and of XP spectra."""
+        read = pixels.usable & self.spectrum.read & (scaled.extra[:, :1] == 0)
+        own = read.astype(np.float32) / self.spectrum.unit
+        if self.xp is None:
+            return (own,)
+        if pixels.xp is None:
+            return own, np.zeros((len(own), len(self.xp.flux_centre)), dtype=np.float32)
+        there = pixels.xp.usable & pixels.xp.alive[:, None]
+        return own, np.where(there, self.xp.slope(pixels.xp), 0.0)
 
     def novelty(
         self,

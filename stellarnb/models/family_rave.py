@@ -93,6 +93,10 @@ class RaveFamily:
             complete=complete,
         )
 
+    def flux_slopes(self, pixels: Pixels, scaled: Scaled) -> tuple[Floats, ...]:  # noqa: ARG002
+        """Return 1: these networks read the flux as it is."""
+        return (pixels.usable.astype(np.float32),)
+
     def novelty(
         self,
         pixels: Pixels,  # noqa: ARG002 - the protocol's; no training spectrum is published

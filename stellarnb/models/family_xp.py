@@ -60,6 +60,10 @@ class XPFamily:
             complete=pixels.alive,
         )
 
+    def flux_slopes(self, pixels: Pixels, scaled: Scaled) -> tuple[Floats, ...]:  # noqa: ARG002
+        """Return the slope of scaled by median-normalised flux."""
+        return (np.where(pixels.usable, self.scaler.slope(pixels), 0.0),)
+
     def novelty(
         self,
         pixels: Pixels,

@@ -90,9 +90,14 @@ class XPScaler:
         """Return the errors in units of the scaled flux, float32 [n, n_pix]; NaN = left out."""
         if pixels.error is None:
             return None
-        slope = 1.0 / np.sqrt(pixels.flux**2 + self.softening**2)  # d asinh(f/s) / df
-        noise: Floats = (pixels.error * slope / self.flux_width).astype(np.float32)
+        noise: Floats = (pixels.error * self.slope(pixels)).astype(np.float32)
         return noise
+
+    def slope(self, pixels: Pixels) -> Floats:
+        """Return the derivative of the scaled flux by the median-normalised one, [n, n_pix]."""
+        # d asinh(f/s) / df
+        slope: Floats = 1.0 / np.sqrt(pixels.flux**2 + self.softening**2) / self.flux_width
+        return slope
 
     def extras(self, pixels: Pixels, magnitudes: NDArray[Any]) -> Floats:
         """Return colours, missing-indicators and noise, float32 [n, 27].

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb import __version__
-from stellarnb.errors import Interrupted
+from stellarnb.errors import Interrupted, MissingInput
 from stellarnb.models.calibration import calibrated, ensemble, masked_growth
 from stellarnb.models.card import Card, load_card
 from stellarnb.models.columns import CARRIED
 from stellarnb.models.dataset import BATCH, predict_dataset, predict_iter
 from stellarnb.models.engine import chunk_size, in_chunks, pick_device, run_networks
+from stellarnb.models.explain import Explanation, Method, explain
 from stellarnb.models.families import load_family
 from stellarnb.models.family import Family, Scaled
 from stellarnb.models.inputs import Pixels, line_verdict, match_scalars
 from stellarnb.models.joined import Inputs, join_inputs
 from stellarnb.models.limits import boundary, well_inside
+from stellarnb.models.outcome import join_labels
 from stellarnb.models.partitions import predict_partitions
 from stellarnb.models.scaling import LabelScaler
 from stellarnb.progress import Cancel
@@ -147,9 +148,14 @@ class Model:
         lines = "not asked for" if not check_lines else "no spectra"
         if check_lines and seen.spectra is not None:
             lines = line_verdict(seen.spectra)
-        scalars = self._scalars(
+        scalars = self.match_scalars(
             seen.source_id, stars, allow_missing=allow_missing, optional=CARRIED
         )
+        if spectra is None and xp is None and not _anything(self.card, scalars):
+            raise MissingInput(
+                f"{self.card.display_name}: nothing to read. Give spectra, XP spectra (xp=...), or "
+                f"stars with {', '.join(spec.name for spec in self.card.scalars)}."
+            )
         parts, complete = in_chunks(
             len(seen),
             lambda rows: self._columns(seen[rows], {k: v[rows] for k, v in scalars.items()}),
@@ -158,7 +164,10 @@ class Model:
             cancel=cancel,
             chunk=chunk_size(self.networks),
         )
-        labels = self._labels(parts, seen, scalars)
+        # An empty set of spectra goes through the same code once, for names and types.
+        none = slice(0, 0)
+        parts = parts or [self._columns(seen[none], {k: v[none] for k, v in scalars.items()})]
+        labels = join_labels(self.card, self.family, parts, seen, scalars)
         labels.provenance["line_check"] = lines
         if not complete:
             raise Interrupted(
@@ -204,6 +213,42 @@ class Model:
         """
         return predict_partitions(self, collection, allow_missing=allow_missing)
 
+    def explain(
+        self,
+        spectra: SpectrumSet | None,
+        label: str,
+        stars: Any = None,
+        *,
+        xp: SpectrumSet | None = None,
+        method: Method = "gradient",
+    ) -> Explanation:
+        """Return which pixels and inputs a label rests on.
+
+        Parameters
+        ----------
+        spectra, stars, xp
+            As for `predict`; absent columns count as missing.
+        label : str
+            One of the card's.
+        method : {'gradient', 'integrated'}, optional
+            Slopes of the label by each pixel's flux; or integrated gradients (Sundararajan et
+            al. 2017, arXiv:1703.01365): each pixel's share in what the label differs by from
+            that of the mean training spectrum.
+
+        Returns
+        -------
+        Explanation
+            Mean and scatter over the networks, per pixel; and slopes by the scalar inputs.
+
+        Raises
+        ------
+        InvalidInput
+            For an unknown label or method.
+        GridMismatch, MissingInput
+            As `predict`.
+        """
+        return explain(self, spectra, label, stars, xp=xp, method=method)
+
     def scale_inputs(
         self, spectra: SpectrumSet | None, stars: Any = None, *, xp: SpectrumSet | None = None
     ) -> tuple[torch.Tensor, ...]:
@@ -222,7 +267,7 @@ class Model:
         import torch
 
         seen = join_inputs(self.card, spectra, stars, xp)
-        scalars = self._scalars(seen.source_id, stars, allow_missing=True)
+        scalars = self.match_scalars(seen.source_id, stars, allow_missing=True)
         scaled = self.family.scale(seen.pixels(), scalars)
         return tuple(torch.from_numpy(array) for array in scaled.inputs)
 
@@ -230,7 +275,7 @@ class Model:
         """Return labels in the card's units from scaled labels, shape [n, n_labels]."""
         return self.label_scaler.unscale(np.asarray(scaled, dtype=np.float64))
 
-    def _scalars(
+    def match_scalars(
         self,
         source_id: NDArray[np.int64],
         stars: Any,
@@ -238,7 +283,7 @@ class Model:
         allow_missing: bool,
         optional: Sequence[str] = (),
     ) -> dict[str, NDArray[np.float64]]:
-        """Return the scalar inputs in the order of the spectra."""
+        """Return the scalar inputs in the order of the stars; see `stellarnb.models.inputs`."""
         return match_scalars(
             source_id,
             stars,
@@ -267,7 +312,7 @@ class Model:
         inside &= well_inside(self.card, by_name, {n: error[:, i] for i, n in enumerate(names)})
         novelty = self.family.novelty(pixels, scaled, scalars, spread)
         novelty[~scaled.complete] = np.inf
-        enough = _lost_pixels(scaled, pixels) <= self.card.max_masked
+        enough = scaled.lost_pixels(pixels) <= self.card.max_masked
         columns: Columns = {"source_id": seen.source_id}
         for i, name in enumerate(names):
             columns[name] = value[:, i].astype(np.float32)
@@ -293,67 +338,17 @@ class Model:
         centre, sigma = calibrated(self.card, centre, sigma, scaled.pattern, kinds)
         value = self.label_scaler.unscale(centre)
         error = sigma * self.label_scaler.slope(value)
-        error *= masked_growth(self.card, _lost_pixels(scaled, pixels))
+        error *= masked_growth(self.card, scaled.lost_pixels(pixels))
         error = np.hypot(error, [spec.floor for spec in self.card.labels])
         for array in (value, error, spread):
             array[~scaled.complete] = np.nan
         return value, error, spread
 
-    def _labels(
-        self, parts: Sequence[Columns], seen: Inputs, scalars: Mapping[str, NDArray[Any]]
-    ) -> Labels:
-        """Join the columns of the chunks into one table."""
-        # An empty set of spectra goes through the same code once, for names and types.
-        none = slice(0, 0)
-        chunks = parts or [self._columns(seen[none], {k: v[none] for k, v in scalars.items()})]
-        columns = {name: np.concatenate([part[name] for part in chunks]) for name in chunks[0]}
-        done = len(columns["source_id"])
-        columns["boundary"] = columns["boundary"].astype(str)
-        for name in CARRIED:
-            if name in scalars:
-                columns[name] = scalars[name][:done]
-        units = dict.fromkeys(CARRIED, "deg")
-        dead = columns["masked_fraction"] >= 1
-        lost = np.isnan(columns[self.card.labels[0].name])
-        descriptions = {
-            "boundary": "1 = outside the training limits: " + ", ".join(self.card.boundary_order),
-            "novelty": "distance from the training set; above 1 the star is unlike it",
-            "good": "recommended cut: inside all limits by the error, novelty at most 1, enough pixels",
-            "masked_fraction": "fraction of the pixels left out",
-            "continuum_level": "median of the polynomial that was divided out",
-        }
-        for spec in self.card.labels:
-            for name in (spec.name, f"{spec.name}_error", f"{spec.name}_scatter"):
-                units[name] = spec.unit
-            descriptions[f"{spec.name}_error"] = "expected scatter against the reference labels"
-            descriptions[f"{spec.name}_scatter"] = "standard deviation over the networks"
-            descriptions[f"{spec.name}_flag"] = "True = outside the training limits"
-        some = seen.spectra if seen.spectra is not None else seen.xp
-        error_words = (
-            "given" if some is None or some.error is not None else "none, typical ones assumed"
-        )
-        if not self.family.reads_errors:
-            error_words = "not read by these networks"
-        provenance = {
-            "model": self.card.display_name,
-            "version": self.card.version,
-            "sha256": self.card.sha256,
-            "trained_on": self.card.trained_on,
-            "stellarnb": __version__,
-            "flux_errors": error_words,
-            "unusable_spectra": int((lost & dead).sum()),
-            "incomplete_inputs": int((lost & ~dead).sum()),
-            "spectra": {} if seen.spectra is None else seen.spectra.provenance,
-            **({"xp": seen.xp.provenance} if seen.xp is not None else {}),
-            "credits": list(self.card.credits),
-            "citation": list(self.card.citation),
-        }
-        return Labels(columns, units=units, descriptions=descriptions, provenance=provenance)
 
-
-def _lost_pixels(scaled: Scaled, pixels: Pixels) -> NDArray[np.floating[Any]]:
-    """Return the part of the pixels left out of the spectra that labels rest on, shape [n]."""
-    return pixels.masked_fraction if scaled.masked is None else scaled.masked
+def _anything(card: Card, scalars: Mapping[str, NDArray[Any]]) -> bool:
+    """Return whether any star has any scalar input; no stars at all want nothing."""
+    columns = [scalars[spec.name] for spec in card.scalars]
+    return not columns or len(columns[0]) == 0 or bool(np.isfinite(columns).any())
 
 
 def load_model(name: str, *, backend: str | None = None) -> Model:

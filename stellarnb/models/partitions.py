@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from stellarnb.errors import InvalidInput
-from stellarnb.models.columns import spectra_of
+from stellarnb.models.columns import spectra_of, xp_of
 from stellarnb.spectra import SpectrumSet, get_instrument
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class PartitionPredictor:
         labels = self.model.predict(
             spectra_of(table, self.model.card),
             table,
+            xp=xp_of(table, self.model.card),
             allow_missing=self.allow_missing,
             progress=False,
         )

@@ -31,6 +31,7 @@ from stellarnb.training.fit import checkpoint_key, load_checkpoint, save_checkpo
 from stellarnb.training.hybrid_batches import HybridBatches
 from stellarnb.training.nuisance import SpectrumMaker, air_wavelength
 from stellarnb.training.populations import DATA, RAVE_SCALARS, Population, populate
+from stellarnb.training.spectra_sources import Emulated, SpectrumSource
 from stellarnb.training.xp import take_pixels
 
 __all__ = ["Prepared", "member_config", "prepare", "train_ensemble", "weights_of"]
@@ -73,6 +74,10 @@ class Prepared:
     labels: LabelScaler
     components: torch.Tensor | None
     deviations: torch.Tensor | None
+
+    def source(self, recipe: Recipe, seed: int) -> SpectrumSource:
+        """Return the spectra of the training stars."""
+        return Emulated(self.coefficients, self.maker(recipe["spectra"], seed))
 
     def maker(self, table: Mapping[str, Any], seed: int) -> SpectrumMaker:
         """Return what makes spectra, with settings of its own."""
@@ -246,8 +251,7 @@ def _member(task: tuple[Recipe, int, str, str]) -> int:
         network = build_network(recipe, prepared)
         batches = HybridBatches(
             prepared.train,
-            prepared.coefficients,
-            prepared.maker(recipe["spectra"], config["seed"]),
+            prepared.source(recipe, config["seed"]),
             prepared.family,
             prepared.labels,
             config,

@@ -16,8 +16,8 @@ from stellarnb.models.hybrid import HybridNetwork
 from stellarnb.models.inputs import Pixels
 from stellarnb.models.scaling import LabelScaler
 from stellarnb.training.batches import BLOCKS, bridge_blocks
-from stellarnb.training.nuisance import SpectrumMaker
 from stellarnb.training.populations import Population
+from stellarnb.training.spectra_sources import SpectrumSource
 
 __all__ = ["HybridBatches", "drop_branches", "observed"]
 
@@ -83,16 +83,14 @@ def drop_branches(
 
 
 class HybridBatches:
-    """Batches of stars whose spectra are made as they are asked for.
+    """Batches of stars whose spectra are seen anew each time.
 
     Parameters
     ----------
     stars : Population
         Training stars.
-    coefficients : numpy.ndarray of float32, shape [n, n_draws, k]
-        Of the emulator at `Population.nodes`.
-    maker : SpectrumMaker
-        Makes spectra of them.
+    source : SpectrumSource
+        Their spectra.
     family : HybridFamily
         Scales them.
     labels : LabelScaler
@@ -106,20 +104,18 @@ class HybridBatches:
     def __init__(
         self,
         stars: Population,
-        coefficients: NDArray[np.float32],
-        maker: SpectrumMaker,
+        source: SpectrumSource,
         family: HybridFamily,
         labels: LabelScaler,
         config: Mapping[str, Any],
     ) -> None:
-        self.stars, self.coefficients, self.maker, self.family = stars, coefficients, maker, family
+        self.stars, self.source, self.family = stars, source, family
         self.freedom = float(config["freedom"])
         self.generator = torch.Generator().manual_seed(int(config["seed"]))
         self.rng = np.random.default_rng([int(config["seed"]), 11])
         self.targets = torch.from_numpy(labels.scale(stars.targets).astype(np.float32))
         limit, times = config["repeat"]
-        fe_h = stars.nodes[:, 0, maker.emulator.names.index("fe_h")]
-        self.order = np.repeat(np.arange(len(stars)), np.where(fe_h < limit, int(times), 1))
+        self.order = np.repeat(np.arange(len(stars)), np.where(stars.fe_h < limit, int(times), 1))
         self.presence = [
             (np.array([name in text.split("+") for name in family.branches]), float(chance))
             for text, chance in config["presence"]
@@ -167,11 +163,10 @@ class HybridBatches:
         """Return scaled inputs of some stars, seen anew."""
         rows = self.order[index.numpy()]
         n = len(rows)
-        draw = self.rng.integers(self.coefficients.shape[1], size=n)
+        draw = self.rng.integers(self.stars.n_draws, size=n)
         _, scalars, low = observed(self.stars, rows, draw)
         low = None if low is None else self._blur_xp(low)
-        snr = self.maker.draw_snr(self.rng, n)
-        flux, error, usable = self.maker.make(self.coefficients[rows, draw], snr, self.rng)
+        flux, error, usable = self.source.draw(rows, draw, self.rng)
         pixels = Pixels(flux, error, usable, np.ones(n, dtype=bool), low)
         pixels, scalars = drop_branches(self.family, self._present(n), pixels, self._blur(scalars))
         return self.family.scale(pixels, scalars)

@@ -53,8 +53,11 @@ class Population:
     ----------
     targets : numpy.ndarray, shape [n, n_labels]
         Labels of the card, as the survey has them.
+    fe_h : numpy.ndarray, shape [n]
+        [Fe/H]: what rare stars are shown more often by.
     nodes : numpy.ndarray of float32, shape [n, n_draws, 14]
-        Labels of the emulator, of what the star may really be.
+        Labels of the emulator, of what the star may really be; none ([n, 1, 0]) of stars with
+        real spectra.
     scalars : dict of str to numpy.ndarray, shapes [n, n_draws]
         Inputs by name; NaN = missing.
     xp : Pixels or None
@@ -64,6 +67,7 @@ class Population:
     """
 
     targets: Floats
+    fe_h: Floats
     nodes: NDArray[np.float32]
     scalars: dict[str, Floats]
     xp: Pixels | None = None
@@ -72,11 +76,17 @@ class Population:
     def __len__(self) -> int:
         return len(self.targets)
 
+    @property
+    def n_draws(self) -> int:
+        """How often each star was drawn."""
+        return int(self.nodes.shape[1])
+
     def take(self, rows: NDArray[Any]) -> Population:
         """Return some of the stars."""
         return replace(
             self,
             targets=self.targets[rows],
+            fe_h=self.fe_h[rows],
             nodes=self.nodes[rows],
             scalars={name: values[rows] for name, values in self.scalars.items()},
             xp=None if self.xp is None else take_pixels(self.xp, rows),
@@ -182,6 +192,11 @@ def _near_nodes(
     return np.clip(out, emulator.limits[:, 0], emulator.limits[:, 1]).astype(np.float32)
 
 
+def _first_fe_h(nodes: NDArray[np.float32]) -> Floats:
+    """Return [Fe/H] of each star's first draw, shape [n]."""
+    return nodes[:, 0, 2].astype(np.float64)
+
+
 def _repeat(values: NDArray[Any], draws: int) -> NDArray[Any]:
     return np.repeat(values[:, None], draws, axis=1)
 
@@ -219,7 +234,9 @@ def _gaia_rvs(
     scalars = {"parallax": parallax, "parallax_error": parallax_error}
     for i, band in enumerate(("g", "bp", "rp")):
         scalars[f"phot_{band}_mean_mag"] = _repeat(magnitudes[:, i], draws)
-    real = Population(targets, nodes, scalars, take_pixels(stars.pixels, sound), magnitudes)
+    real = Population(
+        targets, _first_fe_h(nodes), nodes, scalars, take_pixels(stars.pixels, sound), magnitudes
+    )
     extra = int(table["spectrum_only"]) if part == "train" else 0
     return real if extra == 0 else _with_others(real, emulator, extra, draws, rng)
 
@@ -238,6 +255,7 @@ def _with_others(
     blank = np.zeros((n, n_xp), dtype=bool)
     return Population(
         np.concatenate([real.targets, targets]),
+        np.concatenate([real.fe_h, _first_fe_h(nodes)]),
         np.concatenate([real.nodes, nodes]),
         {name: np.concatenate([values, nothing]) for name, values in real.scalars.items()},
         Pixels(
@@ -293,7 +311,7 @@ def _rave(
         given |= {"ca_fe": rest + half, "ti_fe": rest - half}
         nodes[:, i] = _complete(emulator, given, rng)
     scalars = {name: _repeat(inputs[:, i], draws) for i, name in enumerate(RAVE_SCALARS)}
-    return Population(labels, nodes, scalars)
+    return Population(labels, _first_fe_h(nodes), nodes, scalars)
 
 
 def _ges_lithium(
@@ -317,7 +335,7 @@ def _ges_lithium(
     wide = _near_nodes(emulator, n - n_real, rng, 0.5 if part == "train" else 0.1)
     nodes = np.concatenate([around, wide])
     targets = node_truth(nodes, emulator.names, ["teff", "logg", "fe_h", "a_li"])
-    return Population(targets, nodes[:, None], {})
+    return Population(targets, _first_fe_h(nodes[:, None]), nodes[:, None], {})
 
 
 _SURVEYS = {"gaia-rvs": _gaia_rvs, "rave": _rave, "ges-lithium": _ges_lithium}

@@ -14,6 +14,7 @@ from stellarnb.errors import (
     WeightsNotFound,
 )
 from stellarnb.models import engine, load_card
+from stellarnb.models.joined import Inputs
 from stellarnb.models.model import Model
 from stellarnb.models.weights import load_tensors, shipped_path
 from stellarnb.progress import Cancel
@@ -218,8 +219,8 @@ def test_cancel_keeps_what_is_finished(
     cancel = Cancel()
     original = Model._columns
 
-    def work(self: Model, part: SpectrumSet, scalars: object) -> object:
-        if len(part) and part.ids[0] == spectra.ids[20]:
+    def work(self: Model, part: Inputs, scalars: object) -> object:
+        if len(part) and part.source_id[0] == spectra.ids[20]:
             cancel.set()
         return original(self, part, scalars)  # type: ignore[arg-type]
 
@@ -236,8 +237,8 @@ def test_ctrl_c_keeps_what_is_finished(
 ) -> None:
     original = Model._columns
 
-    def work(self: Model, part: SpectrumSet, scalars: object) -> object:
-        if len(part) and part.ids[0] == spectra.ids[40]:
+    def work(self: Model, part: Inputs, scalars: object) -> object:
+        if len(part) and part.source_id[0] == spectra.ids[40]:
             raise KeyboardInterrupt
         return original(self, part, scalars)  # type: ignore[arg-type]
 
