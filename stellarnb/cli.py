@@ -62,17 +62,21 @@ def train(
     ] = False,
     as_json: Json = False,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the synthetic nodes and published tables.")
+    ] = None,
 ) -> None:
     """Train a model by its recipe, or evaluate the shipped weights on the test split."""
     from stellarnb.training.run import evaluate_model, refusals_model, train_model
 
     if evaluate:
-        print_rows(evaluate_model(name), f"{name} on the test split", as_json=as_json)
+        rows = evaluate_model(name, data=data)
+        print_rows(rows, f"{name} on the test split", as_json=as_json)
         return
     if refusals:
         print_rows(refusals_model(name), f"{name}: not good() on the test split", as_json=as_json)
         return
-    for path in train_model(name, out, threads=threads):
+    for path in train_model(name, out, threads=threads, data=data):
         typer.echo(str(path))
 
 

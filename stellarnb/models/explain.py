@@ -39,6 +39,8 @@ class Explanation:
 
     Attributes
     ----------
+    model : str
+        As its name must be shown.
     label, unit : str
         What is explained.
     method : {'gradient', 'integrated'}
@@ -60,6 +62,7 @@ class Explanation:
         The label as the mean of the networks has it, before calibration.
     """
 
+    model: str
     label: str
     unit: str
     method: Method
@@ -77,7 +80,7 @@ class Explanation:
         return len(self.source_id)
 
     def __repr__(self) -> str:
-        return f"<Explanation of {self.label} ({self.method}): {len(self)} stars>"
+        return f"<Explanation of {self.label} by {self.model} ({self.method}): {len(self)} stars>"
 
     def peaks(self, number: int = 5, apart: float = 1.0) -> Table:
         """Return where the label depends on the spectrum most, in the mean over the stars.
@@ -143,6 +146,7 @@ def explain(
 
     grid = seen.instrument
     return Explanation(
+        model.card.display_name,
         label,
         model.card.labels[which].unit,
         method,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stellarnb.files import atomic_write
 from stellarnb.models.branches import GaiaScalars, NoScalars, RaveScalars, ScalarBranch
 from stellarnb.models.continuum import Continuum
-from stellarnb.models.emulator import Emulator, load_emulator
+from stellarnb.models.emulator import load_emulator
 from stellarnb.models.family_hybrid import HybridFamily, SpectrumScaler
 from stellarnb.models.family_rave import absolute_magnitudes
 from stellarnb.models.features import XPScaler
@@ -31,10 +29,10 @@ from stellarnb.training.fit import checkpoint_key, load_checkpoint, save_checkpo
 from stellarnb.training.hybrid_batches import HybridBatches
 from stellarnb.training.nuisance import SpectrumMaker, air_wavelength
 from stellarnb.training.populations import DATA, RAVE_SCALARS, Population, populate
-from stellarnb.training.spectra_sources import Emulated, SpectrumSource
+from stellarnb.training.spectra_sources import EmulatedStars, StarSpectra, emulate
 from stellarnb.training.xp import take_pixels
 
-__all__ = ["Prepared", "member_config", "prepare", "train_ensemble", "weights_of"]
+__all__ = ["Prepared", "measure", "member_config", "prepare", "train_ensemble", "weights_of"]
 
 #: Clean spectra from which the mean and the continuum pixels are measured.
 N_MEAN = 3000
@@ -42,6 +40,7 @@ N_MEAN = 3000
 UNIT = 0.1
 
 Recipe = Mapping[str, Any]
+Prepare = Callable[[Recipe, Path], "Prepared"]
 Floats = NDArray[np.float64]
 
 
@@ -51,12 +50,12 @@ class Prepared:
 
     Attributes
     ----------
-    emulator, instrument : Emulator, Instrument
-        What spectra are made of, and for.
+    instrument : Instrument
+        Whose spectra.
     train, validation : Population
         The stars.
-    coefficients : numpy.ndarray of float32, shape [n_train, n_draws, k]
-        Of the emulator, at the training stars.
+    spectra : StarSpectra
+        Of both.
     family : HybridFamily
         Scaling of the inputs; it has learned no novelty yet.
     labels : LabelScaler
@@ -65,43 +64,14 @@ class Prepared:
         Of scaled XP spectra.
     """
 
-    emulator: Emulator
     instrument: Instrument
     train: Population
     validation: Population
-    coefficients: NDArray[np.float32]
+    spectra: StarSpectra
     family: HybridFamily
     labels: LabelScaler
     components: torch.Tensor | None
     deviations: torch.Tensor | None
-
-    def source(self, recipe: Recipe, seed: int) -> SpectrumSource:
-        """Return the spectra of the training stars."""
-        return Emulated(self.coefficients, self.maker(recipe["spectra"], seed))
-
-    def maker(self, table: Mapping[str, Any], seed: int) -> SpectrumMaker:
-        """Return what makes spectra, with settings of its own."""
-        return SpectrumMaker(self.emulator, self.instrument, table, seed)
-
-
-def emulate(
-    emulator: Emulator, nodes: NDArray[np.float32], path: Path | None = None
-) -> NDArray[np.float32]:
-    """Return the emulator's coefficients at labels [n, n_draws, 14]; kept in a file if given one."""
-    key = hashlib.sha256(nodes.tobytes() + emulator.card.sha256.encode()).hexdigest()[:16]
-    kept = None if path is None else path / f"coefficients-{key}.npy"
-    if kept is not None and kept.exists():
-        return np.asarray(np.load(kept, allow_pickle=False), dtype=np.float32)
-    flat = nodes.reshape(-1, nodes.shape[-1]).astype(np.float64)
-    parts = [
-        emulator.coefficients(emulator.scale(flat[i : i + 4096])).astype(np.float32)
-        for i in range(0, len(flat), 4096)
-    ]
-    out = np.concatenate(parts).reshape(*nodes.shape[:2], -1)
-    if kept is not None:
-        with atomic_write(kept) as part, part.open("wb") as stream:
-            np.save(stream, out)
-    return out
 
 
 def prepare(recipe: Recipe, folder: Path | None = None, data: Path = DATA) -> Prepared:
@@ -133,19 +103,51 @@ def prepare(recipe: Recipe, folder: Path | None = None, data: Path = DATA) -> Pr
         populate(name, emulator, recipe["stars"], part, data=data)
         for part in ("train", "validation")
     )
-    coefficients = emulate(emulator, train.nodes, folder)
-    spectrum = _spectrum_scaler(recipe, emulator, instrument, coefficients)
+    spectra = EmulatedStars(emulator, instrument, emulate(emulator, train.nodes, folder))
+    rng = np.random.default_rng(5)
+    rows = rng.integers(len(train), size=N_MEAN)
+    maker = SpectrumMaker(emulator, instrument, {**recipe["spectra"], "settings": 8}, 5)
+    flux = maker.clean(spectra.coefficients[rows, 0], rng)
+    return measure(recipe, train, validation, spectra, flux)
+
+
+def measure(
+    recipe: Recipe,
+    train: Population,
+    validation: Population,
+    spectra: StarSpectra,
+    flux: NDArray[np.float32],
+) -> Prepared:
+    """Measure all scaling on training stars.
+
+    Parameters
+    ----------
+    recipe : mapping
+        The whole recipe.
+    train, validation : Population
+        The stars.
+    spectra : StarSpectra
+        Of both.
+    flux : numpy.ndarray of float32, shape [n, n_pix]
+        Spectra of training stars from which the mean and the continuum's pixels are measured.
+
+    Returns
+    -------
+    Prepared
+    """
+    card = recipe["card"]
+    instrument = get_instrument(card["instrument"])
+    spectrum = _spectrum_scaler(recipe, instrument, flux)
     scalars = _scalar_branch(card["network"]["scalars"], train)
     xp, components, deviations = _xp_scaling(recipe, train)
     logarithm = np.array([label["name"] == "teff" for label in card["labels"]])
     targets = np.where(logarithm, np.log10(np.where(logarithm, train.targets, 1.0)), train.targets)
     labels = LabelScaler(targets.mean(axis=0), targets.std(axis=0), logarithm)
     return Prepared(
-        emulator,
         instrument,
         train,
         validation,
-        coefficients,
+        spectra,
         HybridFamily(spectrum, scalars, xp, None),
         labels,
         components,
@@ -154,13 +156,10 @@ def prepare(recipe: Recipe, folder: Path | None = None, data: Path = DATA) -> Pr
 
 
 def _spectrum_scaler(
-    recipe: Recipe, emulator: Emulator, instrument: Instrument, coefficients: NDArray[np.float32]
+    recipe: Recipe, instrument: Instrument, flux: NDArray[np.float32]
 ) -> SpectrumScaler:
     """Choose the pixels to read and those of the continuum; measure the mean spectrum."""
-    table, rng = recipe["scaling"], np.random.default_rng(5)
-    maker = SpectrumMaker(emulator, instrument, {**recipe["spectra"], "settings": 8}, 5)
-    rows = rng.integers(len(coefficients), size=N_MEAN)
-    flux = maker.clean(coefficients[rows, 0], rng)
+    table = recipe["scaling"]
     air = air_wavelength(instrument)
     read = np.ones(len(air), dtype=bool)
     for centre, half in (*BAD_LINES, *table["cores"]):
@@ -239,19 +238,19 @@ def build_network(recipe: Recipe, prepared: Prepared) -> HybridNetwork:
     return network
 
 
-def _member(task: tuple[Recipe, int, str, str]) -> int:
+def _member(task: tuple[Prepare, Recipe, int, str]) -> int:
     """Train one member on one thread, unless its checkpoint is there; in a process of its own."""
-    recipe, member, folder, data = task
+    make, recipe, member, folder = task
     config = member_config(recipe, member)
     key, path = checkpoint_key(config), Path(folder) / f"member{member}.safetensors"
     if load_checkpoint(path, key) is None:
         torch.set_num_threads(1)
-        prepared = prepare(recipe, Path(folder), Path(data))
+        prepared = make(recipe, Path(folder))
         torch.manual_seed(config["seed"])
         network = build_network(recipe, prepared)
         batches = HybridBatches(
             prepared.train,
-            prepared.source(recipe, config["seed"]),
+            prepared.spectra.training(recipe, config["seed"]),
             prepared.family,
             prepared.labels,
             config,
@@ -267,22 +266,22 @@ def _member(task: tuple[Recipe, int, str, str]) -> int:
 
 
 def train_ensemble(
-    recipe: Recipe, prepared: Prepared, folder: Path, workers: int, data: Path = DATA
+    make: Prepare, recipe: Recipe, prepared: Prepared, folder: Path, workers: int
 ) -> list[HybridNetwork]:
     """Train all members, one process and one thread each; resume where a run was stopped.
 
     Parameters
     ----------
+    make : callable
+        Gives `prepared` again, in a process of its own: takes the recipe and the folder.
     recipe : mapping
         The whole recipe.
     prepared : Prepared
-        From `prepare`.
+        From `make`.
     folder : pathlib.Path
         For the checkpoints.
     workers : int
         Processes at a time; the result does not depend on it.
-    data : pathlib.Path, optional
-        Folder of the published tables.
 
     Returns
     -------
@@ -290,7 +289,7 @@ def train_ensemble(
         With weights rounded to half precision, as they are shipped.
     """
     members = range(int(recipe["card"]["network"]["members"]))
-    tasks = [(recipe, member, str(folder), str(data)) for member in members]
+    tasks = [(make, recipe, member, str(folder)) for member in members]
     # numpy's own threads would only get in each other's way; children read this as they start.
     before = os.environ.get("OPENBLAS_NUM_THREADS")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"

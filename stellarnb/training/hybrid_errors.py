@@ -16,7 +16,7 @@ from stellarnb.models.hybrid_novelty import HybridNovelty
 from stellarnb.models.inputs import Pixels
 from stellarnb.models.novelty import Novelty, leading_terms
 from stellarnb.tables.compare import robust_sigma
-from stellarnb.training.hybrid import Prepared, Recipe, emulate
+from stellarnb.training.hybrid import Prepared, Recipe
 from stellarnb.training.hybrid_batches import Scalars, drop_branches, observed
 from stellarnb.training.nuisance import air_wavelength
 from stellarnb.training.populations import Population
@@ -55,12 +55,11 @@ def _see(
     """Return rows, spectra and scalars of n stars drawn from a population."""
     rng = np.random.default_rng([seed, 3])
     rows = rng.permutation(np.resize(rng.permutation(len(stars)), n))
-    draw = rng.integers(stars.nodes.shape[1], size=n)
-    nodes, scalars, low = observed(stars, rows, draw)
-    coefficients = emulate(prepared.emulator, nodes[:, None])[:, 0]
-    maker = prepared.maker({**recipe["spectra"], "snr": snr}, 1000 + seed)
-    levels = maker.draw_snr(rng, n)
-    flux, error, usable = maker.make(coefficients, levels, rng, flaws=flaws, gaps=False)
+    draw = rng.integers(stars.n_draws, size=n)
+    _, scalars, low = observed(stars, rows, draw)
+    flux, error, usable = prepared.spectra.seen(
+        recipe, stars, rows, draw, snr=snr, flaws=flaws, seed=seed
+    )
     return rows, Pixels(flux, error, usable, np.ones(n, dtype=bool), low), scalars
 
 

@@ -209,7 +209,15 @@ def observe(
     return rows, spectra
 
 
-def evaluate_hybrid(name: str, card: str, recipe: Any, data: Path = DATA) -> Rows:
+def evaluate_hybrid(
+    name: str,
+    card: str,
+    recipe: Any,
+    data: Path = DATA,
+    *,
+    n: int = N_SPECTRA,
+    baseline: bool = True,
+) -> Rows:
     """Evaluate a hybrid model on synthesised spectra, beside fits with the emulator.
 
     Parameters
@@ -222,6 +230,10 @@ def evaluate_hybrid(name: str, card: str, recipe: Any, data: Path = DATA) -> Row
         Its recipe.
     data : pathlib.Path, optional
         Folder of the nodes and tables.
+    n : int, optional
+        Spectra for each S/N.
+    baseline : bool, optional
+        Whether to fit them too.
 
     Returns
     -------
@@ -236,19 +248,29 @@ def evaluate_hybrid(name: str, card: str, recipe: Any, data: Path = DATA) -> Row
     rows: Rows = []
     snrs = (15.0, *SNRS) if name == "gaia-rvs" else SNRS
     for snr in snrs:
-        which, spectra = observe(stars, recipe, snr, N_SPECTRA, round(snr))
-        fitted = fit_spectra(spectra, _fitted(model), floor=False, progress=False)
+        which, spectra = observe(stars, recipe, snr, n, round(snr))
+        peer = _baseline(model, stars, which, spectra) if baseline else {}
         for words, labels in _predictions(model, stars, which, spectra).items():
             for i, spec in enumerate(model.card.labels):
-                row = _figures(spec, labels, stars, which, i)
-                baseline = None
-                if spec.name in fitted.colnames and words == "all":
-                    baseline = robust_sigma(fitted[spec.name] - stars.truth[which, i])
-                elif spec.name == "m_h" and words == "all":
-                    baseline = robust_sigma(fitted["fe_h"] + MH_OFFSET - stars.truth[which, i])
                 head = {"label": spec.name, "snr": f"{snr:g}", "inputs": words}
-                rows.append(head | row | {"baseline_sigma": baseline})
+                row = _figures(spec, labels, stars, which, i)
+                sigma = peer.get(spec.name) if words == "all" else None
+                rows.append(head | row | {"baseline_sigma": sigma})
     return rows + _metal_poor(name, model, stars, recipe)
+
+
+def _baseline(
+    model: Model, stars: HeldOut, which: NDArray[np.int64], spectra: SpectrumSet
+) -> dict[str, float]:
+    """Return sigma of fits to the same spectra, by label."""
+    fitted = fit_spectra(spectra, _fitted(model), floor=False, progress=False)
+    out = {}
+    for i, spec in enumerate(model.card.labels):
+        if spec.name in fitted.colnames:
+            out[spec.name] = robust_sigma(fitted[spec.name] - stars.truth[which, i])
+        elif spec.name == "m_h":
+            out["m_h"] = robust_sigma(fitted["fe_h"] + MH_OFFSET - stars.truth[which, i])
+    return out
 
 
 def _fitted(model: Model) -> list[str]:

@@ -6,6 +6,7 @@ import hashlib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -168,8 +169,14 @@ def _train_xp(recipe: Recipe, folder: Path, threads: int, data: Path) -> Trained
 
 
 def _train_hybrid(recipe: Recipe, folder: Path, threads: int, data: Path) -> Trained:
-    prepared = hybrid.prepare(recipe, folder, data)
-    networks = hybrid.train_ensemble(recipe, prepared, folder, threads, data)
+    make = partial(hybrid.prepare, data=data)
+    return _train(make, recipe, folder, threads)
+
+
+def _train(make: hybrid.Prepare, recipe: Recipe, folder: Path, threads: int) -> Trained:
+    """Train, calibrate and learn the novelty of a hybrid."""
+    prepared = make(recipe, folder)
+    networks = hybrid.train_ensemble(make, recipe, prepared, folder, threads)
     tensors = hybrid.weights_of(networks, prepared, hybrid_errors.learn_novelty(prepared, recipe))
     calibration = hybrid_errors.calibrate(networks, prepared, recipe)
     targets = prepared.train.targets

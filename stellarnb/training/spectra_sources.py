@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stellarnb.files import atomic_write
+from stellarnb.models.emulator import Emulator
+from stellarnb.spectra import Instrument
 from stellarnb.training.nuisance import SpectrumMaker
+from stellarnb.training.populations import Population
 
-__all__ = ["Emulated", "Recorded", "SpectrumSource"]
+__all__ = [
+    "Emulated",
+    "EmulatedStars",
+    "Recorded",
+    "RecordedStars",
+    "SpectrumSource",
+    "StarSpectra",
+    "emulate",
+]
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -70,3 +85,122 @@ class Recorded:
         size = MORE_NOISE * rng.random((len(rows), 1), dtype=np.float32)
         noise = rng.standard_normal(error.shape, dtype=np.float32)
         return self.flux[rows] + size * noise * np.nan_to_num(error), error, self.usable[rows]
+
+
+class StarSpectra(Protocol):
+    """Spectra of training and of validation stars."""
+
+    def training(self, recipe: Mapping[str, Any], seed: int) -> SpectrumSource:
+        """Return those of the training stars."""
+        ...
+
+    def seen(
+        self,
+        recipe: Mapping[str, Any],
+        stars: Population,
+        rows: Rows,
+        draw: Rows,
+        *,
+        snr: tuple[float, float],
+        flaws: bool,
+        seed: int,
+    ) -> Seen:
+        """Return spectra of some stars of a population as they are used, not as they are learned.
+
+        Made-up ones have a given range of S/N, and flaws of the synthesis or none.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class EmulatedStars:
+    """Emulated spectra.
+
+    Attributes
+    ----------
+    emulator, instrument : Emulator, Instrument
+        What they are made of, and for.
+    coefficients : numpy.ndarray of float32, shape [n_train, n_draws, k]
+        Of the emulator, at the training stars.
+    """
+
+    emulator: Emulator
+    instrument: Instrument
+    coefficients: Floats
+
+    def _maker(self, table: Mapping[str, Any], seed: int) -> SpectrumMaker:
+        return SpectrumMaker(self.emulator, self.instrument, table, seed)
+
+    def training(self, recipe: Mapping[str, Any], seed: int) -> SpectrumSource:
+        """Return spectra made anew each time."""
+        return Emulated(self.coefficients, self._maker(recipe["spectra"], seed))
+
+    def seen(
+        self,
+        recipe: Mapping[str, Any],
+        stars: Population,
+        rows: Rows,
+        draw: Rows,
+        *,
+        snr: tuple[float, float],
+        flaws: bool,
+        seed: int,
+    ) -> Seen:
+        """Return spectra made for the labels of these stars, without gaps."""
+        rng = np.random.default_rng([seed, 4])
+        maker = self._maker({**recipe["spectra"], "snr": snr}, 1000 + seed)
+        coefficients = emulate(self.emulator, stars.nodes[rows, draw][:, None])[:, 0]
+        levels = maker.draw_snr(rng, len(rows))
+        return maker.make(coefficients, levels, rng, flaws=flaws, gaps=False)
+
+
+@dataclass(frozen=True)
+class RecordedStars:
+    """Real spectra.
+
+    Attributes
+    ----------
+    parts : list of pairs
+        A population, and its spectra.
+    """
+
+    parts: list[tuple[Population, Recorded]]
+
+    def training(self, recipe: Mapping[str, Any], seed: int) -> SpectrumSource:  # noqa: ARG002
+        """Return those of the first population."""
+        return self.parts[0][1]
+
+    def seen(
+        self,
+        recipe: Mapping[str, Any],  # noqa: ARG002 - the protocol's; real spectra are what they are
+        stars: Population,
+        rows: Rows,
+        draw: Rows,  # noqa: ARG002
+        *,
+        snr: tuple[float, float],  # noqa: ARG002
+        flaws: bool,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+    ) -> Seen:
+        """Return the spectra as they are."""
+        own = next(spectra for population, spectra in self.parts if population is stars)
+        return own.flux[rows], own.error[rows], own.usable[rows]
+
+
+def emulate(
+    emulator: Emulator, nodes: NDArray[np.float32], path: Path | None = None
+) -> NDArray[np.float32]:
+    """Return the emulator's coefficients at labels [n, n_draws, 14]; kept in a file if given one."""
+    key = hashlib.sha256(nodes.tobytes() + emulator.card.sha256.encode()).hexdigest()[:16]
+    kept = None if path is None else path / f"coefficients-{key}.npy"
+    if kept is not None and kept.exists():
+        return np.asarray(np.load(kept, allow_pickle=False), dtype=np.float32)
+    flat = nodes.reshape(-1, nodes.shape[-1]).astype(np.float64)
+    parts = [
+        emulator.coefficients(emulator.scale(flat[i : i + 4096])).astype(np.float32)
+        for i in range(0, len(flat), 4096)
+    ]
+    out = np.concatenate(parts).reshape(*nodes.shape[:2], -1)
+    if kept is not None:
+        with atomic_write(kept) as part, part.open("wb") as stream:
+            np.save(stream, out)
+    return out
