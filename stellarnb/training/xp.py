@@ -295,7 +295,7 @@ def learn_novelty(prepared: Prepared) -> Novelty:
     return novelty.calibrated(novelty.distances(*inputs(prepared.validation)))
 
 
-def take_pixels(pixels: Pixels, rows: NDArray[np.bool_]) -> Pixels:
+def take_pixels(pixels: Pixels, rows: NDArray[Any]) -> Pixels:
     """Return some stars of a Pixels."""
     error = None if pixels.error is None else pixels.error[rows]
     return Pixels(pixels.flux[rows], error, pixels.usable[rows], pixels.alive[rows])
