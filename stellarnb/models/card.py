@@ -36,6 +36,9 @@ class LabelSpec:
         does on validation stars with masked blocks; at least as for an average over pixels (1/2).
     floor : float
         Added to the error in quadrature for the step from training data to real data.
+    zero_point : float
+        Added to the label for the same step, in its unit: what the Sun's real spectrum comes out
+        lower by.
     """
 
     name: str
@@ -46,6 +49,7 @@ class LabelSpec:
     error_factor: Mapping[str, float] = field(default_factory=dict)
     mask_power: float = 0.5
     floor: float = 0.0
+    zero_point: float = 0.0
 
 
 @dataclass(frozen=True)

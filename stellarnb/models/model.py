@@ -340,6 +340,7 @@ class Model:
         error = sigma * self.label_scaler.slope(value)
         error *= masked_growth(self.card, scaled.lost_pixels(pixels))
         error = np.hypot(error, [spec.floor for spec in self.card.labels])
+        value = value + np.array([spec.zero_point for spec in self.card.labels])
         for array in (value, error, spread):
             array[~scaled.complete] = np.nan
         return value, error, spread

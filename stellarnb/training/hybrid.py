@@ -28,7 +28,9 @@ from stellarnb.spectra import Instrument, get_instrument
 from stellarnb.training.fit import checkpoint_key, load_checkpoint, save_checkpoint, train_member
 from stellarnb.training.hybrid_batches import HybridBatches
 from stellarnb.training.nuisance import SpectrumMaker, air_wavelength
-from stellarnb.training.populations import DATA, RAVE_SCALARS, Population, populate
+from stellarnb.training.population import Population
+from stellarnb.training.population_rave import RAVE_SCALARS
+from stellarnb.training.populations import DATA, populate
 from stellarnb.training.spectra_sources import EmulatedStars, StarSpectra, emulate
 from stellarnb.training.xp import take_pixels
 

@@ -16,7 +16,7 @@ from stellarnb.models.hybrid import HybridNetwork
 from stellarnb.models.inputs import Pixels
 from stellarnb.models.scaling import LabelScaler
 from stellarnb.training.batches import BLOCKS, bridge_blocks
-from stellarnb.training.populations import Population
+from stellarnb.training.population import Population
 from stellarnb.training.spectra_sources import SpectrumSource
 
 __all__ = ["HybridBatches", "drop_branches", "observed"]

@@ -19,7 +19,7 @@ from stellarnb.tables.compare import robust_sigma
 from stellarnb.training.hybrid import Prepared, Recipe
 from stellarnb.training.hybrid_batches import Scalars, drop_branches, observed
 from stellarnb.training.nuisance import air_wavelength
-from stellarnb.training.populations import Population
+from stellarnb.training.population import Population
 from stellarnb.training.xp import take_pixels
 
 __all__ = ["calibrate", "learn_novelty"]

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.models import fit_spectra, load_emulator, load_model
-from stellarnb.models.family_rave import absolute_magnitudes
 from stellarnb.models.model import Model
 from stellarnb.models.response import response
 from stellarnb.spectra import SpectrumSet, get_instrument
@@ -20,7 +19,9 @@ from stellarnb.training.apogee_xp import load_library
 from stellarnb.training.emulate import Nodes, load_nodes
 from stellarnb.training.luminosity import draw_parallax
 from stellarnb.training.nuisance import SpectrumMaker
-from stellarnb.training.populations import DATA, MH_OFFSET, RAVE_SCALARS, node_truth, populate
+from stellarnb.training.population import MH_OFFSET, node_truth
+from stellarnb.training.population_rave import donated_photometry
+from stellarnb.training.populations import DATA, populate
 from stellarnb.training.xp import make_stars
 
 __all__ = ["SNRS", "HeldOut", "evaluate_hybrid", "held_out_stars"]
@@ -29,9 +30,6 @@ __all__ = ["SNRS", "HeldOut", "evaluate_hybrid", "held_out_stars"]
 SNRS = (20.0, 50.0, 100.0)
 #: Spectra of one figure; stars come round again with other noise.
 N_SPECTRA = 630
-#: RAVE: a node gets the photometry of a star whose labels differ by no more than this, in units
-#: of the training stars' scatter.
-NEAR = 0.6
 
 Floats = NDArray[np.float64]
 Rows = list[dict[str, Any]]
@@ -147,39 +145,11 @@ def _node_stars(name: str, nodes: Nodes, labels: Sequence[str], recipe: Any, dat
 
 
 def _donated(truth: Floats, recipe: Any, data: Path) -> tuple[NDArray[np.bool_], dict[str, Floats]]:
-    """Return which nodes have a real star near, and the photometry that such a star would have.
-
-    The absolute magnitudes are those that stars with the node's Teff, logg and [Fe/H] have (a
-    quadratic, fitted to training stars), plus what the nearest star of the test split differs by
-    from its own; parallax and A_V are that star's.
-    """
+    """Return which nodes have a star of the RAVE test split near, and photometry from it."""
+    stars = {**recipe["stars"], "draws": 1, "wide": {}}
     emulator = load_emulator("rave")
-    stars = dict(recipe["stars"]) | {"draws": 1}
-    train, donors = (populate("rave", emulator, stars, p, data=data) for p in ("train", "test"))
-    where = [0, 1, 3]  # Teff, logg, [Fe/H]
-    centre, width = train.targets[:, where].mean(axis=0), train.targets[:, where].std(axis=0)
-
-    def terms(labels: Floats) -> Floats:
-        x = (labels[:, where] - centre) / width
-        pairs = [x[:, i] * x[:, j] for i in range(3) for j in range(i, 3)]
-        return np.stack([np.ones(len(x)), *x.T, *pairs], axis=1)
-
-    x, there = ((labels[:, where] - centre) / width for labels in (truth, donors.targets))
-    distance = np.sqrt(((x[:, None] - there[None]) ** 2).sum(axis=2))
-    donor, near = distance.argmin(axis=1), distance.min(axis=1) <= NEAR
-    parallax = donors.scalars["parallax"][:, 0]
-    scalars = {"parallax": parallax[donor][near], "av": donors.scalars["av"][:, 0][donor][near]}
-    for name in RAVE_SCALARS[1:-1]:
-        own = absolute_magnitudes(train.scalars[name][:, 0], train.scalars["parallax"][:, 0])
-        weights = np.linalg.lstsq(terms(train.targets), own, rcond=None)[0]
-        theirs = absolute_magnitudes(donors.scalars[name][:, 0], parallax)
-        offset = (theirs - terms(donors.targets) @ weights)[donor]
-        absolute = terms(truth) @ weights + offset
-        # Back to apparent ones; 0 mag at that parallax is what the inverse starts from.
-        scalars[name] = (absolute - absolute_magnitudes(np.zeros(len(donor)), parallax[donor]))[
-            near
-        ]
-    return near, scalars
+    every, donors = (populate("rave", emulator, stars, p, data=data) for p in ("train", "test"))
+    return donated_photometry(truth, every, donors, np.random.default_rng(1))
 
 
 def observe(
@@ -239,7 +209,8 @@ def evaluate_hybrid(
     -------
     list of dict
         ``label, snr, inputs, n, bias, sigma, pull, baseline_sigma``: median and 1.4826 MAD of
-        (label - survey's), 1.4826 MAD of the same over the error without the card's floor, and
+        (label - survey's), 1.4826 MAD of the same over the error, both without the card's zero
+        point and floor, which are for real spectra; and
         sigma of `fit_spectra` on the same spectra (None for labels that it does not give).
         ``pull_synthesis`` compares with the labels of the synthesis instead.
     """
@@ -306,7 +277,8 @@ def _predictions(
 def _figures(
     spec: Any, labels: Any, stars: HeldOut, which: NDArray[np.int64], i: int
 ) -> dict[str, Any]:
-    value = labels[spec.name].astype(np.float64)
+    # Zero point and floor are for the step to real spectra, which these are not.
+    value = labels[spec.name].astype(np.float64) - spec.zero_point
     error = np.sqrt(labels[f"{spec.name}_error"].astype(np.float64) ** 2 - spec.floor**2)
     delta = value - stars.truth[which, i]
     return {
@@ -328,7 +300,8 @@ def _metal_poor(name: str, model: Model, stars: HeldOut, recipe: Any) -> Rows:
     rows: Rows = []
     for words, labels in _predictions(model, stars, which, spectra).items():
         for i, spec in enumerate(model.card.labels):
-            delta = labels[spec.name].astype(np.float64) - stars.truth[which, i]
+            delta = labels[spec.name].astype(np.float64) - spec.zero_point
+            delta -= stars.truth[which, i]
             rows.append(
                 {
                     "label": spec.name,

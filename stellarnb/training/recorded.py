@@ -23,7 +23,7 @@ from stellarnb.tables.names import find_column
 from stellarnb.training.apogee_xp import TEST, VALIDATION
 from stellarnb.training.apogee_xp import split as split_digit
 from stellarnb.training.hybrid import Prepared, measure
-from stellarnb.training.populations import Population
+from stellarnb.training.population import Population
 from stellarnb.training.spectra_sources import Recorded, RecordedStars
 from stellarnb.training.xp import take_pixels
 

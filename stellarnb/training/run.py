@@ -184,6 +184,7 @@ def _train(make: hybrid.Prepare, recipe: Recipe, folder: Path, threads: int) -> 
     for fitted, limit, label in zip(calibration, limits, recipe["card"]["labels"], strict=True):
         fitted["limits"] = [float(f"{v:.4g}") for v in limit]
         fitted["floor"] = float(recipe["floors"].get(label["name"], 0.0))
+        fitted["zero_point"] = float(recipe.get("zero_points", {}).get(label["name"], 0.0))
     first = {name: values[:, 0] for name, values in prepared.train.scalars.items()}
     read = prepared.family.limited(first)
     names = prepared.family.scalars.names

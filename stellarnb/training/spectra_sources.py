@@ -15,7 +15,7 @@ from stellarnb.files import atomic_write
 from stellarnb.models.emulator import Emulator
 from stellarnb.spectra import Instrument
 from stellarnb.training.nuisance import SpectrumMaker
-from stellarnb.training.populations import Population
+from stellarnb.training.population import Population
 
 __all__ = [
     "Emulated",
