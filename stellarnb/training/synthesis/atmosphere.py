@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle 
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

