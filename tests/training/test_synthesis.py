@@ -286,6 +286,10 @@ def test_labels_by_other_names_are_refused(tmp_path: Path) -> None:
     np.savez(path, labels=np.ones((2, 14)), names=np.array([*LABELS[:-1], "rv"]))
     with pytest.raises(InvalidInput, match="a_li"):
         read_labels(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        read_labels(path)
     path.write_bytes(b"no labels")
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_labels(path)

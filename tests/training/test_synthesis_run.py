@@ -84,6 +84,14 @@ def test_parts_of_other_stars_or_another_window_are_refused(labels, tmp_path: Pa
             synthesise(stars, window, counts, tmp_path)
 
 
+def test_a_note_of_the_stars_that_cannot_be_read_claims_nothing(labels, tmp_path: Path) -> None:
+    synthesise(labels, CAT, counts, tmp_path)
+    note = tmp_path / "labels.npz"
+    note.write_bytes(note.read_bytes()[:100])
+    with pytest.raises(InvalidInput, match="other stars"):
+        synthesise(labels, CAT, counts, tmp_path)
+
+
 def test_after_a_kill_only_the_star_in_work_is_made_again(labels, tmp_path: Path) -> None:
     np.save(tmp_path / "labels.npy", labels)
     script = textwrap.dedent(

