@@ -1,0 +1,205 @@
+"""One star through Turbospectrum: an atmosphere, two programs, a spectrum."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stellarnb.errors import InvalidInput, OutputError
+from stellarnb.training.emulate import UNIT
+from stellarnb.training.synthesis.atmosphere import model_text
+from stellarnb.training.synthesis.inputs import MODEL, SPECTRUM, babsma_text, bsyn_text
+from stellarnb.training.synthesis.lines import atomic_lines, molecular_lines
+from stellarnb.training.synthesis.recipe import LABELS, Window
+from stellarnb.training.synthesis.tools import Tools
+
+__all__ = ["Synthesis", "parse_spectrum"]
+
+#: Seconds that one program may take; a star in one window needs 4 to 6 on one core.
+TIME_LIMIT = 300.0
+#: Lines of hydrogen, in Turbospectrum's own data.
+HYDROGEN = "DATA/Hlinedata"
+Counts = NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """How spectra of one window are made; `prepare` makes one.
+
+    Attributes
+    ----------
+    tools : Tools
+        Programs and data.
+    window : Window
+        Wavelengths.
+    folder : pathlib.Path
+        Where temporary files go.
+    line_lists : dict of str to pathlib.Path
+        Atomic and molecular lines of the window.
+    time_limit : float
+        Seconds that each program may take.
+    """
+
+    tools: Tools
+    window: Window
+    folder: Path
+    line_lists: Mapping[str, Path]
+    time_limit: float = TIME_LIMIT
+
+    @classmethod
+    def prepare(
+        cls, tools: Tools, window: Window, folder: Path, time_limit: float = TIME_LIMIT
+    ) -> Synthesis:
+        """Cut the line lists to a window and write them to a folder.
+
+        Parameters
+        ----------
+        tools : Tools
+            From `find_tools`.
+        window : Window
+            Wavelengths.
+        folder : pathlib.Path
+            For line lists and temporary files.
+        time_limit : float, optional
+            Seconds that each program may take.
+
+        Returns
+        -------
+        Synthesis
+
+        Raises
+        ------
+        InvalidInput
+            If a line list cannot be read, or the time limit is not above 0.
+        OutputError
+            If the folder cannot be written.
+        """
+        if not time_limit > 0:
+            raise InvalidInput(f"A time limit of {time_limit:g} s leaves no time.")
+        lists = {"atoms": atomic_lines(tools.atoms.read_text("utf-8", errors="replace"), window)}
+        for i, data in enumerate(tools.molecules):
+            lists[f"molecules{i}"] = molecular_lines(data, window)
+        folder = folder.resolve()
+        try:
+            for name, content in lists.items():
+                (folder / name).write_text(content, "utf-8")
+        except OSError as error:
+            raise OutputError(f"Cannot write the line lists to {folder}: {error}.") from error
+        return cls(tools, window, folder, {name: folder / name for name in lists}, time_limit)
+
+    def __call__(self, labels: NDArray[np.floating]) -> Counts:
+        """Make the spectrum of a star.
+
+        Parameters
+        ----------
+        labels : numpy.ndarray, shape [14]
+            In the order of `LABELS`.
+
+        Returns
+        -------
+        numpy.ndarray of uint16, shape [n_pixels]
+            Continuum-normalised flux x 50,000.
+
+        Raises
+        ------
+        InvalidInput
+            If this star cannot be made; says why.
+        OutputError
+            If the programs cannot be run or the disk is full, which is no star's fault.
+        """
+        star = dict(zip(LABELS, labels.tolist(), strict=True))
+        if not np.isfinite(labels).all():
+            missing = [name for name in LABELS if not np.isfinite(star[name])]
+            raise InvalidInput(f"no value of {', '.join(missing)}")
+        structure = self.tools.atmospheres.structure(
+            star["teff"], star["logg"], star["fe_h"], star["alpha_m"]
+        )
+        model = model_text(star["teff"], star["logg"], structure)
+        try:
+            return self._run(star, model)
+        except OSError as error:
+            raise OutputError(f"Turbospectrum cannot be run in {self.folder}: {error}.") from error
+
+    def _run(self, star: Mapping[str, float], model: str) -> Counts:
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            folder = Path(name)
+            (folder / "DATA").symlink_to(self.tools.data.resolve(), target_is_directory=True)
+            # Links, because Turbospectrum cuts long paths off.
+            for link, path in self.line_lists.items():
+                (folder / link).symlink_to(path)
+            (folder / MODEL).write_text(model, "ascii")
+            lists = [HYDROGEN, *self.line_lists]
+            self._program(self.tools.babsma, babsma_text(star, self.window), folder)
+            said = self._program(self.tools.bsyn, bsyn_text(star, self.window, lists), folder)
+            result = folder / SPECTRUM
+            if not result.is_file():
+                raise InvalidInput(f"no spectrum; bsyn_lu ended with: {_tail(said)}")
+            return parse_spectrum(result.read_text("ascii", errors="replace"), self.window)
+
+    def _program(self, program: Path, text: str, folder: Path) -> str:
+        """Run a program; it says what went wrong in words, not by its exit status."""
+        try:
+            done = subprocess.run(  # noqa: S603 - a built program, no shell
+                [str(program.resolve())],
+                input=text,
+                cwd=folder,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=self.time_limit,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InvalidInput(f"{program.name} took over {self.time_limit:g} s") from error
+        said = done.stdout + done.stderr
+        if done.returncode:
+            raise InvalidInput(f"{program.name} ended with {done.returncode}: {_tail(said)}")
+        return said
+
+
+def _tail(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return " / ".join(lines[-2:])[:200] or "no word"
+
+
+def parse_spectrum(text: str, window: Window) -> Counts:
+    """Read what ``bsyn_lu`` wrote.
+
+    Parameters
+    ----------
+    text : str
+        Wavelength [Angstrom], normalised flux and flux, one pixel a line.
+    window : Window
+        Which wavelengths there must be.
+
+    Returns
+    -------
+    numpy.ndarray of uint16, shape [n_pixels]
+        Normalised flux x 50,000, rounded to the nearest, ties to even.
+
+    Raises
+    ------
+    InvalidInput
+        If it is cut short, on other wavelengths, or holds what is no normalised flux.
+    """
+    try:
+        rows = [line.split() for line in text.splitlines()]
+        table = np.array([(float(row[0]), float(row[1])) for row in rows]).reshape(-1, 2)
+    except (ValueError, IndexError) as error:
+        raise InvalidInput(f"the spectrum cannot be read ({error})") from error
+    if len(table) != window.n_pixels:
+        raise InvalidInput(f"the spectrum has {len(table)} of {window.n_pixels} pixels")
+    if np.abs(table[:, 0] - window.wavelength).max() > 0.002:
+        raise InvalidInput("the spectrum is on other wavelengths than asked for")
+    # Five decimals times 50,000 are halves; without the inner rounding ties would fall by chance.
+    counts = np.rint(np.round(table[:, 1] * UNIT, 3))
+    limit = np.iinfo(np.uint16).max
+    if not ((counts >= 0) & (counts <= limit)).all():  # false for NaN too
+        raise InvalidInput(f"the flux is not between 0 and {limit / UNIT:.2f} everywhere")
+    return counts.astype(np.uint16)
