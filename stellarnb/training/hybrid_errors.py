@@ -30,8 +30,9 @@ N_VALIDATION, N_NOVELTY = 6000, 2500
 SNR_VALIDATION, SNR_NOVELTY = (15.0, 200.0), 300.0
 #: Groups by stated error in which the scatter is measured.
 GROUPS = 8
-#: Part of the stars whose errors must grow when a branch is missing.
-WIDENED = 0.95
+#: Part of the stars whose errors must grow when a branch is missing. All of them would overstate
+#: the errors of stars of which the branch tells nothing.
+WIDENED = 0.75
 #: Range of the power that the stated error is raised to.
 POWERS = (0.6, 1.7)
 #: Cores of Ca II, in air [Angstrom], that tell a chromosphere; half-width.
@@ -72,8 +73,8 @@ def calibrate(
     -------
     list of dict
         ``offset, error_power, error_factor``, one a label: see `LabelSpec`; a factor for each
-        set of branches. The robust pull is 1 for each; and for all but a few stars knowing less
-        never makes an error smaller.
+        set of branches. The robust pull is 1 for each, or less where knowing less would otherwise
+        make the errors of more than a few stars smaller.
     """
     stars, family = prepared.validation, prepared.family
     rows, pixels, scalars = _see(
