@@ -39,7 +39,15 @@ _SECRET = frozenset({"password", "passwd", "pwd", "token", "access_token", "auth
 
 
 class NotThere(ArchiveDown):
-    """The address names nothing, or nothing any more (HTTP 404 or 410)."""
+    """The address names nothing, or nothing any more (HTTP 404 or 410).
+
+    Attributes
+    ----------
+    refusal : str
+        What the server says of it, where it says so as a TAP service does.
+    """
+
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,6 +154,10 @@ def judged(
         with suppress(Exception):  # a Retry-After that is neither a number nor a date
             wait = policy.get_retry_after(_Headers(reply.headers))
         raise Transient(f"HTTP status {reply.status}, {said!r}", wait)
+    if reply.status in {404, 410}:
+        gone = NotThere(f"{ask.host} has nothing at {reply.url} (any more): {said!r}")
+        gone.refusal = said if value == "ERROR" else ""
+        raise gone
     if value == "ERROR":
         raise QueryError(f"{ask.host} refuses the query: {said}")
     if reply.status >= 400:
@@ -167,8 +179,6 @@ def judged(
 
 
 def _refused(reply: Reply, ask: Ask, kind: str, said: str) -> StellarnbError:
-    if reply.status in {404, 410}:
-        return NotThere(f"{ask.host} has nothing at {reply.url} (any more): {said!r}")
     if reply.status in {401, 403, 407}:
         return ArchiveDown(
             f"{ask.host} gives no access ({reply.status}): {said!r}. It may need a login: "

@@ -163,7 +163,7 @@ def read_rows(stream: bytes, fields: list[Field], *, flags: bool) -> list[pa.Arr
     for i, field in enumerate(fields):
         absent = mask[:, i] if mask is not None else np.zeros(len(blocks[0]), dtype=bool)
         if field.variable:
-            out.append(_variable(raw, field, *cells[i], absent))
+            out.append(_variable(stream, field, *cells[i], absent))
         else:
             values = next(
                 block[f"c{i}"] for block in blocks if f"c{i}" in (block.dtype.names or ())
@@ -256,13 +256,12 @@ def _fixed(field: Field, values: NDArray[np.generic], absent: NDArray[np.bool_])
 
 
 def _variable(
-    raw: NDArray[np.uint8],
+    data: bytes,
     field: Field,
     begin: NDArray[np.int64],
     length: NDArray[np.int64],
     absent: NDArray[np.bool_],
 ) -> pa.Array:
-    data = raw.tobytes() if not isinstance(raw.base, bytes) else raw.base
     pairs = zip(begin.tolist(), (begin + length).tolist(), strict=True)
     if field.text:
         code = "utf-8" if field.datatype == "char" else "utf-16-be"

@@ -203,14 +203,13 @@ def _by_astropy(body: bytes, fields: list[Field]) -> list[pa.Array]:
 
 
 def _masked(values: Any, field: Field) -> pa.Array:
-    mask: NDArray[np.bool_] = np.ma.getmaskarray(values)
+    mask: NDArray[np.bool_] = np.asarray(np.ma.getmaskarray(values), dtype=bool)
     if values.ndim > 1:
-        flat = mask.reshape(len(values), -1).all(axis=1) if len(values) else np.zeros(0, bool)
-        return field.arrays(np.asarray(values.data), flat)
+        gone: NDArray[np.bool_] = np.asarray(mask.reshape(len(values), -1).all(axis=1))
+        return field.arrays(np.asarray(values.data), gone)
     if values.dtype.kind == "O" and not field.text:
-        return pa.array(
-            [None if m else list(np.ravel(v)) for v, m in zip(values.data, mask, strict=True)]
-        )
+        cells = zip(values.data, mask, strict=True)
+        return pa.array([None if gone else list(np.ravel(cell)) for cell, gone in cells])
     column = as_arrow({"x": values})["x"].combine_chunks()
     return column.cast(pa.string()) if field.text else column
 
@@ -220,5 +219,4 @@ def _children(node: Element, name: str) -> list[Element]:
 
 
 def _local(node: Element) -> str:
-    tag = node.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return str(node.tag).rpartition("}")[2]  # of a comment the tag is a function
