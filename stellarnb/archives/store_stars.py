@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stellarnb.archives.store_core import STAR, Core, register_stars, scope_number
 from stellarnb.errors import InvalidInput
 
-__all__ = ["ABSENT_SECONDS", "Found", "Piece", "StarShelf"]
+__all__ = ["ABSENT_SECONDS", "Claims", "Found", "Keys", "Piece", "StarShelf"]
 
 #: How long a star is taken to have no such product after the archive sent none [s].
 ABSENT_SECONDS = 7 * 24 * 3600.0
@@ -42,7 +42,8 @@ WHERE stars.star IS NULL AND (absent.until IS NULL OR absent.until <= ?)
 AND (claims.owner IS NULL OR claims.owner = ?)
 """
 
-Keys = NDArray[np.int64] | NDArray[np.str_]
+#: Identifiers of stars [n]: int64 source_ids, or a survey's own as text.
+Keys = NDArray[Any]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from stellarnb.spectra.readers.specutils_bridge import from_specutils, to_specut
 from stellarnb.spectra.readers.unpack import kind_of, load, members
 from stellarnb.spectra.spectrum_set import SpectrumSet
 
-__all__ = ["from_specutils", "read", "to_specutils"]
+__all__ = ["from_specutils", "read", "read_bytes", "to_specutils"]
 
 StrPath = str | os.PathLike[str]
 
@@ -65,10 +65,40 @@ def read(
             )
         return from_specutils(source, instrument)
     paths = [source] if isinstance(source, (str, os.PathLike)) else _paths(source)
+    return _together(((load(path), PurePath(path).name) for path in paths), instrument)
+
+
+def read_bytes(data: bytes, name: str, instrument: str | Instrument | None = None) -> SpectrumSet:
+    """Read the spectra of a file that is in memory, such as an archive's answer.
+
+    Parameters
+    ----------
+    data : bytes
+        The file, of any kind that `read` takes.
+    name : str
+        What to call it; DataLink writes the identifier into names.
+    instrument : str or Instrument, optional
+        As in `read`.
+
+    Returns
+    -------
+    SpectrumSet
+
+    Raises
+    ------
+    InvalidInput, GridMismatch, TooLarge
+        As `read` does.
+    """
+    return _together([(data, name)], instrument)
+
+
+def _together(
+    files: Iterable[tuple[bytes, str]], instrument: str | Instrument | None
+) -> SpectrumSet:
     found: list[tuple[str, Parsed]] = []
     skipped: list[str] = []
-    for path in paths:
-        found += _read_file(path, skipped)
+    for data, name in files:
+        found += _parse_file(data, name, skipped)
     try:
         spectra = assemble(found, instrument)
     except (InvalidInput, GridMismatch):
@@ -90,10 +120,8 @@ def _paths(source: Any) -> list[StrPath]:
     return paths
 
 
-def _read_file(path: StrPath, skipped: list[str]) -> list[tuple[str, Parsed]]:
+def _parse_file(data: bytes, name: str, skipped: list[str]) -> list[tuple[str, Parsed]]:
     """Return what one file, or each file of an archive, holds."""
-    data = load(path)
-    name = PurePath(path).name
     found: list[tuple[str, Parsed]] = []
     passed: list[str] = []
     label = name
