@@ -20,7 +20,7 @@ from stellarnb.errors import ArchiveDown, GridMismatch, InvalidInput, StellarnbE
 from stellarnb.ids import as_source_ids
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet
-from stellarnb.spectra.readers import read_bytes
+from stellarnb.spectra.readers import read_contents
 
 __all__ = ["DR3_NAMES", "DR4_NAMES", "MAX_IDS", "DataLink"]
 
@@ -197,7 +197,7 @@ class DataLink:
             if product == "xp_continuous":
                 table = xp_continuous.read_coefficients(body, name)
             else:
-                table = _packed(read_bytes(body, name, _INSTRUMENTS[product]))
+                table = _packed(read_contents([(body, name)], _INSTRUMENTS[product]))
         except (InvalidInput, GridMismatch) as error:
             raise ArchiveDown(
                 f"{self.title} sent what cannot be read as {self.names[product]}: {error}"

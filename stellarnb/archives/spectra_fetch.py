@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,7 +58,7 @@ def fetch_spectra(
     ids: Any,
     product: str,
     *,
-    store: Store,
+    store: Store | None,
     transport: Transport,
     offline: bool = False,
     strict: bool = False,
@@ -77,8 +79,8 @@ def fetch_spectra(
         Which stars; a scalar will do. A repeated one gets its spectrum as often.
     product : str
         Which kind of spectrum, such as ``rvs``.
-    store : Store
-        The cache.
+    store : Store or None
+        The cache; None keeps nothing beyond this call.
     transport : Transport
         Sends the requests; logged in, if the user is.
     offline : bool, optional
@@ -111,15 +113,14 @@ def fetch_spectra(
     wanted = source.keys(ids)
     scope = source.scope(product)
     unique, inverse = np.unique(wanted, return_inverse=True)
-    with store.stars.work() as work:
-        job = _Call(source, product, scope, unique, store, work)
+    with _kept(store) as cache, cache.stars.work() as work:
+        job = _Call(source, product, scope, unique, cache, work)
         try:
             found, pieces = job.complete(
                 transport, offline=offline or transport.offline, progress=progress, cancel=cancel
             )
         except Interrupted as stop:
-            found = store.stars.find(scope, unique)
-            pieces, _ = store.stars.read(found)
+            pieces, _ = cache.stars.read(cache.stars.find(scope, unique))
             raise Interrupted(str(stop), job.result(pieces, inverse)) from stop
     spectra = job.result(pieces, inverse)
     gone = unique[found.absent]
@@ -130,6 +131,16 @@ def fetch_spectra(
             "Leave them out, or call without strict=True and look at .missing."
         )
     return spectra
+
+
+@contextmanager
+def _kept(store: Store | None) -> Iterator[Store]:
+    """Give the cache, or one that is gone afterwards."""
+    if store is not None:
+        yield store
+        return
+    with tempfile.TemporaryDirectory(prefix="stellarnb-", ignore_cleanup_errors=True) as folder:
+        yield Store(folder)
 
 
 class _Call:

@@ -16,7 +16,7 @@ from stellarnb.spectra.readers.specutils_bridge import from_specutils, to_specut
 from stellarnb.spectra.readers.unpack import kind_of, load, members
 from stellarnb.spectra.spectrum_set import SpectrumSet
 
-__all__ = ["from_specutils", "read", "read_bytes", "to_specutils"]
+__all__ = ["from_specutils", "read", "read_contents", "to_specutils"]
 
 StrPath = str | os.PathLike[str]
 
@@ -65,18 +65,18 @@ def read(
             )
         return from_specutils(source, instrument)
     paths = [source] if isinstance(source, (str, os.PathLike)) else _paths(source)
-    return _together(((load(path), PurePath(path).name) for path in paths), instrument)
+    return read_contents(((load(path), PurePath(path).name) for path in paths), instrument)
 
 
-def read_bytes(data: bytes, name: str, instrument: str | Instrument | None = None) -> SpectrumSet:
-    """Read the spectra of a file that is in memory, such as an archive's answer.
+def read_contents(
+    files: Iterable[tuple[bytes, str]], instrument: str | Instrument | None = None
+) -> SpectrumSet:
+    """Read spectra from files that are in memory, such as an archive's answers.
 
     Parameters
     ----------
-    data : bytes
-        The file, of any kind that `read` takes.
-    name : str
-        What to call it; DataLink writes the identifier into names.
+    files : iterable of (bytes, str)
+        Content, of any kind that `read` takes, and name: DataLink writes identifiers into names.
     instrument : str or Instrument, optional
         As in `read`.
 
@@ -89,12 +89,6 @@ def read_bytes(data: bytes, name: str, instrument: str | Instrument | None = Non
     InvalidInput, GridMismatch, TooLarge
         As `read` does.
     """
-    return _together([(data, name)], instrument)
-
-
-def _together(
-    files: Iterable[tuple[bytes, str]], instrument: str | Instrument | None
-) -> SpectrumSet:
     found: list[tuple[str, Parsed]] = []
     skipped: list[str] = []
     for data, name in files:
