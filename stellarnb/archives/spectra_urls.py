@@ -14,22 +14,69 @@ from urllib.parse import quote, urlencode, urlsplit
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stellarnb.archives.catalog import nearest
 from stellarnb.archives.spectra_files import SpectraFiles, Target
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.ids import as_source_ids
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 
-__all__ = ["APOGEE_BASE", "GALAH_BASE", "RAVE_BASE", "apogee", "gaia_eso", "galah", "rave"]
+__all__ = ["PRODUCTS", "apogee", "files_of", "gaia_eso", "galah", "rave"]
 
 APOGEE_BASE = "https://data.sdss.org/sas/dr17/apogee/spectro"
 RAVE_BASE = "https://www.rave-survey.org/files"
 GALAH_BASE = "https://datacentral.org.au/vo/slink/links"
 #: ESO serves a data product by its identifier here.
 ESO_BASE = "https://dataportal.eso.org/dataPortal/file"
+#: The surveys that serve files, and their products, the usual one first.
+PRODUCTS = {
+    "apogee": ("aspcapstar", "apstar"),
+    "rave": ("spectrum",),
+    "gaia-eso": ("hr15n",),
+    "galah": ("spectrum",),
+}
 #: What a spectrum of HR15N spans at least, and one of HR10 or HR21 does not [m].
 HR15N_RANGE = (6.50e-7, 6.78e-7)
 #: Under what tables carry the Gaia identifier.
 _GAIA = ("source_id", "gaiaedr3_source_id", "gaiaedr3", "gaiadr3_source_id", "gaia_source_id")
+
+
+def files_of(
+    survey: str, stars: Any, product: str | None = None, *, base: str = ""
+) -> SpectraFiles:
+    """Find the spectra of stars of a survey; see the function of its name.
+
+    Parameters
+    ----------
+    survey : str
+        One of `PRODUCTS`.
+    stars : table
+        With the survey's own identifiers.
+    product : str, optional
+        One of its products; the first where not given.
+    base : str, optional
+        Where its files are; as published where not given.
+
+    Returns
+    -------
+    SpectraFiles
+        For ``fetch_spectra(files, files.stars, files.product, ...)``.
+
+    Raises
+    ------
+    InvalidInput
+        For another survey or product; besides what the survey's function raises.
+    """
+    if survey not in PRODUCTS:
+        raise InvalidInput(f"{survey!r} serves no files (surveys: {', '.join(PRODUCTS)}).")
+    chosen = product or PRODUCTS[survey][0]
+    if chosen not in PRODUCTS[survey]:
+        known = ", ".join(PRODUCTS[survey])
+        hint = nearest(chosen, PRODUCTS[survey])
+        raise InvalidInput(f"{survey!r} has no product {chosen!r}{hint} (products: {known}).")
+    where = {"base": base.rstrip("/")} if base else {}
+    if survey == "apogee":
+        return apogee(stars, chosen, **where)
+    return {"rave": rave, "gaia-eso": gaia_eso, "galah": galah}[survey](stars, **where)
 
 
 def apogee(stars: Any, product: str = "aspcapstar", *, base: str = APOGEE_BASE) -> SpectraFiles:
@@ -56,7 +103,7 @@ def apogee(stars: Any, product: str = "aspcapstar", *, base: str = APOGEE_BASE) 
     InvalidInput
         For another product, or a name that is none.
     """
-    if product not in {"aspcapstar", "apstar"}:
+    if product not in PRODUCTS["apogee"]:
         raise InvalidInput(f"APOGEE has no product {product!r} (products: aspcapstar, apstar).")
     table = _Rows(stars, "APOGEE")
     telescopes = table.text("telescope", "tel")
@@ -113,6 +160,9 @@ def gaia_eso(
     stars: Any, *, hosts: Sequence[str] = ("eso.org",), base: str = ESO_BASE
 ) -> SpectraFiles:
     """Find the spectra of observations that ESO's ``ivoa.ObsCore`` lists.
+
+    Asked at ``https://archive.eso.org/tap_obs``: ``SELECT dp_id, access_url, target_name, em_min,
+    em_max FROM ivoa.ObsCore WHERE obs_collection = 'GAIAESO' AND target_name IN (...)``.
 
     Parameters
     ----------
