@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from stellarnb.cli_archives import app as cache_app
+from stellarnb.cli_archives import query
 from stellarnb.cli_models import app as models_app
 from stellarnb.cli_words import Json, in_words, print_rows, rich_table
 
@@ -22,6 +24,8 @@ app = typer.Typer(
 )
 
 app.add_typer(models_app)
+app.add_typer(cache_app)
+app.command()(query)
 
 
 @app.command()

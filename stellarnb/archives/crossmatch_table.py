@@ -17,7 +17,7 @@ from stellarnb.tables import Result
 from stellarnb.tables.convert import column_to_numpy
 from stellarnb.tables.names import find_column
 
-__all__ = ["crossmatch_table", "sky_positions"]
+__all__ = ["as_table", "crossmatch_table", "sky_positions"]
 
 #: Returns rows of the archive's table: its name, the numbers of the rows, the columns.
 Take = Callable[[str, NDArray[np.int64], Sequence[str]], pa.Table]
@@ -57,7 +57,7 @@ def crossmatch_table(
     Result
         Its provenance says how the match was made and what it left out.
     """
-    mine = describe_table(_as_table(stars), "the table to match")
+    mine = describe_table(as_table(stars), "the table to match")
     ra, dec = sky_positions(mine)
     pairs = tree.near(ra, dec, radius, keep)
     chosen = list(columns) if columns is not None else list(info.columns)
@@ -132,7 +132,8 @@ def _to_degrees(name: str, column: ColumnInfo) -> float:
         raise InvalidInput(f"{name} is in {column.unit}, which is no angle.") from error
 
 
-def _as_table(stars: Any) -> Any:
+def as_table(stars: Any) -> Any:
+    """Return a SkyCoord as a table with ra and dec [deg], and anything else as it is."""
     if not hasattr(stars, "icrs"):
         return stars
     places = stars.icrs

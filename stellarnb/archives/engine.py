@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from stellarnb.archives.catalog import TableInfo, quoted
+from stellarnb.archives.catalog import TableInfo, quoted, unique_names
 from stellarnb.archives.regions import position_pad
 from stellarnb.archives.shapes import SKY_MACROS
 from stellarnb.errors import TooLarge
@@ -299,14 +299,7 @@ def _numbers(column: pa.Array) -> NDArray[Any]:
 
 def _tidy(table: pa.Table) -> pa.Table:
     """Give DuckDB's output the names and types that people work with."""
-    names: list[str] = []
-    for name in (name.lower() for name in table.column_names):
-        count = 1
-        unique = name
-        while unique in names:
-            count += 1
-            unique = f"{name}_{count}"
-        names.append(unique)
+    names = unique_names(table.column_names)
     return pa.table([_plain(column) for column in table.columns], names=names)
 
 

@@ -28,10 +28,13 @@ ROUNDS = 3
 class SpectraSource(Protocol):
     """Where spectra come from: what `fetch_spectra` has to know of a service."""
 
-    #: For people.
-    title: str
-    #: How many stars are asked for at once.
-    chunk: int
+    @property
+    def title(self) -> str:
+        """For people."""
+
+    @property
+    def chunk(self) -> int:
+        """How many stars are asked for at once."""
 
     def scope(self, product: str) -> str:
         """Return under what the cache keeps a product, or raise `InvalidInput`."""

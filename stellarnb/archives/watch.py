@@ -53,7 +53,7 @@ class Progress:
             words.append(f"part {self.part} of {self.parts}")
         if self.rows is not None:
             words.append(f"{self.rows:,} rows")
-        if self.bytes:
+        if self.bytes >= 100_000:
             of = f" of {self.total / 1e6:,.1f}" if self.total else ""
             words.append(f"{self.bytes / 1e6:,.1f}{of} MB")
         words.append(f"{self.seconds:.0f} s")
