@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stellarnb import __version__
-from stellarnb.archives.adql_tokens import canonical, top_of
+from stellarnb.archives.adql_tokens import canonical, plain, top_of
 from stellarnb.archives.jobs import Expired, Job
 from stellarnb.archives.store import Store
 from stellarnb.archives.surveys import Survey
@@ -207,7 +207,7 @@ class Asker:
         if options.allow_truncated:
             return self.result(answer, query, uploads)
         whole = None
-        if options.maxrec is None and rows and not _about_tables(query):
+        if options.maxrec is None and rows and plain(query.adql) and not _about_tables(query):
             self.learn()
             whole = in_pieces(self, query, uploads, rows, options, watch)
         if whole is None:

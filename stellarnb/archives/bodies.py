@@ -61,17 +61,21 @@ def kind_of(body: bytes) -> str:
 
 
 def _markup(head: bytes) -> str:
-    lowered = head[:256].lower()
-    if lowered.startswith(b"<!doctype html"):
+    if head[:256].lower().startswith(b"<!doctype html"):
         return "html"
-    rest = head
-    while match := _PROLOG.match(rest):
-        rest = rest[match.end() :]
-    root = _ROOT.match(rest.lstrip())
-    name = root[2].lower() if root else b""
+    name = _root(head).rpartition(b":")[2].lower()
     if name in {b"html", b"body", b"head", b"title", b"h1", b"p"}:
         return "html"
     return "votable" if name == b"votable" else "xml"
+
+
+def _root(head: bytes) -> bytes:
+    """Return the name of a document's first element, with its prefix."""
+    rest = head.removeprefix(b"\xef\xbb\xbf")
+    while match := _PROLOG.match(rest):
+        rest = rest[match.end() :]
+    root = _ROOT.match(rest.lstrip())
+    return root[0][1:] if root else b""
 
 
 def whole(head: bytes, tail: bytes, size: int) -> bool:
@@ -95,14 +99,19 @@ def whole(head: bytes, tail: bytes, size: int) -> bool:
     if kind == "parquet":
         return tail.endswith(b"PAR1")
     if kind in {"votable", "xml"}:
-        return tail.rstrip().endswith(b">") and (kind != "votable" or _closed(tail))
+        return _closed(head, tail)
     if kind == "json":
         return tail.rstrip()[-1:] in {b"}", b"]"}
     return True
 
 
-def _closed(tail: bytes) -> bool:
-    return re.search(rb"</(?:\w+:)?VOTABLE\s*>\s*(?:<!--.*?-->\s*)*$", tail, re.DOTALL) is not None
+def _closed(head: bytes, tail: bytes) -> bool:
+    """Return whether a document's first element ends at its end, but for comments."""
+    name = re.escape(_root(head))
+    end = rb"(?:\s|<!--.*?-->)*$"
+    if re.search(rb"</" + name + rb"\s*>" + end, tail, re.DOTALL):
+        return True
+    return re.search(rb"<" + name + rb"\b[^<>]*/>" + end, tail, re.DOTALL) is not None
 
 
 def query_status(body: bytes) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from stellarnb.archives.asking import Asker, Options
 from stellarnb.archives.names import resolve
 from stellarnb.archives.products import ids_of
 from stellarnb.archives.quick import check_limit
-from stellarnb.archives.remote_schema import Listed, column_table, read_columns, read_tables
+from stellarnb.archives.remote_described import RemoteDescribed
 from stellarnb.archives.remote_spectra import Spectra
 from stellarnb.archives.remote_stars import Stars
 from stellarnb.archives.sky_args import as_radius
@@ -23,12 +23,12 @@ from stellarnb.archives.watch import OnProgress
 from stellarnb.errors import InvalidInput
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet
-from stellarnb.tables import Result, Table
+from stellarnb.tables import Result
 
 __all__ = ["RemoteArchive"]
 
 
-class RemoteArchive:
+class RemoteArchive(RemoteDescribed):
     """A survey's archive, a VizieR catalogue, or any TAP service.
 
     Parameters
@@ -368,60 +368,6 @@ class RemoteArchive:
     def products(self) -> tuple[str, ...]:
         """Names of the spectral products, the usual one first."""
         return self._spectra.products
-
-    def tables(self, *, refresh: bool = False) -> Table:
-        """Return the service's tables, or the catalogue's: ``name, type, description``."""
-        return read_tables(self._asker, self.survey.catalogue, refresh=refresh)
-
-    def columns(self, table: str | None = None, *, refresh: bool = False) -> Table:
-        """Return what the columns of a table are: ``name, type, unit, description``.
-
-        Parameters
-        ----------
-        table : str, optional
-            Its name; where not given, the columns of the survey's tables, with ``table`` before
-            the name.
-        refresh : bool, optional
-            Ask the service, whatever the cache has.
-
-        Raises
-        ------
-        InvalidInput
-            If the service lists no such table.
-        """
-        names = [table] if table else [part.name for part in self._stars.known().every.parts]
-        listed = read_columns(self._asker, names, refresh=refresh)
-        if not listed:
-            raise InvalidInput(
-                f"{self.name!r} lists no table {table or 'at all'!r}; tables() shows what there is."
-            )
-        return column_table(listed.values(), with_table=table is None)
-
-    @property
-    def label_columns(self) -> dict[str, str]:
-        """What each shared name is in the survey: ``{"teff": "p.teff_gspspec", …}``."""
-        survey = self._stars.known().survey
-        return {label: survey.place(label) for label in survey.columns}
-
-    def check(self) -> Table:
-        """Compare what is known here of the survey with the service, which is asked anew.
-
-        Returns
-        -------
-        Table
-            ``what, check, ok, note``, a row a table and a column. Nothing is changed by it.
-        """
-        from stellarnb.archives.remote_check import check_survey
-
-        return check_survey(self.survey, self._asker)
-
-    def cite(self) -> str:
-        """Return the credit lines that belong to the archive's data, one a line."""
-        return "\n".join(self.survey.credits)
-
-    def listed(self, table: str) -> Listed | None:
-        """Return what the service says of a table, or None where it does not list it."""
-        return next(iter(read_columns(self._asker, [table]).values()), None)
 
 
 def _how(how: Mapping[str, Any]) -> Options:

@@ -7,13 +7,11 @@ anything else is a named error.
 
 from __future__ import annotations
 
-import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from stellarnb import __version__
@@ -31,15 +29,14 @@ from stellarnb.archives.asks import (
     scrub_url,
 )
 from stellarnb.archives.bodies import plain_text
+from stellarnb.archives.login import Cookie
+from stellarnb.archives.wire import BLOCK, stoppable, unpacked, unpacker
 from stellarnb.errors import ArchiveDown, CacheMiss, InvalidInput, TooLarge
 from stellarnb.progress import Cancel
 from stellarnb.settings import settings
 
 __all__ = ["Budget", "Clock", "NotThere", "OnBytes", "Reply", "Transport", "scrub_url"]
 
-T = TypeVar("T")
-
-_BLOCK = 1 << 18
 _ERROR_BYTES = 1 << 20
 
 
@@ -201,6 +198,20 @@ class Transport:
         with part.locked(self.clock, ask.deadline, ask.cancel):
             return self._run(ask, lambda attempt: part.fetch(self, attempt))
 
+    def use(self, cookie: Cookie) -> None:
+        """Show a session's cookie to the server that gave it, and to no other."""
+        self._session.cookies.set(
+            cookie.name,
+            cookie.value,
+            domain=cookie.host if "." in cookie.host else f"{cookie.host}.local",
+            path=cookie.path,
+            secure=cookie.secure,
+        )
+
+    def forget(self) -> None:
+        """Forget all sessions."""
+        self._session.cookies.clear()
+
     def _ask(self, method: str, url: str, **how: Any) -> Ask:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -233,7 +244,7 @@ class Transport:
         retry = self.policy
         while True:
             try:
-                return _stoppable(lambda: once(ask), ask.cancel, ask.host)
+                return stoppable(lambda: once(ask), ask.cancel, ask.host)
             except Transient as fault:
                 retry = self._again(retry, ask, fault)
 
@@ -305,13 +316,13 @@ class Transport:
     def blocks(self, raw: Any, ask: Ask) -> Iterator[bytes]:
         """Yield the body, unpacked, within the budget; raises where it breaks or ends early."""
         limit = ask.budget.bytes if raw.ok else min(ask.budget.bytes, _ERROR_BYTES)
-        packed = _unpacker(raw.headers.get("Content-Encoding", ""))
+        packed = unpacker(raw.headers.get("Content-Encoding", ""))
         total = _length(raw) if packed is None else None
         if total is not None and total > limit:
             raise _too_large(ask, total, limit)
         done = 0
         for block in self._wire(raw, ask):
-            for piece in _unpacked(packed, block):
+            for piece in unpacked(packed, block):
                 done += len(piece)
                 if done > limit:
                     raise _too_large(ask, done, limit)
@@ -333,7 +344,7 @@ class Transport:
         while True:
             try:
                 # read1 returns what is there, so that a drip can't outlast the deadline.
-                block = raw.raw.read1(_BLOCK, decode_content=False)
+                block = raw.raw.read1(BLOCK, decode_content=False)
             except ReadTimeoutError as error:
                 raise Transient(f"nothing arrived for {ask.budget.silence:.0f} s") from error
             except (HTTPError, HTTPException, OSError, ValueError) as error:
@@ -341,60 +352,6 @@ class Transport:
             if not block:
                 return
             yield block
-
-
-def _stoppable(work: Callable[[], T], cancel: Cancel | None, host: str) -> T:
-    """Do something that may wait for a server; `cancel` ends the waiting at once.
-
-    A socket cannot be woken from another thread, so the work has a thread of its own, which is
-    left to its time-out when it is no longer wanted.
-    """
-    if cancel is None:
-        return work()
-    check_cancel(cancel, host)
-    done = threading.Event()
-    out: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            out.append(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised again where it belongs
-            failed.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=run, name="stellarnb-http", daemon=True).start()
-    while not done.wait(0.1):
-        check_cancel(cancel, host)
-    if failed:
-        raise failed[0]
-    return out[0]
-
-
-def _unpacker(encoding: str) -> Any:
-    """Return what unpacks gzip or deflate, or None where nothing is packed."""
-    name = encoding.strip().lower()
-    if name in {"", "identity"}:
-        return None
-    if name in {"gzip", "x-gzip"}:
-        return zlib.decompressobj(wbits=31)
-    if name == "deflate":
-        return zlib.decompressobj(wbits=15)
-    raise ArchiveDown(f"The answer is packed as {plain_text(encoding, 40)!r}, which is unknown.")
-
-
-def _unpacked(packed: Any, block: bytes) -> Iterator[bytes]:
-    """Yield a block unpacked, in pieces of bounded size: a bomb never unfolds at once."""
-    if packed is None:
-        yield block
-        return
-    try:
-        while block and not packed.eof:
-            yield packed.decompress(block, _BLOCK)
-            block = packed.unconsumed_tail
-    except zlib.error as error:
-        raise Transient("the answer cannot be unpacked") from error
 
 
 def _length(raw: Any) -> int | None:

@@ -211,7 +211,10 @@ def _masked(values: Any, field: Field) -> pa.Array:
         cells = zip(values.data, mask, strict=True)
         return pa.array([None if gone else list(np.ravel(cell)) for cell, gone in cells])
     column = as_arrow({"x": values})["x"].combine_chunks()
-    return column.cast(pa.string()) if field.text else column
+    if not field.text:
+        return column
+    # An empty cell is what TABLEDATA has for a missing one.
+    return pa.array([text or None for text in column.cast(pa.string()).to_pylist()], pa.string())
 
 
 def _children(node: Element, name: str) -> list[Element]:
