@@ -123,6 +123,11 @@ class Objects:
         """Return whether a file is there and, byte for byte, what its name says.
 
         It is read through at the first call in a process, and again whenever it has changed.
+
+        Raises
+        ------
+        OutputError
+            If it is there and cannot be read: that is no proof of damage.
         """
         path = self.path(sha256)
         try:
@@ -134,8 +139,10 @@ class Objects:
                 return False
             with self._lock:
                 self._checked[sha256] = look
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError as error:
+            raise self._words(error) from error
         return True
 
     def forget_checks(self) -> None:
@@ -194,7 +201,7 @@ class Objects:
 
     def _words(self, error: OSError) -> OutputError:
         return OutputError(
-            f"The cache {self.folder} cannot be written: {error.strerror or error}. Make room or "
+            f"The cache {self.folder} cannot be used: {error.strerror or error}. Make room or "
             "rights there, or set STELLARNB_CACHE to another folder. What was stored before is "
             "untouched."
         )

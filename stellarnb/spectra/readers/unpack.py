@@ -22,8 +22,8 @@ MAX_MEMBERS = 20_000
 MAX_UNPACKED = 8 * 2**30
 #: A zip that unpacks to more than so many times its size, and to more than so many bytes, is a
 #: bomb: tables of numbers as text shrink to a tenth at best.
-MAX_RATIO = 200
-MIN_BOMB = 64 * 2**20
+MAX_RATIO = 100
+MIN_BOMB = 16 * 2**20
 
 
 def _too_large(label: str) -> TooLarge:
