@@ -105,6 +105,10 @@ def to_astropy(
             columns[name] = MaskedColumn(values, unit=unit)
         elif unit is not None and values.dtype.kind in "fiu":
             columns[name] = u.Quantity(values, unit) if _plain(unit) else unit * values
+        elif values.dtype.kind == "O" and table[name].null_count:
+            there = np.asarray(table[name].is_valid())
+            texts = np.where(there, values, "").astype(str)  # else None would become "None"
+            columns[name] = MaskedColumn(texts, mask=~there, unit=unit)
         else:
             strings = values.dtype.kind == "O"
             columns[name] = Column(values.astype(str) if strings else values, unit=unit)

@@ -3,11 +3,12 @@
 Hypothesis draws the queries, `stellarnb.testing.adql_truth` computes the rows in numpy. The same
 query is put to the embedded archive and, where there is one, to another service.
 """
+# ruff: noqa: S608 - queries are what is made here
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,25 +17,16 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from stellarnb.tables import Result
-from stellarnb.testing.adql_truth import Truth, Values, in_circle, in_polygon, vectors
+from stellarnb.testing.adql_conditions import Draw, Stars, condition, expression, place, region
+from stellarnb.testing.adql_truth import Values, in_circle
 
-__all__ = ["SCHEMA", "Case", "Draw", "cases", "same_rows"]
+__all__ = ["SCHEMA", "Case", "cases", "same_rows"]
 
 #: Schema of the tables in the queries.
 SCHEMA = "snbsuite"
-Draw = Callable[[st.SearchStrategy[Any]], Any]
-
-_NUMBERS = ("ra", "dec", "g", "n")
-_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "<>": np.not_equal,
-}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """A query and its rows.
 
@@ -51,28 +43,12 @@ class Case:
     """
 
     adql: str
-    rows: list[tuple[Any, ...]] = field(repr=False)
+    rows: list[tuple[Any, ...]]
     ordered: bool = False
     upload: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-
-@dataclass(frozen=True)
-class _Stars:
-    """The stars as a query sees them, under an alias."""
-
-    columns: Mapping[str, Values]
-    alias: str = ""
-
-    def name(self, column: str) -> str:
-        return f"{self.alias}.{column}" if self.alias else column
-
-    @property
-    def point(self) -> str:
-        return f"POINT('ICRS', {self.name('ra')}, {self.name('dec')})"
-
-    @property
-    def places(self) -> Any:
-        return vectors(self.columns["ra"].data, self.columns["dec"].data)
+    def __repr__(self) -> str:
+        return f"<Case of {len(self.rows)} rows: {self.adql}>"
 
 
 @st.composite
@@ -89,7 +65,8 @@ def cases(draw: Draw, tables: Mapping[str, Result]) -> Case:
     stars = {name: _values(tables["stars"], name) for name in tables["stars"].colnames}
     labels = {name: _values(tables["labels"], name) for name in tables["labels"].colnames}
     form = draw(st.sampled_from(_FORMS))
-    return form(draw, stars, labels)
+    case: Case = form(draw, stars, labels)
+    return case
 
 
 def same_rows(got: Result, case: Case) -> None:
@@ -133,8 +110,8 @@ def _values(table: Result, name: str) -> Values:
 
 def _filtered(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> Case:
     del labels
-    where, truth = _condition(draw, _Stars(stars))
-    text, values = _expression(draw, _Stars(stars))
+    where, truth = condition(draw, Stars(stars))
+    text, values = expression(draw, Stars(stars))
     rows = np.flatnonzero(truth.yes)
     cells = [stars["source_id"].take(rows), stars["g"].take(rows), values.take(rows)]
     return Case(
@@ -144,7 +121,7 @@ def _filtered(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -
 
 def _topped(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> Case:
     del labels
-    where, truth = _condition(draw, _Stars(stars))
+    where, truth = condition(draw, Stars(stars))
     top = draw(st.integers(1, 60))
     column, down = draw(st.sampled_from(["ra", "dec", "n"])), draw(st.booleans())
     rows = np.flatnonzero(truth.yes)
@@ -172,7 +149,7 @@ def _offset(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> 
 
 def _grouped(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> Case:
     del labels
-    where, truth = _condition(draw, _Stars(stars))
+    where, truth = condition(draw, Stars(stars))
     least = draw(st.integers(0, 20))
     rows = []
     for n in np.unique(stars["n"].data[truth.yes]).tolist():
@@ -194,7 +171,7 @@ def _grouped(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) ->
 
 
 def _joined(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> Case:
-    where, truth = _condition(draw, _Stars(stars, "s"))
+    where, truth = condition(draw, Stars(stars, "s"))
     outer = draw(st.booleans())
     rows = np.flatnonzero(truth.yes)
     partner = _partners(stars["source_id"].data[rows], labels["source_id"].data)
@@ -210,7 +187,7 @@ def _joined(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> 
 
 
 def _with(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> Case:
-    where, truth = _region(draw, _Stars(stars))
+    where, truth = region(draw, Stars(stars))
     snr = draw(st.integers(0, 200))
     rows = np.flatnonzero(truth.yes)
     partner = _partners(stars["source_id"].data[rows], labels["source_id"].data)
@@ -225,7 +202,7 @@ def _with(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> Ca
 
 
 def _subquery(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> Case:
-    where, truth = _condition(draw, _Stars(stars, "s"))
+    where, truth = condition(draw, Stars(stars, "s"))
     teff = draw(st.integers(3500, 8000))
     partner = _partners(stars["source_id"].data, labels["source_id"].data)
     within = (partner >= 0) & (labels["teff"].data[partner] > teff)
@@ -246,10 +223,12 @@ def _subquery(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -
 
 def _set_operation(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> Case:
     del labels
-    sides = [_condition(draw, _Stars(stars)) for _ in range(2)]
+    sides = [condition(draw, Stars(stars)) for _ in range(2)]
     one, other = (set(stars["source_id"].data[truth.yes].tolist()) for _, truth in sides)
     word, ids = draw(
-        st.sampled_from([("UNION", one | other), ("INTERSECT", one & other), ("EXCEPT", one - other)])
+        st.sampled_from(
+            [("UNION", one | other), ("INTERSECT", one & other), ("EXCEPT", one - other)]
+        )
     )
     texts = [f"SELECT source_id FROM {SCHEMA}.stars WHERE {where}" for where, _ in sides]
     return Case(f" {word} ".join(texts), [(star,) for star in ids])
@@ -257,7 +236,7 @@ def _set_operation(draw: Draw, stars: dict[str, Values], labels: dict[str, Value
 
 def _distinct(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -> Case:
     del labels
-    where, truth = _condition(draw, _Stars(stars))
+    where, truth = condition(draw, Stars(stars))
     some = np.flatnonzero(truth.yes)
     pairs = set(zip(stars["n"].take(some).cells(), stars["word"].take(some).cells(), strict=True))
     return Case(f"SELECT DISTINCT n, word FROM {SCHEMA}.stars WHERE {where}", list(pairs))
@@ -267,10 +246,10 @@ def _uploaded(draw: Draw, stars: dict[str, Values], labels: dict[str, Values]) -
     del labels
     k = draw(st.integers(1, 8))
     radius = draw(st.sampled_from([0.01, 0.5, 3.0]))
-    centres = [_place(draw) for _ in range(k)]
+    centres = [place(draw) for _ in range(k)]
     ra, dec = np.transpose(np.array(centres, dtype=float))
     rows = []
-    places = _Stars(stars).places
+    places = Stars(stars).places
     for i in range(k):
         inside, edge = in_circle(places, ra[i], dec[i], radius)
         assume(not edge.any())
@@ -307,156 +286,3 @@ def _partners(ids: Any, known: Any) -> Any:
     """Return for each id its row among the known ones, -1 where it has none."""
     place = {star: i for i, star in enumerate(known.tolist())}
     return np.array([place.get(star, -1) for star in ids.tolist()], dtype=np.int64)
-
-
-def _condition(draw: Draw, stars: _Stars, depth: int = 2) -> tuple[str, Truth]:
-    kind = draw(st.integers(0, 5)) if depth else 5
-    if kind > 2:
-        return draw(st.sampled_from([_compared, _plain, _region, _region, _distance]))(draw, stars)
-    text, truth = _condition(draw, stars, depth - 1)
-    if kind == 0:
-        return f"NOT ({text})", ~truth
-    other, also = _condition(draw, stars, depth - 1)
-    word, both = ("AND", truth & also) if kind == 1 else ("OR", truth | also)
-    return f"(({text}) {word} ({other}))", both
-
-
-def _compared(draw: Draw, stars: _Stars) -> tuple[str, Truth]:
-    text, values = _expression(draw, stars)
-    word = draw(st.sampled_from(list(_COMPARISONS)))
-    limit = draw(st.integers(-90, 360)) + 0.25
-    if draw(st.booleans()):
-        truth = Truth.of(_COMPARISONS[word](values.data, limit), values.there)
-        return f"{text} {word} {limit}", truth
-    high = limit + draw(st.integers(0, 90))
-    inside = (values.data >= limit) & (values.data <= high)
-    return f"{text} BETWEEN {limit} AND {high}", Truth.of(inside, values.there)
-
-
-def _plain(draw: Draw, stars: _Stars) -> tuple[str, Truth]:
-    g, n, word = (stars.columns[name] for name in ("g", "n", "word"))
-    some = sorted(draw(st.sets(st.integers(-4, 4), min_size=1, max_size=3)))
-    return draw(
-        st.sampled_from(
-            [
-                (f"{stars.name('g')} IS NULL", Truth.of(~g.there)),
-                (f"{stars.name('word')} IS NOT NULL", Truth.of(word.there)),
-                (
-                    f"{stars.name('n')} IN ({', '.join(map(str, some))})",
-                    Truth.of(np.isin(n.data, some)),
-                ),
-                (f"{stars.name('word')} = 'it''s'", Truth.of(word.data == "it's", word.there)),
-                (
-                    f"{stars.name('word')} LIKE '%m_a%'",
-                    Truth.of(np.array(["gamma" in text for text in word.data]), word.there),
-                ),
-                (
-                    f"{stars.name('word')} LIKE 'B%'",
-                    Truth.of(np.array([text.startswith("B") for text in word.data]), word.there),
-                ),
-            ]
-        )
-    )
-
-
-def _expression(draw: Draw, stars: _Stars, depth: int = 2) -> tuple[str, Values]:
-    kind = draw(st.integers(0, 7)) if depth else 0
-    if kind <= 1:
-        name = draw(st.sampled_from(_NUMBERS))
-        return stars.name(name), stars.columns[name]
-    text, a = _expression(draw, stars, depth - 1)
-    if kind <= 4:
-        other, b = _expression(draw, stars, depth - 1)
-        sign, operate = draw(
-            st.sampled_from([("+", np.add), ("-", np.subtract), ("*", np.multiply)])
-        )
-        return f"({text} {sign} {other})", a.with_(b, operate(a.data, b.data))
-    if kind == 5:
-        return f"({text} / 7)", Values(_divided(a.data, 7), a.there)
-    name, function = draw(
-        st.sampled_from(
-            [
-                ("ABS({})", np.abs),
-                ("FLOOR({})", np.floor),
-                ("CEILING({})", np.ceil),
-                ("SQRT(ABS({}))", lambda x: np.sqrt(np.abs(x))),
-                ("SIN(RADIANS({}))", lambda x: np.sin(np.radians(x))),
-                ("-{}", np.negative),
-                ("({} - 1.5)", lambda x: x - 1.5),
-            ]
-        )
-    )
-    return name.format(text), Values(function(a.data), a.there)
-
-
-def _divided(values: Any, by: int) -> Any:
-    """Divide as SQL does: whole numbers towards zero."""
-    return np.trunc(values / by).astype(int) if values.dtype.kind == "i" else values / by
-
-
-def _place(draw: Draw) -> tuple[float, float]:
-    """Draw a place on the sky: anywhere, near a pole, or where right ascension starts anew."""
-    place: tuple[float, float] = draw(
-        st.one_of(
-            st.tuples(st.integers(0, 359), st.integers(-89, 89)),
-            st.tuples(st.integers(0, 359), st.sampled_from([-90, -89.5, 89.5, 90])),
-            st.tuples(st.sampled_from([0, 0.5, 359.5, 359.99]), st.integers(-4, 4)),
-            st.tuples(st.integers(82, 84), st.integers(-6, -4)),
-        )
-    )
-    return place
-
-
-def _region(draw: Draw, stars: _Stars) -> tuple[str, Truth]:
-    ra, dec = _place(draw)
-    shape = draw(st.sampled_from(["circle", "polygon", "box"]))
-    if shape == "circle":
-        radius = draw(st.sampled_from([0.25, 1, 5.5, 40, 90.5]))
-        inside, edge = in_circle(stars.places, ra, dec, radius)
-        text = f"CIRCLE('ICRS', {ra}, {dec}, {radius})"
-    else:
-        corners = _corners(draw, ra, dec)
-        text = f"POLYGON('ICRS', {', '.join(f'{a!r}, {b!r}' for a, b in corners)})"
-        if shape == "box":
-            wide, tall = draw(st.sampled_from([0.5, 4, 30])), draw(st.sampled_from([1, 8.5]))
-            assume(abs(dec) + tall / 2 < 90)
-            sides = [(-1, -1), (-1, 1), (1, 1), (1, -1)]
-            corners = [(ra + x * wide / 2, dec + y * tall / 2) for x, y in sides]
-            text = f"BOX('ICRS', {ra}, {dec}, {wide}, {tall})"
-        inside, edge = in_polygon(stars.places, corners)
-    assume(not edge.any())
-    if draw(st.booleans()):
-        return f"1 = CONTAINS({stars.point}, {text})", Truth.of(inside)
-    return f"CONTAINS({stars.point}, {text}) = 0", Truth.of(~inside)
-
-
-def _corners(draw: Draw, ra: float, dec: float) -> list[tuple[float, float]]:
-    """Draw the corners of a convex polygon: points on a circle, in order."""
-    size = draw(st.sampled_from([0.3, 2.0, 12.0, 50.0]))
-    turns = sorted(draw(st.sets(st.integers(0, 35), min_size=3, max_size=7)))
-    # The inside is where the centre is only if no half of the circle is empty.
-    assume(max(np.diff([*turns, turns[0] + 36])) < 17)
-    if draw(st.booleans()):
-        turns.reverse()
-    lon, lat, r = math.radians(ra), math.radians(dec), math.radians(size)
-    out = []
-    for turn in turns:
-        angle = math.radians(10 * turn + 3)
-        d = math.asin(math.sin(lat) * math.cos(r) + math.cos(lat) * math.sin(r) * math.cos(angle))
-        east = math.atan2(
-            math.sin(angle) * math.sin(r) * math.cos(lat),
-            math.cos(r) - math.sin(lat) * math.sin(d),
-        )
-        out.append((round(math.degrees(lon + east) % 360, 6), round(math.degrees(d), 6)))
-    return out
-
-
-def _distance(draw: Draw, stars: _Stars) -> tuple[str, Truth]:
-    ra, dec = _place(draw)
-    radius = draw(st.sampled_from([0.5, 7, 60, 120.5]))
-    inside, edge = in_circle(stars.places, ra, dec, radius)
-    assume(not edge.any())
-    far = draw(st.booleans())
-    word = draw(st.sampled_from(["<", "<="])).replace("<", ">" if far else "<")
-    text = f"DISTANCE({stars.point}, POINT('ICRS', {ra}, {dec})) {word} {radius}"
-    return text, Truth.of(~inside if far else inside)

@@ -50,6 +50,12 @@ def test_astropy_has_units_descriptions_and_provenance(table: Result) -> None:
     assert got.meta["provenance"]["adql"] == "SELECT 1"
 
 
+def test_a_missing_text_is_masked_in_astropy_and_not_the_word_none(table: Result) -> None:
+    got = table.to_astropy()["name"]
+    assert got.mask.tolist() == [False, False, True]
+    assert got[0] == "a"
+
+
 def test_function_units_reach_astropy() -> None:
     got = Table({"logg": [4.4]}, units={"logg": "dex(cm s-2)"}).to_astropy()
     assert got["logg"].physical[0].to_value(u.cm / u.s**2) == pytest.approx(10**4.4)
