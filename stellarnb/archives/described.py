@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stellarnb.archives.catalog import TableInfo, nearest, quoted
+from stellarnb.archives.catalog import TableInfo, nearest
 from stellarnb.archives.quick import positions_table
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Table
@@ -96,4 +96,4 @@ class Described:
         if key not in info.columns:
             hint = nearest(key, info.columns)
             raise InvalidInput(f"Table {info.name!r} has no column {column!r}{hint}.")
-        return quoted(key)
+        return key

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from stellarnb import __version__
-from stellarnb.archives.catalog import ColumnInfo, TableInfo, nearest
+from stellarnb.archives.catalog import ColumnInfo, TableInfo, nearest, quoted
 from stellarnb.archives.crossmatch import SkyTree
 from stellarnb.archives.described import Described
 from stellarnb.archives.fits_tables import FitsTable
@@ -145,7 +145,7 @@ class LocalArchive(Described):
 
         from stellarnb.archives.adql import explain, translate
 
-        engine = self._start()
+        engine = self.engine
         uploads = read_uploads(upload)
         known = {**self._infos, **schema_infos(), **{k: item.info for k, item in uploads.items()}}
         translation = translate(adql, self.name, known, engine.pad)
@@ -196,7 +196,7 @@ class LocalArchive(Described):
         ra, dec = as_position(center)
         size = as_radius(radius)
         info = self._infos[self._positions(table)]
-        chosen = [self._column(info, column) for column in columns] if columns else ["*"]
+        chosen = [quoted(self._column(info, name)) for name in columns] if columns else ["*"]
         point = f"POINT({ra!r}, {dec!r})"
         last = ", source_id" if "source_id" in info.columns else ""
         return self.query(
@@ -307,9 +307,9 @@ class LocalArchive(Described):
         size = as_radius(radius, "arcsec")
         with self._lock:
             if info.name not in self._trees:
-                self._trees[info.name] = SkyTree(*self._start().positions(info.name))
+                self._trees[info.name] = SkyTree(*self.engine.positions(info.name))
             tree = self._trees[info.name]
-        found = crossmatch_table(stars, tree, size, keep, info, chosen, self._start().take)
+        found = crossmatch_table(stars, tree, size, keep, info, chosen, self.engine.take)
         found.provenance = self._provenance(**found.provenance)
         return found
 
@@ -368,9 +368,11 @@ class LocalArchive(Described):
         """
         from stellarnb.archives.local_check import check_archive
 
-        return check_archive(self._files, self._products, self._start())
+        return check_archive(self._files, self._products, self.engine)
 
-    def _start(self) -> Engine:
+    @property
+    def engine(self) -> Engine:
+        """The database behind it, which takes its own SQL: for measurements and checks."""
         with self._lock:
             if self._engine is None:
                 from stellarnb.archives.engine import Engine

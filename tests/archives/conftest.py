@@ -103,7 +103,9 @@ def gaia_server(make_folder: Callable[..., Path], sky: LocalArchive) -> Iterator
         "has_rvs": np.arange(n) < 4000,
         "rvs_spec_sig_to_noise": rng.uniform(5, 60, n).astype(np.float32),
     }
-    folder = make_folder(gaia_source=columns)
+    folder = make_folder()
+    units = {"ra": "deg", "dec": "deg", "parallax": "mas", "phot_g_mean_mag": "mag"}
+    Result(columns, units=units).write(folder / "gaia_source.parquet")
     limits = Limits(max_rows=MAX_ROWS, drip_bytes=400, drip_seconds=0.01)
     with archive_server(folder, limits=limits) as server:
         yield server

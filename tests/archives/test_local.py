@@ -305,7 +305,7 @@ def test_after_an_internal_error_the_next_query_works(make_folder: Callable[...,
 
     archive = LocalArchive(make_folder(t={"a": [1, 2]}))
     assert len(archive.query("SELECT a FROM t")) == 2
-    engine = archive._start()
+    engine = archive.engine
 
     class Broken:
         def cursor(self) -> "Broken":
@@ -322,3 +322,10 @@ def test_after_an_internal_error_the_next_query_works(make_folder: Callable[...,
     with pytest.raises(QueryError):
         archive.query("SELECT a FROM t")
     assert len(archive.query("SELECT a FROM t")) == 2
+
+
+def test_a_crossmatch_with_chosen_columns(sky: LocalArchive) -> None:
+    few = sky.query("SELECT TOP 5 source_id, ra, dec FROM stars ORDER BY source_id")
+    result = sky.crossmatch(few, 1, columns=["source_id"])
+    assert result["source_id_2"].tolist() == few["source_id"].tolist()
+    assert "ra_2" not in result
