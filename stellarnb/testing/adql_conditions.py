@@ -23,7 +23,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "<=": np.less_equal,
     ">": np.greater,
     ">=": np.greater_equal,
-    "<>": np.not_equal,
+    "!=": np.not_equal,  # DaCHS 2.7 does not read <>
 }
 
 
@@ -70,8 +70,6 @@ def condition(draw: Draw, stars: Stars, depth: int = 2) -> tuple[str, Truth]:
 
 def _compared(draw: Draw, stars: Stars) -> tuple[str, Truth]:
     text, values = expression(draw, stars)
-    if text.startswith("("):  # DaCHS takes the parenthesis for that of a condition
-        text = f"0 + {text}"
     word = draw(st.sampled_from(list(_COMPARISONS)))
     limit = draw(st.integers(-90, 360)) + 0.25
     if draw(st.booleans()):

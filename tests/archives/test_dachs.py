@@ -137,7 +137,7 @@ def _null_texts(table: AstropyTable) -> dict[str, object]:
     return out
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases(TABLES))
 def test_rows_are_those_of_dachs(dachs: Dachs, embedded: LocalArchive, case: Case) -> None:
     theirs, ours = dachs.query(case), embedded.query(case.adql, upload=case.upload)

@@ -54,7 +54,7 @@ def test_the_query_does_use_ranges(sky: LocalArchive) -> None:
     from stellarnb.archives.adql import translate
 
     def sql(adql: str) -> str:
-        return translate(adql, "sky", sky._infos, sky._start().pad).sql
+        return translate(adql, "sky", sky._infos, sky.engine.pad).sql
 
     cone = "CIRCLE(10, 20, 0.5))"
     ranges = '"source_id" BETWEEN'
@@ -88,7 +88,7 @@ def test_a_join_on_the_sky_compares_declinations_first(sky: LocalArchive) -> Non
         "ON 1 = CONTAINS(POINT(a.ra, a.dec), CIRCLE(b.ra, b.dec, 0.001))",
         "sky",
         sky._infos,
-        sky._start().pad,
+        sky.engine.pad,
     ).sql
     assert '"a"."dec" BETWEEN "b"."dec" -' in sql
 

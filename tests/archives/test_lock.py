@@ -80,7 +80,7 @@ def test_the_translation_refuses_it(sample: LocalArchive, secret: Path, attack: 
 def test_duckdb_refuses_it_too(sample: LocalArchive, secret: Path, attack: str) -> None:
     before = sorted(secret.parent.iterdir())
     harmless = attack.startswith("CALL")
-    with sample._start()._cursor(["stars"]) as cursor:
+    with sample.engine._cursor(["stars"]) as cursor:
         if harmless:
             cursor.execute(attack)
         else:
@@ -96,5 +96,5 @@ def test_a_query_does_not_see_the_variables_of_its_caller(sample: LocalArchive) 
     assert mine.num_rows == 1
     with pytest.raises(QueryError):
         sample.query("SELECT * FROM mine")
-    with sample._start()._cursor() as cursor, pytest.raises(duckdb.Error):
+    with sample.engine._cursor() as cursor, pytest.raises(duckdb.Error):
         cursor.execute("SELECT * FROM mine")
