@@ -163,7 +163,10 @@ class SpectraFiles:
     def assemble(
         self, product: str, pieces: Sequence[Piece], provenance: Mapping[str, Any]
     ) -> SpectrumSet:
-        """Put what the cache has together, with the stars' Gaia identifiers where known."""
+        """Put what the cache has together.
+
+        ``source_id`` is Gaia's where it is known, else the number of the row in `targets`.
+        """
         more = {**provenance, "cache": self.scope(product), "release": self.release}
         if not pieces:
             return empty(self.instrument, more)
@@ -171,8 +174,9 @@ class SpectraFiles:
         places = np.concatenate([piece.places for piece in pieces])
         keys = np.concatenate([piece.table[STAR].to_numpy() for piece in pieces])
         known = self._known()
+        row = {target.key: number for number, target in enumerate(self.targets)}
         targets = [known[key] for key in keys[np.argsort(places)].tolist()]
-        ids = [row if t.source_id is None else t.source_id for row, t in enumerate(targets)]
+        ids = [row[t.key] if t.source_id is None else t.source_id for t in targets]
         spectra.source_id = np.array(ids, dtype=np.int64)
         spectra.names = np.array([target.name for target in targets], dtype=np.str_)
         unknown = sum(target.source_id is None for target in targets)
@@ -207,7 +211,7 @@ class SpectraFiles:
             raise ArchiveDown(
                 f"{self.title} sent {len(spectra)} spectra of {target.name}, not one."
             )
-        return pack(spectra, np.array([target.key]))
+        return pack(spectra, np.array([target.key])) if _in_range(spectra) else None
 
     def _body(self, url: str, transport: Transport, cancel: Cancel | None) -> bytes | None:
         """Return a FITS file; None if there is none: a 404, or a page or table in its place."""
