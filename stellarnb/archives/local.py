@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from stellarnb import __version__
-from stellarnb.archives.catalog import ColumnInfo, TableInfo, nearest, quoted
+from stellarnb.archives.catalog import TableInfo, nearest
 from stellarnb.archives.crossmatch import SkyTree
 from stellarnb.archives.described import Described
 from stellarnb.archives.fits_tables import FitsTable
@@ -193,17 +193,17 @@ class LocalArchive(Described):
             For a name instead of a position (a local archive knows no names), for a position or
             radius that is none, or for an unknown table or column.
         """
+        from stellarnb.archives.cones import cone_adql, quick_cone
+
         ra, dec = as_position(center)
         size = as_radius(radius)
         info = self._infos[self._positions(table)]
-        chosen = [quoted(self._column(info, name)) for name in columns] if columns else ["*"]
-        point = f"POINT({ra!r}, {dec!r})"
-        last = ", source_id" if "source_id" in info.columns else ""
-        return self.query(
-            f"SELECT {', '.join(chosen)} FROM {info.written} "  # noqa: S608 - the names were checked
-            f"WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE({ra!r}, {dec!r}, {size!r})) "
-            f"ORDER BY DISTANCE(POINT(ra, dec), {point}){last}"
-        )
+        chosen = [self._column(info, name) for name in columns] if columns else None
+        adql = cone_adql(info, chosen, (ra, dec, size))
+        rows = quick_cone(self.engine, info, chosen, (ra, dec, size))
+        if rows is None:
+            return self.query(adql)
+        return self._result(rows, info.columns, adql=adql)
 
     def stars(
         self,
@@ -383,9 +383,7 @@ class LocalArchive(Described):
                 self._engine = Engine(sources)
             return self._engine
 
-    def _result(
-        self, rows: pa.Table, columns: Mapping[str, ColumnInfo | None], **more: Any
-    ) -> Result:
+    def _result(self, rows: pa.Table, columns: Mapping[str, Any], **more: Any) -> Result:
         known = {name: info for name, info in columns.items() if info is not None}
         return Result(
             rows,

@@ -17,6 +17,8 @@ ORDER, SHIFT = 12, 35
 _SIDE = 58.7
 #: A wider cone [deg] is not worth its ranges.
 _WIDEST = 45.0
+#: Planning a range takes DuckDB as long as looking at some ten thousand rows.
+_MOST = 4
 #: Stars farther [deg] from their pixel than this do not have Gaia identifiers.
 _MAX_PAD = 0.5
 
@@ -35,7 +37,7 @@ def unit_vectors(ra: Any, dec: Any) -> Floats:
 
 
 def cone_ranges(
-    ra: float, dec: float, radius: float, pad: float = 0.0
+    ra: float, dec: float, radius: float, pad: float = 0.0, most: int = _MOST
 ) -> list[tuple[int, int]] | None:
     """Return ranges of source_id that hold every star of a cone, and some around it.
 
@@ -45,6 +47,8 @@ def cone_ranges(
         The cone [deg].
     pad : float, optional
         How far [deg] a star may lie from the centre of its order-12 pixel.
+    most : int, optional
+        Ranges at most: the narrowest gaps between them are closed.
 
     Returns
     -------
@@ -66,7 +70,10 @@ def cone_ranges(
     centre = (ra % 360) * u.deg, dec * u.deg
     pixels = np.sort(grid.cone_search_lonlat(*centre, radius=search * u.deg))
     bits = SHIFT + 2 * (ORDER - order)
-    breaks = np.flatnonzero(np.diff(pixels) > 1)
+    gaps = np.diff(pixels)
+    breaks = np.flatnonzero(gaps > 1)
+    if len(breaks) >= most:
+        breaks = np.sort(breaks[np.argsort(gaps[breaks])[len(breaks) - most + 1 :]])
     first = pixels[np.r_[0, breaks + 1]]
     last = pixels[np.r_[breaks, len(pixels) - 1]]
     return [(int(a) << bits, ((int(b) + 1) << bits) - 1) for a, b in zip(first, last, strict=True)]

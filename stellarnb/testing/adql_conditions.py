@@ -161,7 +161,7 @@ def region(draw: Draw, stars: Stars) -> tuple[str, Truth]:
     ra, dec = place(draw)
     shape = draw(st.sampled_from(["circle", "polygon", "box"]))
     if shape == "circle":
-        radius = draw(st.sampled_from([0.25, 1, 5.5, 40, 90.5]))
+        radius = draw(st.sampled_from([0.25, 1, 5.5, 40, 85]))
         inside, edge = in_circle(stars.places, ra, dec, radius)
         text = f"CIRCLE('ICRS', {ra}, {dec}, {radius})"
     else:
@@ -206,7 +206,7 @@ def _corners(draw: Draw, ra: float, dec: float) -> list[tuple[float, float]]:
 
 def _distance(draw: Draw, stars: Stars) -> tuple[str, Truth]:
     ra, dec = place(draw)
-    radius = draw(st.sampled_from([0.5, 7, 60, 120.5]))
+    radius = draw(st.sampled_from([0.5, 7, 60, 85]))
     inside, edge = in_circle(stars.places, ra, dec, radius)
     assume(not edge.any())
     far = draw(st.booleans())
