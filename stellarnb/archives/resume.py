@@ -128,7 +128,9 @@ class Part:
         self, transport: Transport, raw: Any, ask: Ask, have: int, said: Mapping[str, str]
     ) -> None:
         if not have:
-            note = {"source": self._source, "tag": _tag(said)}
+            # What was packed on the way against our wish cannot be continued by its ranges.
+            packed = said.get("content-encoding", "identity").lower() != "identity"
+            note = {"source": self._source, "tag": "" if packed else _tag(said)}
             self._note.write_text(json.dumps(note), "utf-8")
         on_bytes = ask.on_bytes
         shifted = None

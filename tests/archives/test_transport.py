@@ -403,6 +403,28 @@ class TestDownload:
         assert reply.path.read_bytes() == body
         assert asked == [None, "bytes=1000-", None]
 
+    def test_what_is_packed_on_the_way_is_not_continued(self, transport, tmp_path):
+        import gzip
+
+        body = b"PAR1" + b"x" * 50_000 + b"PAR1"
+        packed = gzip.compress(body, 0)
+        asked = []
+
+        def handle(handler):
+            asked.append(handler.headers.get("Range"))
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(packed)))
+            handler.send_header("Content-Encoding", "gzip")
+            handler.send_header("ETag", '"1"')
+            handler.end_headers()
+            handler.wfile.write(packed if len(asked) > 1 else packed[:20_000])
+            handler.close_connection = len(asked) == 1
+
+        with answering(handle) as url:
+            reply = transport.download(url, tmp_path / "x.parquet")
+        assert reply.path.read_bytes() == body
+        assert asked == [None, None]
+
     def test_a_page_instead_of_a_file_leaves_nothing(self, server, transport, url, tmp_path):
         server.faults.inject(Fault.MAINTENANCE, where="files")
         with pytest.raises(ArchiveDown, match="down for maintenance"):
