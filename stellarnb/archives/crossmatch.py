@@ -147,6 +147,8 @@ class SkyTree:
             raise TooLarge(
                 f"{total:,} pairs lie within the radius. Choose a smaller one, or keep='best'."
             )
+        if total == 0:
+            return _NOTHING
         first = np.repeat(np.arange(len(vectors)), counts)
         if counts.max() <= _FEW:
             some = list(range(1, int(counts.max()) + 1))

@@ -142,10 +142,11 @@ def _column(table: str, index: int, column: ColumnInfo) -> dict[str, Any]:
 
 
 def _keys(infos: list[TableInfo]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Join every table with source_id to Gaia's main table, or else to the first of them."""
+    """Join every table with source_id to Gaia's main table, or to the first with positions."""
     if not infos:
         return [], []
-    main = next((info for info in infos if info.bare == "gaia_source"), infos[0])
+    placed = [info for info in infos if {"ra", "dec"} <= set(info.columns)]
+    main = next((info for info in infos if info.bare == "gaia_source"), [*placed, *infos][0])
     others = [info for info in infos if info is not main]
     keys = [
         {"key_id": f"k{i}", "from_table": other.written, "target_table": main.written}
