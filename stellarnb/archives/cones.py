@@ -78,8 +78,7 @@ def quick_cone(
         f"WHERE ({near}) AND dec BETWEEN {dec - reach!r} AND {dec + reach!r}",
         [info.name],
     )
-    places = (rows[name].to_numpy() for name in ("ra", "dec"))
-    apart = separations(*places, ra, dec)
+    apart = separations(rows["ra"].to_numpy(), rows["dec"].to_numpy(), ra, dec)
     inside = np.flatnonzero(apart <= radius)
     order = np.lexsort((rows["source_id"].to_numpy()[inside], apart[inside]))
     return rows.select(chosen).take(pa.array(inside[order]))

@@ -31,6 +31,8 @@ _TYPES = {
     "D": "double",
     "A": "string",
 }
+#: FITS files come in blocks of so many bytes.
+_BLOCK = 2880
 #: What a broken file makes astropy raise.
 _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 
@@ -104,13 +106,11 @@ def describe_fits(name: str, path: Path) -> dict[str, FitsTable]:
     """
     out: dict[str, FitsTable] = {}
     with _reading(path) as hdus:
-        size = path.stat().st_size if path.suffix.lower() != ".gz" else None
+        if path.suffix.lower() != ".gz":
+            _check_length(path, hdus)
         for number, hdu in enumerate(hdus):
             if type(hdu).__name__ != "BinTableHDU":
                 continue
-            end = hdu.fileinfo()["datLoc"] + hdu.size
-            if size is not None and end > size:
-                raise ValueError(f"it ends after {size:,} of {end:,} bytes")
             key = name
             if out:
                 label = hdu.name.lower() or str(number)
@@ -126,7 +126,11 @@ def _reading(path: Path) -> Iterator[Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters of a doubtful header is checked here
-            with fits.open(path, memmap=True, lazy_load_hdus=False) as hdus:
+            # Opened here: astropy leaves a file open that it cannot make sense of.
+            with (
+                path.open("rb") as stream,
+                fits.open(stream, memmap=True, lazy_load_hdus=False) as hdus,
+            ):
                 yield hdus
     except InvalidInput:
         raise
@@ -135,6 +139,18 @@ def _reading(path: Path) -> Iterator[Any]:
         raise InvalidInput(
             f"{path} cannot be read as FITS ({reason}). Take it out of the folder or copy it anew."
         ) from error
+
+
+def _check_length(path: Path, hdus: Any) -> None:
+    """Raise ValueError for a file that ends within a header or within data."""
+    size = path.stat().st_size
+    ends = [hdu.fileinfo()["datLoc"] + hdu.size for hdu in hdus]
+    if max(ends) > size:
+        raise ValueError(f"it ends after {size:,} of {max(ends):,} bytes")
+    with path.open("rb") as stream:
+        stream.seek(-(-ends[-1] // _BLOCK) * _BLOCK)
+        if stream.read(8) == b"XTENSION":  # astropy is silent about a header without an end
+            raise ValueError(f"it ends after {size:,} bytes, within a header")
 
 
 def _table(name: str, path: Path, number: int, hdu: Any) -> FitsTable:

@@ -7,6 +7,8 @@ import numbers
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from stellarnb.archives.catalog import ColumnInfo, TableInfo, nearest, quoted
 from stellarnb.errors import InvalidInput, MissingInput
 
@@ -111,7 +113,7 @@ def condition(place: str, column: ColumnInfo, value: Any) -> str:
         hasattr(value, "__len__") and getattr(value, "ndim", 0) == 1
     ):
         return _one_of(place, column, value)
-    if isinstance(value, bool) or type(value).__name__ == "bool_":
+    if isinstance(value, (bool, np.bool_)):
         return _truth(place, column, bool(value))
     return f"{place} = {_literal(column, value)}"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stellarnb.archives import LocalArchive
 from stellarnb.archives.crossmatch import Pairs, match_positions
+from stellarnb.bench.rows import row
 from stellarnb.errors import OutputError
 from stellarnb.tables import Result
 
@@ -54,28 +55,13 @@ def bench_archive_local() -> list[dict[str, Any]]:
         cones = _cones(Path(folder))
     matches = _matches()
     return [
-        _row("archive.cone", "times as fast, 1 deg of 1,000,000 stars", _CONE_PEER, 4.0, cones),
-        _row(
-            "archive.crossmatch", "times as fast, 690,000 x 690,000, 1 arcsec", _SKY, 3.0, matches
-        ),
+        row("archive.cone", "times as fast, 1 deg of 1,000,000 stars", _CONE_PEER, 4.0, cones),
+        row("archive.crossmatch", "times as fast, 690,000 x 690,000, 1 arcsec", _SKY, 3.0, matches),
     ]
 
 
 _CONE_PEER = "haversine on each row, the same table of the same DuckDB"
 _SKY = "astropy match_coordinates_sky, the same pairs"
-
-
-def _row(name: str, unit: str, peer: str, goal: float, values: list[float]) -> dict[str, Any]:
-    value = statistics.median(values)
-    return {
-        "name": name,
-        "value": round(value, 2),
-        "unit": unit,
-        "peer": peer,
-        "goal": goal,
-        "meets": value >= goal,
-        "runs": len(values),
-    }
 
 
 def _seconds(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -93,9 +79,9 @@ def _cones(folder: Path) -> list[float]:
     for _ in range(RUNS):
         ours = theirs = 0.0
         for centre in CENTRES:
-            spent, mine = _seconds(lambda at=centre: archive.cone(at, RADIUS_DEG))
+            spent, mine = _seconds(partial(archive.cone, centre, RADIUS_DEG))
             ours += spent
-            spent, all_ = _seconds(lambda at=centre: _brute_force(archive, at))
+            spent, all_ = _seconds(partial(_brute_force, archive, centre))
             theirs += spent
             if set(mine["source_id"].tolist()) != set(all_["source_id"].to_pylist()):
                 raise OutputError(f"The cone at {centre} has other stars than the peer's.")
