@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from numpy.typing import NDArray
 
 from stellarnb.archives import LocalArchive
 from stellarnb.archives.crossmatch import Pairs, match_positions
-from stellarnb.bench.rows import row
+from stellarnb.bench.rows import row, timed
 from stellarnb.errors import OutputError
 from stellarnb.tables import Result
 
@@ -64,12 +62,6 @@ _CONE_PEER = "haversine on each row, the same table of the same DuckDB"
 _SKY = "astropy match_coordinates_sky, the same pairs"
 
 
-def _seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    out = work()
-    return time.perf_counter() - start, out
-
-
 def _cones(folder: Path) -> list[float]:
     """Return for each run how much longer the peer takes for all cones."""
     made_up_stars(N_CONE).write(folder / "stars.parquet")
@@ -79,9 +71,9 @@ def _cones(folder: Path) -> list[float]:
     for _ in range(RUNS):
         ours = theirs = 0.0
         for centre in CENTRES:
-            spent, mine = _seconds(partial(archive.cone, centre, RADIUS_DEG))
+            spent, mine = timed(partial(archive.cone, centre, RADIUS_DEG))
             ours += spent
-            spent, all_ = _seconds(partial(_brute_force, archive, centre))
+            spent, all_ = timed(partial(_brute_force, archive, centre))
             theirs += spent
             if set(mine["source_id"].tolist()) != set(all_["source_id"].to_pylist()):
                 raise OutputError(f"The cone at {centre} has other stars than the peer's.")
@@ -114,8 +106,8 @@ def _matches() -> list[float]:
 
     ratios = []
     for _ in range(RUNS):
-        ours, pairs = _seconds(lambda: match_positions(ra2, dec2, ra, dec, MATCH_ARCSEC / 3600))
-        theirs, (index, near) = _seconds(peer)
+        ours, pairs = timed(lambda: match_positions(ra2, dec2, ra, dec, MATCH_ARCSEC / 3600))
+        theirs, (index, near) = timed(peer)
         _same(pairs, index, near)
         ratios.append(theirs / ours)
     return ratios

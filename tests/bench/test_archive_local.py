@@ -22,8 +22,8 @@ def test_small_tables_give_both_figures_with_the_same_stars(
 
 
 def test_a_figure_meets_its_goal_by_its_median() -> None:
-    assert bench._row("x", "", "", 4.0, [9.0, 4.0, 1.0])["meets"]
-    assert not bench._row("x", "", "", 4.0, [9.0, 3.9, 1.0])["meets"]
+    assert bench.row("x", "", "", 4.0, [9.0, 4.0, 1.0])["meets"]
+    assert not bench.row("x", "", "", 4.0, [9.0, 3.9, 1.0])["meets"]
 
 
 def test_another_pair_is_an_error_and_no_figure() -> None:
