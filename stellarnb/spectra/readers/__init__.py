@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stellarnb.errors import GridMismatch, InvalidInput, StellarnbError
 from stellarnb.spectra.instruments import Instrument
@@ -15,6 +15,9 @@ from stellarnb.spectra.readers.parsed import Parsed, Skipped
 from stellarnb.spectra.readers.specutils_bridge import from_specutils, to_specutils
 from stellarnb.spectra.readers.unpack import kind_of, load, members
 from stellarnb.spectra.spectrum_set import SpectrumSet
+
+if TYPE_CHECKING:
+    from stellarnb.spectra.readers.fits_repeats import Repeats
 
 __all__ = ["from_specutils", "read", "read_contents", "to_specutils"]
 
@@ -91,8 +94,9 @@ def read_contents(
     """
     found: list[tuple[str, Parsed]] = []
     skipped: list[str] = []
+    parse = _Parser()
     for data, name in files:
-        found += _parse_file(data, name, skipped)
+        found += _parse_file(data, name, parse, skipped)
     try:
         spectra = assemble(found, instrument)
     except (InvalidInput, GridMismatch):
@@ -114,7 +118,9 @@ def _paths(source: Any) -> list[StrPath]:
     return paths
 
 
-def _parse_file(data: bytes, name: str, skipped: list[str]) -> list[tuple[str, Parsed]]:
+def _parse_file(
+    data: bytes, name: str, parse: _Parser, skipped: list[str]
+) -> list[tuple[str, Parsed]]:
     """Return what one file, or each file of an archive, holds."""
     found: list[tuple[str, Parsed]] = []
     passed: list[str] = []
@@ -125,7 +131,7 @@ def _parse_file(data: bytes, name: str, skipped: list[str]) -> list[tuple[str, P
             warnings.simplefilter("ignore")
             for label, content in members(data, name):
                 try:
-                    found += [(label, part) for part in _parse(content, label)]
+                    found += [(label, part) for part in parse(content, label)]
                 except Skipped as reason:
                     passed.append(f"{label}: {reason}")
     except StellarnbError as error:
@@ -138,20 +144,28 @@ def _parse_file(data: bytes, name: str, skipped: list[str]) -> list[tuple[str, P
     return found
 
 
-def _parse(data: bytes, label: str) -> list[Parsed]:
-    # Each reader is imported where it is needed: astropy takes a while.
-    kind = kind_of(data)
-    if kind == "fits":
-        from stellarnb.spectra.readers.fits import read_fits
+class _Parser:
+    """Parses single files; each reader is imported where it is needed: astropy takes a while."""
 
-        return read_fits(data, label)
-    if kind == "votable":
-        from stellarnb.spectra.readers.votable import read_votable
+    def __init__(self) -> None:
+        self._fits: Repeats | None = None
 
-        return read_votable(data, label)
-    from stellarnb.spectra.readers.text import read_text
+    def __call__(self, data: bytes, label: str) -> list[Parsed]:
+        """Return what a file holds."""
+        kind = kind_of(data)
+        if kind == "fits":
+            if self._fits is None:
+                from stellarnb.spectra.readers.fits_repeats import Repeats
 
-    return read_text(data, label)
+                self._fits = Repeats()
+            return self._fits.read(data, label)
+        if kind == "votable":
+            from stellarnb.spectra.readers.votable import read_votable
+
+            return read_votable(data, label)
+        from stellarnb.spectra.readers.text import read_text
+
+        return read_text(data, label)
 
 
 def _damaged(label: str, error: Exception) -> InvalidInput:
