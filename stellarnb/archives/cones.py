@@ -20,7 +20,9 @@ Cone = tuple[float, float, float]
 _MARGIN = 1e-9
 
 
-def cone_adql(info: TableInfo, columns: Sequence[str] | None, cone: Cone) -> str:
+def cone_adql(
+    info: TableInfo, columns: Sequence[str] | None, cone: Cone, top: int | None = None
+) -> str:
     """Return the ADQL that asks for a cone.
 
     Parameters
@@ -31,12 +33,15 @@ def cone_adql(info: TableInfo, columns: Sequence[str] | None, cone: Cone) -> str
         Which of its columns; all where None.
     cone : tuple of float
         Right ascension, declination and radius [deg].
+    top : int, optional
+        Rows at most.
     """
     ra, dec, radius = cone
+    first = "" if top is None else f"TOP {top} "
     chosen = ", ".join(map(quoted, columns)) if columns else "*"
     last = ", source_id" if "source_id" in info.columns else ""
     return (
-        f"SELECT {chosen} FROM {info.written} "  # noqa: S608 - names are known, numbers are numbers
+        f"SELECT {first}{chosen} FROM {info.written} "  # noqa: S608 - names are known, numbers are numbers
         f"WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE({ra!r}, {dec!r}, {radius!r})) "
         f"ORDER BY DISTANCE(POINT(ra, dec), POINT({ra!r}, {dec!r})){last}"
     )

@@ -19,9 +19,12 @@ class Described:
     ----------
     name : str
         The archive's.
+    credits : tuple of str
+        Whom to thank.
     """
 
     name: str
+    credits: tuple[str, ...]
     _infos: Mapping[str, TableInfo]
 
     def tables(self) -> Table:
@@ -60,6 +63,10 @@ class Described:
                 "description": [column.description for _, column in rows],
             }
         )
+
+    def cite(self) -> str:
+        """Return the credit lines that belong to the archive's data, one a line."""
+        return "\n".join(self.credits)
 
     def _table(self, name: str) -> str:
         key = str(name).lower().removeprefix(f"{self.name}.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from stellarnb import __version__
@@ -21,7 +21,7 @@ from stellarnb.archives.parquet import ParquetFile
 from stellarnb.archives.products import LocalProduct, ids_of
 from stellarnb.archives.quick import check_limit, stars_query
 from stellarnb.archives.sky_args import as_position, as_radius
-from stellarnb.archives.tap_schema import schema_infos, tap_schema
+from stellarnb.archives.tap_schema import SchemaTable, schema_infos
 from stellarnb.archives.uploads import read_uploads
 from stellarnb.errors import InvalidInput
 from stellarnb.spectra import SpectrumSet
@@ -31,20 +31,6 @@ if TYPE_CHECKING:
     from stellarnb.archives.engine import Engine, Source
 
 __all__ = ["LocalArchive"]
-
-
-@dataclass(frozen=True)
-class _SchemaTable:
-    """A table of TAP_SCHEMA, made when it is asked for."""
-
-    info: TableInfo
-    tables: Mapping[str, TableInfo]
-    archive: str
-    path: Path | None = None
-    n_bytes: int = 0
-
-    def read(self) -> pa.Table:
-        return tap_schema(self.tables.values(), self.archive)[self.info.bare]
 
 
 class LocalArchive(Described):
@@ -106,7 +92,7 @@ class LocalArchive(Described):
         products = ", ".join(self._products) or "none"
         return f"<LocalArchive {self.name!r}: {self.title}; tables: {tables}; spectra: {products}>"
 
-    def query(self, adql: str, *, upload: Mapping[str, Any] | None = None) -> Result:
+    def query(self, adql: str, upload: Mapping[str, Any] | None = None) -> Result:
         """Ask the archive in ADQL.
 
         Parameters
@@ -133,13 +119,6 @@ class LocalArchive(Described):
             If a table to upload is none, or its source_id went through float.
         TooLarge
             If the answer does not fit into memory.
-
-        Examples
-        --------
-        >>> import stellarnb as snb
-        >>> archive = snb.open_archive("sample")
-        >>> len(archive.query("SELECT TOP 5 source_id, phot_g_mean_mag FROM stars"))
-        5
         """
         import duckdb
 
@@ -168,6 +147,7 @@ class LocalArchive(Described):
         *,
         table: str | None = None,
         columns: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> Result:
         """Return the stars around a point of the sky, the nearest first.
 
@@ -181,6 +161,8 @@ class LocalArchive(Described):
             A table with ra and dec; the first one where not given.
         columns : sequence of str, optional
             Which columns; all where not given.
+        limit : int, optional
+            Only so many, the nearest.
 
         Returns
         -------
@@ -199,35 +181,41 @@ class LocalArchive(Described):
         size = as_radius(radius)
         info = self._infos[self._positions(table)]
         chosen = [self._column(info, name) for name in columns] if columns else None
-        adql = cone_adql(info, chosen, (ra, dec, size))
+        top = None if limit is None else check_limit(limit)
+        adql = cone_adql(info, chosen, (ra, dec, size), top)
         rows = quick_cone(self.engine, info, chosen, (ra, dec, size))
         if rows is None:
             return self.query(adql)
-        return self._result(rows, info.columns, adql=adql)
+        return self._result(rows.slice(0, top), info.columns, adql=adql)
 
     def stars(
         self,
         *,
+        ids: Any = None,
         table: str | None = None,
         columns: Sequence[str] | None = None,
         limit: int | None = None,
+        where: str = "",
         **conditions: Any,
     ) -> Result:
         """Return the stars that fulfil some conditions: the quick form of a query.
 
         Parameters
         ----------
+        ids : table with source_id, or array_like of int, optional
+            Only these stars, in this order; those that do not come back are in ``.missing``.
         table : str, optional
             The main table; the first one with ra and dec where not given, else the first.
         columns : sequence of str, optional
             Which columns; where not given all of the main table, and those with a condition.
         limit : int, optional
             Rows at most, by rising source_id; ``.truncated`` says whether there are more.
+        where : str, optional
+            A condition more, in ADQL; the main table is called ``t``.
         **conditions
             A column and what it must be: ``has_rvs=True``; ``snr=(15, 25)``, both included, None
-            for an open side; ``name=["a", "b"]``, one of them; ``logg=None``, not there; a
-            number or text. A Quantity is taken in the column's unit. A column that the main
-            table lacks is taken from another one, joined by source_id.
+            for an open side; ``name=["a", "b"]``, one of them; ``logg=None``, not there. A column
+            that the main table lacks is taken from another one, joined by source_id.
 
         Returns
         -------
@@ -245,17 +233,25 @@ class LocalArchive(Described):
         --------
         >>> import stellarnb as snb
         >>> len(snb.open_archive("sample").stars(snr=(15, 25), limit=1000))
-        19
+        138
         """
-        main = self._main(table)
-        ask = functools.partial(stars_query, self._infos, main, conditions, columns=columns)
+        ask = functools.partial(
+            stars_query, self._infos, self._main(table), conditions, columns=columns, where=where
+        )
+        upload, wanted = None, None if ids is None else ids_of(ids)
+        if wanted is not None:
+            ask = functools.partial(ask, ids="tap_upload.ids")
+            upload = {"ids": {"source_id": wanted, "k": np.arange(len(wanted))}}
         if limit is None:
-            return self.query(ask())
-        out = self.query(ask(limit=check_limit(limit) + 1))
-        more = len(out) > limit
-        out = out.take(slice(0, limit))
-        out.truncated = more
-        out.provenance = {**out.provenance, "adql": ask(limit=limit), "rows": len(out)}
+            out = self.query(ask(), upload=upload)
+        else:
+            out = self.query(ask(limit=check_limit(limit) + 1), upload=upload)
+            more, out = len(out) > limit, out.take(slice(0, limit))
+            out.truncated = more
+            out.provenance = {**out.provenance, "adql": ask(limit=limit), "rows": len(out)}
+        if wanted is not None and "source_id" in out:
+            found = set(out["source_id"].tolist())
+            out.missing = tuple(dict.fromkeys(i for i in wanted.tolist() if i not in found))
         return out
 
     def crossmatch(
@@ -314,7 +310,7 @@ class LocalArchive(Described):
         return found
 
     def spectra(
-        self, stars: Any, product: str = "xp_sampled", *, strict: bool = False
+        self, stars: Any, product: str | None = None, *, strict: bool = False
     ) -> SpectrumSet:
         """Return the spectra of some stars, in the order asked for.
 
@@ -323,7 +319,7 @@ class LocalArchive(Described):
         stars : table with source_id, or array_like of int, shape [n]
             Which stars; a repeated one gets its spectrum as often.
         product : str, optional
-            Which kind of spectrum.
+            Which kind of spectrum, one of `products`; the first where not given.
         strict : bool, optional
             Raise instead of leaving out the stars without a spectrum.
 
@@ -342,6 +338,7 @@ class LocalArchive(Described):
         PartialProducts
             With ``strict=True``, if a star has no spectrum.
         """
+        product = next(iter(self._products), "") if product is None else product
         if product not in self._products:
             known = ", ".join(self._products) or "none at all"
             raise InvalidInput(
@@ -355,10 +352,6 @@ class LocalArchive(Described):
     def products(self) -> tuple[str, ...]:
         """Names of the spectral products."""
         return tuple(self._products)
-
-    def cite(self) -> str:
-        """Return the credit lines that belong to the archive's data, one a line."""
-        return "\n".join(self.credits)
 
     def check(self) -> Table:
         """Look through all tables and spectra: ``what, check, ok, note``, a row a check.
@@ -379,7 +372,7 @@ class LocalArchive(Described):
 
                 sources: dict[str, Source] = {**self._files}
                 for name, info in schema_infos().items():
-                    sources[name] = _SchemaTable(info, self._infos, self.name)
+                    sources[name] = SchemaTable(info, self._infos, self.name)
                 self._engine = Engine(sources)
             return self._engine
 

@@ -22,7 +22,8 @@ def stars_query(
     *,
     columns: Sequence[str] | None = None,
     limit: int | None = None,
-    aliases: Mapping[str, str] | None = None,
+    where: str = "",
+    ids: str = "",
 ) -> str:
     """Return the ADQL that the quick form stands for.
 
@@ -39,8 +40,10 @@ def stars_query(
         Which columns; where not given all of the main table, and those with a condition.
     limit : int, optional
         Rows at most.
-    aliases : mapping of str to str, optional
-        Short words for columns, such as ``{"snr": "rv_expected_sig_to_noise"}``.
+    where : str, optional
+        A condition more, in ADQL; the main table is called ``t``.
+    ids : str, optional
+        A table with ``source_id`` and ``k``: only these stars, ordered by ``k``.
 
     Raises
     ------
@@ -50,11 +53,10 @@ def stars_query(
         If a column lies in another table and there is no source_id to join by.
     """
     homes = {
-        word: _home(word, (aliases or {}).get(word.lower(), word), tables, table)
-        for word in dict.fromkeys([*conditions, *(columns or ())])
+        word: _home(word, tables, table) for word in dict.fromkeys([*conditions, *(columns or ())])
     }
     others = list(dict.fromkeys(home for home, _ in homes.values() if home != table))
-    names = {table: "s", **{other: f"t{i}" for i, other in enumerate(others, start=1)}}
+    names = {table: "t", **{other: f"t{i}" for i, other in enumerate(others, start=1)}}
 
     def place(word: str) -> str:
         home, column = homes[word]
@@ -62,19 +64,23 @@ def stars_query(
 
     if columns is None:
         more = [place(word) for word in conditions if homes[word][0] != table]
-        chosen = ["s.*", *dict.fromkeys(more)]
+        chosen = ["t.*", *dict.fromkeys(more)]
     else:
         chosen = [place(word) for word in columns]
     top = f"TOP {check_limit(limit)} " if limit is not None else ""
     joins = "".join(
-        f" JOIN {tables[other].written} AS {names[other]} ON {names[other]}.source_id = s.source_id"
+        f" JOIN {tables[other].written} AS {names[other]} ON {names[other]}.source_id = t.source_id"
         for other in others
     )
-    where = [condition(place(w), homes[w][1], value) for w, value in conditions.items()]
+    if ids:
+        joins += f" JOIN {ids} AS ids ON ids.source_id = t.source_id"
+    order = "ids.k" if ids else "t.source_id"
+    all_ = [condition(place(w), homes[w][1], value) for w, value in conditions.items()]
+    all_ += [f"({where})"] if where.strip() else []
     return (
-        f"SELECT {top}{', '.join(chosen)} FROM {tables[table].written} AS s{joins}"  # noqa: S608 - names are known, values spelt out
-        + (f" WHERE {' AND '.join(where)}" if where else "")
-        + (" ORDER BY s.source_id" if "source_id" in tables[table].columns else "")
+        f"SELECT {top}{', '.join(chosen)} FROM {tables[table].written} AS t{joins}"  # noqa: S608 - names are known, values spelt out
+        + (f" WHERE {' AND '.join(all_)}" if all_ else "")
+        + (f" ORDER BY {order}" if "source_id" in tables[table].columns else "")
     )
 
 
@@ -189,11 +195,9 @@ def _in_unit(column: ColumnInfo, value: Any) -> float:
         ) from error
 
 
-def _home(
-    word: str, name: str, tables: Mapping[str, TableInfo], main: str
-) -> tuple[str, ColumnInfo]:
+def _home(word: str, tables: Mapping[str, TableInfo], main: str) -> tuple[str, ColumnInfo]:
     """Return the table that has a column, the main table first, and the column."""
-    key = name.lower()
+    key = word.lower()
     if key in tables[main].columns:
         return main, tables[main].columns[key]
     elsewhere = [info.name for info in tables.values() if key in info.columns]

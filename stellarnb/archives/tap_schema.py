@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +12,7 @@ import pyarrow as pa
 from stellarnb.archives.catalog import ColumnInfo, TableInfo
 from stellarnb.archives.vo import ucd, vo_type, vo_unit
 
-__all__ = ["TAP_SCHEMA", "schema_infos", "tap_schema"]
+__all__ = ["TAP_SCHEMA", "SchemaTable", "schema_infos", "tap_schema"]
 
 TAP_SCHEMA = "tap_schema"
 _TEXT = pa.string()
@@ -49,6 +51,31 @@ _TABLES: dict[str, dict[str, pa.DataType]] = {
     },
     "key_columns": {"key_id": _TEXT, "from_column": _TEXT, "target_column": _TEXT},
 }
+
+
+@dataclass(frozen=True)
+class SchemaTable:
+    """One of the five tables, made when it is read.
+
+    Attributes
+    ----------
+    info : TableInfo
+        Its columns.
+    tables : mapping of str to TableInfo
+        What it tells of.
+    archive : str
+        Schema of the tables that name none.
+    """
+
+    info: TableInfo
+    tables: Mapping[str, TableInfo]
+    archive: str
+    path: Path | None = None
+    n_bytes: int = 0
+
+    def read(self) -> pa.Table:
+        """Return the rows."""
+        return tap_schema(self.tables.values(), self.archive)[self.info.bare]
 
 
 def schema_infos() -> dict[str, TableInfo]:

@@ -100,6 +100,8 @@ def test_a_cone_gives_the_columns_asked_for_and_its_own_adql(sample: LocalArchiv
     again = sample.query(stars.provenance["adql"])
     assert again.arrow.equals(stars.arrow)
     assert len(sample.cone((150, 2), 0)) == 0
+    assert sample.cone((150, 2), 15, limit=4).arrow.equals(sample.cone((150, 2), 15).arrow[:4])
+    assert len(sample.cone((150, 2), 170, limit=4)) == 4
 
 
 @pytest.mark.parametrize(

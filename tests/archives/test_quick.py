@@ -82,6 +82,24 @@ def test_a_limit_says_whether_there_is_more(stars: LocalArchive) -> None:
     assert len(stars.stars(limit=0)) == 0
 
 
+def test_stars_by_their_identifiers_come_in_order_and_the_others_are_missing(
+    stars: LocalArchive,
+) -> None:
+    got = stars.stars(ids=[9, 77, 3, 9], columns=["source_id", "name"])
+    assert got["source_id"].tolist() == [9, 3, 9]
+    assert got.missing == (77,)
+    some = stars.stars(ids={"source_id": [9, 3, 5]}, where="t.ra < 6 OR t.dec > 100")
+    assert some["source_id"].tolist() == [3, 5]
+    assert some.missing == (9,)
+
+
+def test_a_condition_in_adql_must_be_one(stars: LocalArchive) -> None:
+    with pytest.raises(QueryError):
+        stars.stars(where="1 = 1) UNION SELECT * FROM (labels")
+    with pytest.raises(QueryError):
+        stars.stars(where="ra >")
+
+
 def test_the_form_of_the_issue_works_on_the_sample(sample: LocalArchive) -> None:
     got = sample.stars(snr=(15, 25), limit=1000)
     assert np.all((got["snr"] >= 15) & (got["snr"] <= 25))
