@@ -196,7 +196,7 @@ PLAIN = render(Answer(table(), FIELDS, {"QUERY": "SELECT"}), "votable_plain")[0]
 
 
 @given(st.data())
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_mutated_answers_raise_our_errors_only(data):
     body = bytearray(data.draw(st.sampled_from([BODY, PLAIN])))
     for _ in range(data.draw(st.integers(1, 4))):
