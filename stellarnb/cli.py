@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from stellarnb.cli_archives import app as cache_app
+from stellarnb.cli_archives import query
 from stellarnb.cli_models import app as models_app
 from stellarnb.cli_words import Json, in_words, print_rows, rich_table
 
@@ -22,6 +24,8 @@ app = typer.Typer(
 )
 
 app.add_typer(models_app)
+app.add_typer(cache_app)
+app.command()(query)
 
 
 @app.command()
@@ -83,7 +87,7 @@ def train(
 @app.command()
 @in_words
 def bench(
-    name: Annotated[str, typer.Argument(help="Which: cnn, import.")],
+    name: Annotated[str, typer.Argument(help="Which: archive, cnn, import.")],
     as_json: Json = False,
 ) -> None:
     """Measure performance as ratios against a peer in the same run; exit 1 if a goal is missed."""

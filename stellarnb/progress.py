@@ -33,6 +33,10 @@ class Cancel:
         """Whether the work was asked to stop."""
         return self._event.is_set()
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until the work is asked to stop, or for so many seconds; returns `is_set`."""
+        return self._event.wait(seconds)
+
 
 @contextmanager
 def progress_bar(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ class Settings:
         Torch device to use, or None to choose (``STELLARNB_DEVICE``).
     backend : str or None
         What runs networks on a CPU, ``torch`` or ``openvino`` (``STELLARNB_BACKEND``).
+    cache_bytes : int
+        How much the archives' answers in the cache may take up (``STELLARNB_CACHE_GB``, in
+        10⁹ bytes; 20 where not given).
     """
 
     cache: Path
@@ -41,6 +45,7 @@ class Settings:
     offline: bool
     device: str | None
     backend: str | None = None
+    cache_bytes: int = 20_000_000_000
 
 
 def settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -58,7 +63,8 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises
     ------
     InvalidInput
-        If ``STELLARNB_OFFLINE`` is neither yes nor no.
+        If ``STELLARNB_OFFLINE`` is neither yes nor no, or ``STELLARNB_CACHE_GB`` no positive
+        number.
     """
     env = os.environ if environ is None else environ
     offline = env.get("STELLARNB_OFFLINE", "").strip().lower()
@@ -72,4 +78,15 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
         offline=offline in _TRUE,
         device=env.get("STELLARNB_DEVICE") or None,
         backend=env.get("STELLARNB_BACKEND") or None,
+        cache_bytes=_cache_bytes(env.get("STELLARNB_CACHE_GB") or "20"),
     )
+
+
+def _cache_bytes(text: str) -> int:
+    try:
+        size = float(text)
+    except ValueError:
+        size = math.nan
+    if not 0 < size < 1e9:
+        raise InvalidInput(f"STELLARNB_CACHE_GB={text!r}: give a number of gigabytes, such as 20.")
+    return int(size * 1e9)

@@ -1,32 +1,47 @@
-"""Archives that lie in a folder: the embedded sample, or Parquet files of one's own."""
+"""Archives that lie in a folder: the embedded sample, or Parquet and FITS files of one's own."""
 
 from __future__ import annotations
 
-import math
+import functools
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
 from stellarnb import __version__
 from stellarnb.archives.catalog import TableInfo, nearest
-from stellarnb.archives.parquet import ParquetFile, read_folder
+from stellarnb.archives.crossmatch import SkyTree
+from stellarnb.archives.described import Described
+from stellarnb.archives.fits_tables import FitsTable
+from stellarnb.archives.folder import read_tables
+from stellarnb.archives.parquet import ParquetFile
 from stellarnb.archives.products import LocalProduct, ids_of
-from stellarnb.errors import InvalidInput, MissingInput
+from stellarnb.archives.quick import check_limit, stars_query
+from stellarnb.archives.sky_args import as_position, as_radius
+from stellarnb.archives.tap_schema import SchemaTable, schema_infos
+from stellarnb.archives.uploads import read_uploads
+from stellarnb.errors import InvalidInput
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Result, Table
 
 if TYPE_CHECKING:
-    from stellarnb.archives.engine import Engine
+    from stellarnb.archives.engine import Engine, Source
 
 __all__ = ["LocalArchive"]
 
 
-class LocalArchive:
-    """An archive in a folder of Parquet files, asked in ADQL.
+class LocalArchive(Described):
+    """An archive in a folder of Parquet and FITS files, asked in ADQL.
 
-    Each ``.parquet`` file is a table named after the file; one whose provenance names a
-    ``product`` holds spectra. Files that `Result.write` made bring their units along. The
-    footers are read at once, the rows at the first query, into memory.
+    Each ``.parquet`` file and each binary table of a ``.fits`` file is a table named after the
+    file; a Parquet file whose provenance names a ``product`` holds spectra. ``gaiadr3.stars.parquet``
+    is table ``stars`` of schema ``gaiadr3``; ``J%2FA+A%2F682%2FA9%2Ftable1.fits`` is VizieR's
+    ``"J/A+A/682/A9/table1"``. Files that `Result.write` made bring their units along. Footers
+    and headers are read at once, the rows of a table when a query first names it; a Parquet
+    file that is large for the memory stays on the disk. NaN counts as not there.
 
     Parameters
     ----------
@@ -54,14 +69,14 @@ class LocalArchive:
         version: str = "",
     ) -> None:
         path = Path(folder).expanduser()
-        files = read_folder(path)
+        files = read_tables(path)
         self.name = (name or path.resolve().name).lower()
-        self.title = title or f"Parquet files in {path}"
+        self.title = title or f"tables in {path}"
         self.version = version
-        self._files: dict[str, ParquetFile] = {}
+        self._files: dict[str, ParquetFile | FitsTable] = {}
         self._products: dict[str, LocalProduct] = {}
         for key, file in files.items():
-            if "product" in file.provenance:
+            if "product" in file.provenance and isinstance(file, ParquetFile):
                 self._products[str(file.provenance["product"])] = LocalProduct(file)
             else:
                 self._files[key] = file
@@ -69,20 +84,26 @@ class LocalArchive:
         credits_ = [c for file in files.values() for c in file.provenance.get("credits", ())]
         self.credits: tuple[str, ...] = tuple(dict.fromkeys(credits_))
         self._engine: Engine | None = None
+        self._trees: dict[str, SkyTree] = {}
+        self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         tables = ", ".join(f"{t.name} ({t.rows:,} rows)" for t in self._infos.values())
         products = ", ".join(self._products) or "none"
         return f"<LocalArchive {self.name!r}: {self.title}; tables: {tables}; spectra: {products}>"
 
-    def query(self, adql: str) -> Result:
+    def query(self, adql: str, upload: Mapping[str, Any] | None = None) -> Result:
         """Ask the archive in ADQL.
 
         Parameters
         ----------
         adql : str
-            One SELECT; names may be in upper or lower case. Of ADQL's geometry POINT, CIRCLE,
-            CONTAINS and DISTANCE are understood.
+            One SELECT; names may be in upper or lower case, and those with other signs than
+            letters and digits stand in double quotes. Of ADQL's geometry there are POINT, CIRCLE,
+            BOX, POLYGON, CONTAINS and DISTANCE; ``tap_schema`` tells what there is.
+        upload : mapping of str to table, optional
+            Tables of one's own, of any kind: ``upload={"mine": table}`` is ``tap_upload.mine`` in
+            the query.
 
         Returns
         -------
@@ -94,33 +115,30 @@ class LocalArchive:
         ------
         QueryError
             If it is not a SELECT, or names what is not there; shows where.
+        InvalidInput
+            If a table to upload is none, or its source_id went through float.
         TooLarge
             If the answer does not fit into memory.
-
-        Examples
-        --------
-        >>> import stellarnb as snb
-        >>> archive = snb.open_archive("sample")
-        >>> len(archive.query("SELECT TOP 5 source_id, phot_g_mean_mag FROM stars"))
-        5
         """
         import duckdb
 
         from stellarnb.archives.adql import explain, translate
 
-        engine = self._start()
-        translation = translate(adql, self.name, self._infos, engine.pad)
+        engine = self.engine
+        uploads = read_uploads(upload)
+        known = {**self._infos, **schema_infos(), **{k: item.info for k, item in uploads.items()}}
+        translation = translate(adql, self.name, known, engine.pad)
         try:
-            rows = engine.run(translation.sql)
+            rows = engine.run(
+                translation.sql,
+                translation.tables,
+                {k: item.rows for k, item in uploads.items() if k in translation.tables},
+            )
         except duckdb.Error as error:
             raise explain(error, adql) from error
-        known = {name: info for name, info in translation.columns.items() if info is not None}
-        return Result(
-            rows,
-            units={name: info.unit for name, info in known.items() if info.unit},
-            descriptions={n: info.description for n, info in known.items() if info.description},
-            provenance=self._provenance(adql=adql, rows=rows.num_rows),
-        )
+        notes = {k.removeprefix("tap_upload."): item.note for k, item in uploads.items()}
+        more = {"uploads": notes} if notes else {}
+        return self._result(rows, translation.columns, adql=adql, **more)
 
     def cone(
         self,
@@ -129,6 +147,7 @@ class LocalArchive:
         *,
         table: str | None = None,
         columns: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> Result:
         """Return the stars around a point of the sky, the nearest first.
 
@@ -142,6 +161,8 @@ class LocalArchive:
             A table with ra and dec; the first one where not given.
         columns : sequence of str, optional
             Which columns; all where not given.
+        limit : int, optional
+            Only so many, the nearest.
 
         Returns
         -------
@@ -154,23 +175,142 @@ class LocalArchive:
             For a name instead of a position (a local archive knows no names), for a position or
             radius that is none, or for an unknown table or column.
         """
-        ra, dec = _position(center)
-        size = _degrees(radius, "radius")
-        if not 0 <= size <= 180:
-            raise InvalidInput(f"radius is {size:g} degrees; it must lie within 0 and 180.")
-        name = self._positions(table)
-        info = self._infos[name]
-        chosen = [self._column(info, column) for column in columns] if columns else ["*"]
-        point = f"POINT({ra!r}, {dec!r})"
-        last = ", source_id" if "source_id" in info.columns else ""
-        return self.query(
-            f'SELECT {", ".join(chosen)} FROM "{name}" '  # noqa: S608 - the names were checked
-            f"WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE({ra!r}, {dec!r}, {size!r})) "
-            f"ORDER BY DISTANCE(POINT(ra, dec), {point}){last}"
+        from stellarnb.archives.cones import cone_adql, quick_cone
+
+        ra, dec = as_position(center)
+        size = as_radius(radius)
+        info = self._infos[self._positions(table)]
+        chosen = [self._column(info, name) for name in columns] if columns else None
+        top = None if limit is None else check_limit(limit)
+        adql = cone_adql(info, chosen, (ra, dec, size), top)
+        rows = quick_cone(self.engine, info, chosen, (ra, dec, size))
+        if rows is None:
+            return self.query(adql)
+        return self._result(rows.slice(0, top), info.columns, adql=adql)
+
+    def stars(
+        self,
+        *,
+        ids: Any = None,
+        table: str | None = None,
+        columns: Sequence[str] | None = None,
+        limit: int | None = None,
+        where: str = "",
+        **conditions: Any,
+    ) -> Result:
+        """Return the stars that fulfil some conditions: the quick form of a query.
+
+        Parameters
+        ----------
+        ids : table with source_id, or array_like of int, optional
+            Only these stars, in this order; those that do not come back are in ``.missing``.
+        table : str, optional
+            The main table; the first one with ra and dec where not given, else the first.
+        columns : sequence of str, optional
+            Which columns; where not given all of the main table, and those with a condition.
+        limit : int, optional
+            Rows at most, by rising source_id; ``.truncated`` says whether there are more.
+        where : str, optional
+            A condition more, in ADQL; the main table is called ``t``.
+        **conditions
+            A column and what it must be: ``has_rvs=True``; ``snr=(15, 25)``, both included, None
+            for an open side; ``name=["a", "b"]``, one of them; ``logg=None``, not there. A column
+            that the main table lacks is taken from another one, joined by source_id.
+
+        Returns
+        -------
+        Result
+            Its provenance holds the ADQL that does the same.
+
+        Raises
+        ------
+        InvalidInput
+            For an unknown column (says the nearest), or a condition that does not fit it.
+        MissingInput
+            If a column lies in a table that cannot be joined.
+
+        Examples
+        --------
+        >>> import stellarnb as snb
+        >>> len(snb.open_archive("sample").stars(snr=(15, 25), limit=1000))
+        138
+        """
+        ask = functools.partial(
+            stars_query, self._infos, self._main(table), conditions, columns=columns, where=where
         )
+        upload, wanted = None, None if ids is None else ids_of(ids)
+        if wanted is not None:
+            ask = functools.partial(ask, ids="tap_upload.ids")
+            upload = {"ids": {"source_id": wanted, "k": np.arange(len(wanted))}}
+        if limit is None:
+            out = self.query(ask(), upload=upload)
+        else:
+            out = self.query(ask(limit=check_limit(limit) + 1), upload=upload)
+            more, out = len(out) > limit, out.take(slice(0, limit))
+            out.truncated = more
+            out.provenance = {**out.provenance, "adql": ask(limit=limit), "rows": len(out)}
+        if wanted is not None and "source_id" in out:
+            found = set(out["source_id"].tolist())
+            out.missing = tuple(dict.fromkeys(i for i in wanted.tolist() if i not in found))
+        return out
+
+    def crossmatch(
+        self,
+        stars: Any,
+        radius: Any = 1.0,
+        *,
+        table: str | None = None,
+        columns: Sequence[str] | None = None,
+        keep: str = "best",
+    ) -> Result:
+        """Find stars of one's own in the archive by their positions.
+
+        Parameters
+        ----------
+        stars : table with ra and dec [deg], or astropy SkyCoord
+            Of any kind; usual names of the columns are understood, and so are units of angle.
+        radius : Quantity or float, optional
+            A plain number is arcsec; the edge counts.
+        table : str, optional
+            A table with ra and dec; the first one where not given.
+        columns : sequence of str, optional
+            Which of the archive's columns; all where not given.
+        keep : {"best", "all", "mutual"}, optional
+            For each row the nearest star (several rows may share one: ``n_shared``); all stars
+            within the radius; or only pairs in which each is the other's nearest.
+
+        Returns
+        -------
+        Result
+            A row a pair, in the order of `stars`: its columns, the archive's (a repeated name with
+            ``_2`` behind it), ``separation`` [arcsec], and ``n_shared``: in how many rows the
+            archive's star stands. Stars without a partner are left out; ``.missing`` has their
+            source_id, if there is one, and the provenance counts them.
+
+        Raises
+        ------
+        MissingInput
+            If there is no ra and dec.
+        InvalidInput
+            For an unknown table or column, another `keep`, or a radius that is none.
+        TooLarge
+            If there are too many pairs.
+        """
+        from stellarnb.archives.crossmatch_table import crossmatch_table
+
+        info = self._infos[self._positions(table)]
+        chosen = [self._column(info, name) for name in columns] if columns else None
+        size = as_radius(radius, "arcsec")
+        with self._lock:
+            if info.name not in self._trees:
+                self._trees[info.name] = SkyTree(*self.engine.positions(info.name))
+            tree = self._trees[info.name]
+        found = crossmatch_table(stars, tree, size, keep, info, chosen, self.engine.take)
+        found.provenance = self._provenance(**found.provenance)
+        return found
 
     def spectra(
-        self, stars: Any, product: str = "xp_sampled", *, strict: bool = False
+        self, stars: Any, product: str | None = None, *, strict: bool = False
     ) -> SpectrumSet:
         """Return the spectra of some stars, in the order asked for.
 
@@ -179,7 +319,7 @@ class LocalArchive:
         stars : table with source_id, or array_like of int, shape [n]
             Which stars; a repeated one gets its spectrum as often.
         product : str, optional
-            Which kind of spectrum.
+            Which kind of spectrum, one of `products`; the first where not given.
         strict : bool, optional
             Raise instead of leaving out the stars without a spectrum.
 
@@ -198,6 +338,7 @@ class LocalArchive:
         PartialProducts
             With ``strict=True``, if a star has no spectrum.
         """
+        product = next(iter(self._products), "") if product is None else product
         if product not in self._products:
             known = ", ".join(self._products) or "none at all"
             raise InvalidInput(
@@ -207,58 +348,42 @@ class LocalArchive:
         provenance = self._provenance(product=product)
         return self._products[product].spectra(ids_of(stars), provenance, strict=strict)
 
-    def tables(self) -> Table:
-        """Return the tables: ``name, rows, description``."""
-        infos = self._infos.values()
-        return Table(
-            {
-                "name": [info.name for info in infos],
-                "rows": [info.rows for info in infos],
-                "description": [info.title for info in infos],
-            }
-        )
-
-    def columns(self, table: str | None = None) -> Table:
-        """Return what the columns of a table are: ``name, type, unit, description``.
-
-        Parameters
-        ----------
-        table : str, optional
-            Its name; where not given, the columns of all tables, with ``table`` before the name.
-
-        Raises
-        ------
-        InvalidInput
-            If there is no such table.
-        """
-        infos = list(self._infos.values()) if table is None else [self._infos[self._table(table)]]
-        rows = [(info.name, column) for info in infos for column in info.columns.values()]
-        where = {"table": [name for name, _ in rows]} if table is None else {}
-        return Table(
-            {
-                **where,
-                "name": [column.name for _, column in rows],
-                "type": [column.type for _, column in rows],
-                "unit": [column.unit for _, column in rows],
-                "description": [column.description for _, column in rows],
-            }
-        )
-
     @property
     def products(self) -> tuple[str, ...]:
         """Names of the spectral products."""
         return tuple(self._products)
 
-    def cite(self) -> str:
-        """Return the credit lines that belong to the archive's data, one a line."""
-        return "\n".join(self.credits)
+    def check(self) -> Table:
+        """Look through all tables and spectra: ``what, check, ok, note``, a row a check.
 
-    def _start(self) -> Engine:
-        if self._engine is None:
-            from stellarnb.archives.engine import Engine
+        Can each be read, and is it as long as its file says; is source_id a 64-bit integer and
+        unique; are positions some, and in the pixel that source_id names. All rows are read.
+        """
+        from stellarnb.archives.local_check import check_archive
 
-            self._engine = Engine({name: file.path for name, file in self._files.items()})
-        return self._engine
+        return check_archive(self._files, self._products, self.engine)
+
+    @property
+    def engine(self) -> Engine:
+        """The database behind it, which takes its own SQL: for measurements and checks."""
+        with self._lock:
+            if self._engine is None:
+                from stellarnb.archives.engine import Engine
+
+                sources: dict[str, Source] = {**self._files}
+                for name, info in schema_infos().items():
+                    sources[name] = SchemaTable(info, self._infos, self.name)
+                self._engine = Engine(sources)
+            return self._engine
+
+    def _result(self, rows: pa.Table, columns: Mapping[str, Any], **more: Any) -> Result:
+        known = {name: info for name, info in columns.items() if info is not None}
+        return Result(
+            rows,
+            units={name: info.unit for name, info in known.items() if info.unit},
+            descriptions={n: info.description for n, info in known.items() if info.description},
+            provenance=self._provenance(**more, rows=rows.num_rows),
+        )
 
     def _provenance(self, **more: Any) -> dict[str, Any]:
         return {
@@ -269,72 +394,3 @@ class LocalArchive:
             "credits": list(self.credits),
             "stellarnb": __version__,
         }
-
-    def _table(self, name: str) -> str:
-        key = str(name).lower().removeprefix(f"{self.name}.")
-        if key not in self._infos:
-            known = ", ".join(self._infos)
-            hint = nearest(key, self._infos)
-            raise InvalidInput(f"{self.name!r} has no table {name!r}{hint} (tables: {known}).")
-        return key
-
-    def _positions(self, table: str | None) -> str:
-        """Return the table to search: the one asked for, or the first with positions."""
-        places = [name for name, info in self._infos.items() if {"ra", "dec"} <= set(info.columns)]
-        if table is not None:
-            name = self._table(table)
-            if name not in places:
-                known = ", ".join(places) or "none"
-                raise MissingInput(f"Table {name!r} has no ra and dec (tables with: {known}).")
-            return name
-        if not places:
-            raise MissingInput(f"No table of {self.name!r} has ra and dec, so there are no cones.")
-        return places[0]
-
-    @staticmethod
-    def _column(info: TableInfo, column: str) -> str:
-        key = str(column).lower()
-        if key not in info.columns:
-            hint = nearest(key, info.columns)
-            raise InvalidInput(f"Table {info.name!r} has no column {column!r}{hint}.")
-        return f'"{key}"'
-
-
-def _position(center: Any) -> tuple[float, float]:
-    """Return right ascension and declination [deg, ICRS] of what stands for a position."""
-    if isinstance(center, (str, bytes)):
-        raise InvalidInput(
-            f"{center!r} is a name: finding where an object lies needs an online archive. Give a "
-            "SkyCoord, or (ra, dec) in degrees."
-        )
-    if hasattr(center, "icrs"):
-        if getattr(center, "shape", ()) != ():
-            raise InvalidInput(f"One position is needed, not {center.size}; loop over them.")
-        pair = (center.icrs.ra.deg, center.icrs.dec.deg)
-    elif isinstance(center, Mapping) or not hasattr(center, "__len__") or len(center) != 2:
-        raise InvalidInput(f"{center!r} is no position. Give a SkyCoord, or (ra, dec) in degrees.")
-    else:
-        pair = (center[0], center[1])
-    ra, dec = _degrees(pair[0], "ra"), _degrees(pair[1], "dec")
-    if not -360 <= ra <= 360:
-        raise InvalidInput(f"ra is {ra:g} degrees; it must lie within 0 and 360.")
-    if not -90 <= dec <= 90:
-        raise InvalidInput(f"dec is {dec:g} degrees; it must lie within -90 and 90.")
-    return ra % 360, dec
-
-
-def _degrees(angle: Any, name: str) -> float:
-    if hasattr(angle, "to_value"):
-        from astropy.units import UnitsError
-
-        try:
-            angle = angle.to_value("deg")
-        except UnitsError as error:
-            raise InvalidInput(f"{name} is {angle}, which is no angle.") from error
-    try:
-        value = float(angle)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{name} is {angle!r}; a number of degrees is needed.") from error
-    if not math.isfinite(value):
-        raise InvalidInput(f"{name} is {value}; a finite number of degrees is needed.")
-    return value

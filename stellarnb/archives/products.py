@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stellarnb.archives.parquet import ParquetFile, read_parquet
+from stellarnb.archives.parquet import ParquetFile, read_parquet, read_rows
 from stellarnb.errors import InvalidInput, MissingInput, PartialProducts
 from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.spectra import SpectrumSet, get_instrument
@@ -20,16 +19,17 @@ from stellarnb.tables.convert import as_arrow, column_to_numpy
 __all__ = ["LocalProduct", "ids_of"]
 
 
-@dataclass(frozen=True)
-class _Arrays:
-    source_id: NDArray[np.int64]
-    medflux: NDArray[np.float32]
-    flux: NDArray[np.float16]
-    flux_error: NDArray[np.float16]
+#: Spectra of a file that is larger than this [bytes] are read as they are asked for.
+_IN_MEMORY = 500_000_000
+#: A spectrum in one cell: little-endian numbers of 2 or 4 bytes.
+_NUMBERS = {2: "<f2", 4: "<f4"}
 
 
 class LocalProduct:
-    """Spectra of one kind: median-normalised float16 in fixed-size binary beside ``medflux``.
+    """Spectra of one kind in a Parquet file: ``source_id, flux`` and, if there is one, ``flux_error``.
+
+    A spectrum is a fixed-size binary of float32 or float16; where there is a column ``medflux``,
+    flux and error are multiplied by it.
 
     Parameters
     ----------
@@ -40,15 +40,18 @@ class LocalProduct:
     def __init__(self, file: ParquetFile) -> None:
         self._file = file
         self._lock = threading.Lock()
-        self._arrays: _Arrays | None = None
+        self._ids: NDArray[np.int64] | None = None
+        self._rows: pa.Table | None = None
         self.instrument = get_instrument(str(file.provenance.get("instrument", "")))
+
+    def __len__(self) -> int:
+        return len(self._identifiers())
 
     def spectra(
         self, wanted: NDArray[np.int64], provenance: Mapping[str, Any], *, strict: bool
     ) -> SpectrumSet:
         """Return the spectra of some stars; see `LocalArchive.spectra`."""
-        arrays = self._load()
-        row = match_ids(wanted, arrays.source_id)
+        row = match_ids(wanted, self._identifiers())
         found = row >= 0
         missing = tuple(dict.fromkeys(wanted[~found].tolist()))
         if missing and strict:
@@ -57,58 +60,66 @@ class LocalProduct:
                 f"{len(missing)} of the stars asked for have no spectrum here: {some}. Leave them "
                 "out, or call without strict=True and look at .missing."
             )
-        row = row[found]
-        scale = arrays.medflux[row, np.newaxis]
+        rows = self._take(row[found])
+        scale = np.ones((1, 1), np.float32)
+        if "medflux" in rows.column_names:
+            scale = column_to_numpy(rows["medflux"]).astype(np.float32)[:, np.newaxis]
+        error = self._unpack(rows, "flux_error") if "flux_error" in rows.column_names else None
         return SpectrumSet(
             wanted[found],
             self.instrument.wavelength,
-            arrays.flux[row].astype(np.float32) * scale,
-            arrays.flux_error[row].astype(np.float32) * scale,
+            self._unpack(rows, "flux") * scale,
+            None if error is None else error * scale,
             instrument=self.instrument.id,
             missing=missing,
             provenance=dict(provenance),
         )
 
-    def _load(self) -> _Arrays:
+    def _identifiers(self) -> NDArray[np.int64]:
         with self._lock:
-            if self._arrays is None:
-                self._arrays = self._read()
-            return self._arrays
+            if self._ids is None:
+                known = set(self._file.info.columns)
+                lacking = sorted({"source_id", "flux"} - known)
+                if lacking:
+                    raise MissingInput(
+                        f"{self._file.path} lacks {', '.join(lacking)}, so it holds no spectra."
+                    )
+                if self._file.n_bytes <= _IN_MEMORY:
+                    self._rows = read_parquet(self._file.path).combine_chunks()
+                    ids = self._rows["source_id"]
+                else:
+                    ids = read_parquet(self._file.path, ["source_id"])["source_id"]
+                self._ids = as_source_ids(column_to_numpy(ids))
+            return self._ids
 
-    def _read(self) -> _Arrays:
-        table = read_parquet(self._file.path).combine_chunks()
-        wanted = {"source_id", "medflux", "flux", "flux_error"}
-        lacking = sorted(wanted - set(table.column_names))
-        if lacking:
-            raise MissingInput(
-                f"{self._file.path} lacks {', '.join(lacking)}, so it holds no spectra."
-            )
-        return _Arrays(
-            as_source_ids(column_to_numpy(table["source_id"])),
-            column_to_numpy(table["medflux"]).astype(np.float32),
-            self._unpack(table["flux"]),
-            self._unpack(table["flux_error"]),
-        )
+    def _take(self, rows: NDArray[np.int64]) -> pa.Table:
+        """Return some rows of the file in the order asked for."""
+        names = [n for n in ("flux", "flux_error", "medflux") if n in self._file.info.columns]
+        if self._rows is not None:
+            return self._rows.select(names).take(pa.array(rows))
+        wanted, back = np.unique(rows, return_inverse=True)
+        return read_rows(self._file.path, wanted, names).take(pa.array(back))
 
-    def _unpack(self, column: pa.ChunkedArray) -> NDArray[np.float16]:
-        n_pix = self.instrument.n_pix
-        if column.type != pa.binary(2 * n_pix) or column.null_count:
+    def _unpack(self, rows: pa.Table, name: str) -> NDArray[np.float32]:
+        """Return a column of spectra as float32 [n, n_pix]."""
+        column, n_pix = rows[name], self.instrument.n_pix
+        kind = column.type
+        size = kind.byte_width // n_pix if pa.types.is_fixed_size_binary(kind) else 0
+        if size not in _NUMBERS or kind.byte_width != size * n_pix or column.null_count:
             raise InvalidInput(
-                f"{self._file.path}: a spectrum of {self.instrument.id} is {n_pix} float16 values "
-                f"in fixed_size_binary[{2 * n_pix}], without nulls; this is {column.type}."
+                f"{self._file.path}: a spectrum of {self.instrument.id} is {n_pix} values of "
+                f"float16 or float32 in fixed_size_binary, without nulls; {name} is {kind}."
             )
-        packed = column.combine_chunks()
-        chunks = packed.chunks if isinstance(packed, pa.ChunkedArray) else [packed]
         parts = [
-            np.frombuffer(chunk.buffers()[1], dtype="<f2").reshape(-1, n_pix)[
+            np.frombuffer(chunk.buffers()[1], dtype=_NUMBERS[size]).reshape(-1, n_pix)[
                 chunk.offset : chunk.offset + len(chunk)
             ]
-            for chunk in chunks
+            for chunk in column.chunks
+            if len(chunk)
         ]
-        values: NDArray[np.float16] = np.concatenate(
-            [np.empty((0, n_pix), dtype="<f2"), *parts]
-        ).astype(np.float16, copy=False)
-        return values
+        if not parts:
+            return np.empty((0, n_pix), dtype=np.float32)
+        return np.concatenate(parts).astype(np.float32)
 
 
 def ids_of(stars: Any) -> NDArray[np.int64]:

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
+from urllib.parse import urlsplit
 
+from stellarnb.archives.asks import scrub_url
 from stellarnb.archives.catalog import nearest
 from stellarnb.archives.local import LocalArchive
 from stellarnb.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from stellarnb.archives.remote import RemoteArchive
+    from stellarnb.archives.surveys import Survey
+
 __all__ = ["archive_names", "open_archive"]
+
+VIZIER = "https://tapvizier.cds.unistra.fr/TAPVizieR/tap"
+#: A catalogue of VizieR, such as I/355 or J/A+A/682/A9, perhaps with one of its tables.
+_CATALOGUE = re.compile(
+    r"(?:vizier:)?((?:J/[\w+&.]+/[\w.]+/[\w.+-]+|(?:I|II|III|IV|V|VI|VII|VIII|IX|B)/\w+)(?:/[\w.]+)?)"
+)
+_VIZIER_CREDIT = (
+    "This research has made use of the VizieR catalogue access tool, CDS, Strasbourg, France (DOI: "
+    "10.26093/cds/vizier)."
+)
 
 
 @cache
@@ -27,43 +46,146 @@ def archive_names() -> list[str]:
     return list(_registry())
 
 
-def open_archive(name: str | os.PathLike[str]) -> LocalArchive:
-    """Open an archive.
+@overload
+def open_archive(name: Literal["sample"]) -> LocalArchive: ...
+
+
+@overload
+def open_archive(name: os.PathLike[str]) -> LocalArchive: ...
+
+
+@overload
+def open_archive(
+    name: str,
+    *,
+    url: str | None = ...,
+    mirror: str | None = ...,
+    offline: bool | None = ...,
+    cache: bool = ...,
+    data_url: str | None = ...,
+) -> LocalArchive | RemoteArchive: ...
+
+
+def open_archive(
+    name: str | os.PathLike[str],
+    *,
+    url: str | None = None,
+    mirror: str | None = None,
+    offline: bool | None = None,
+    cache: bool = True,
+    data_url: str | None = None,
+) -> LocalArchive | RemoteArchive:
+    """Open an archive. Nothing is asked of the network before the first query.
 
     Parameters
     ----------
     name : str or path-like
-        A name, such as ``"sample"`` (embedded, needs no network), or a folder of Parquet files:
-        each file becomes a table of its name. A folder called like an archive is opened by
+        ``"sample"`` (embedded); a survey: ``"gaia"``, ``"apogee"``, ``"rave"``, ``"gaia-eso"``,
+        ``"galah"``, ``"starhorse"``, ``"rvs-cnn"``; a catalogue of VizieR, such as
+        ``"J/A+A/671/A61"`` or ``"I/355"``; the address of any TAP service; or a folder of tables,
+        each of which gets its file's name. A folder called like an archive is opened by
         ``"./sample"``.
+    url : str, optional
+        Another address of the same TAP service.
+    mirror : str, optional
+        Another place that has the same data: for ``"gaia"`` ``"ari"``, ``"aip"`` or ``"vizier"``.
+    offline : bool, optional
+        Answer from the cache alone; ``STELLARNB_OFFLINE`` where not given.
+    cache : bool, optional
+        Keep what the archive answers, in the folder of ``STELLARNB_CACHE``.
+    data_url : str, optional
+        Another address of the service or the files that have the spectra.
 
     Returns
     -------
-    LocalArchive
+    LocalArchive or RemoteArchive
+        Both are asked in the same way.
 
     Raises
     ------
     InvalidInput
-        If there is neither an archive nor a folder of this name.
+        If there is no such archive, catalogue, mirror or folder, or an address is none.
 
     Examples
     --------
     >>> import stellarnb as snb
     >>> snb.open_archive("sample").products
     ('xp_sampled',)
+    >>> snb.open_archive("gaia", cache=False, offline=True).name
+    'gaia'
     """
     if not isinstance(name, (str, os.PathLike)):
         raise InvalidInput(f"An archive's name is text or a path, not {type(name).__name__}.")
-    entry = _registry().get(name.strip().lower()) if isinstance(name, str) else None
-    if entry is not None and isinstance(name, str):
-        folder = Path(str(resources.files("stellarnb.archives"))) / entry["folder"]
-        key = name.strip().lower()
-        return LocalArchive(folder, name=key, title=entry["title"], version=entry["version"])
+    if isinstance(name, str):
+        survey = _survey(name.strip())
+        if survey is not None:
+            # Imported late: the embedded archive needs nothing of it.
+            from stellarnb.archives.remote import RemoteArchive
+
+            if mirror is not None:
+                survey = survey.at_mirror(mirror)
+            survey = _elsewhere(survey, url, data_url)
+            return RemoteArchive(survey, offline=offline, cache=cache)
+        _refuse_addresses(name, url=url, mirror=mirror, data_url=data_url)
+        entry = _registry().get(name.strip().lower())
+        if entry is not None:
+            folder = Path(str(resources.files("stellarnb.archives"))) / entry["folder"]
+            key = name.strip().lower()
+            return LocalArchive(folder, name=key, title=entry["title"], version=entry["version"])
     path = Path(name).expanduser()
     if isinstance(name, str) and not path.exists() and len(path.parts) < 2:
         known = ", ".join(_registry())
         raise InvalidInput(
-            f"There is no archive {name!r}{nearest(name, _registry())} (archives: {known}; or give "
-            "the path of a folder of Parquet files)."
+            f"There is no archive {name!r}{nearest(name, _registry())} (archives: {known}; or a "
+            "VizieR catalogue, the address of a TAP service, or the path of a folder of tables)."
         )
     return LocalArchive(path)
+
+
+def _survey(name: str) -> Survey | None:
+    """Return the survey, catalogue or service of a name; None for what lies on this machine."""
+    from stellarnb.archives.surveys import Survey
+
+    entry = _registry().get(name.lower())
+    if entry is not None:
+        return Survey.from_entry(name.lower(), entry) if entry["kind"] == "tap" else None
+    if "://" in name:
+        return _service(name)
+    match = _CATALOGUE.fullmatch(name)
+    if match is None or (not name.startswith("vizier:") and Path(name).exists()):
+        return None
+    return Survey(
+        match[1],
+        f"{match[1]} at VizieR",
+        match[1],
+        VIZIER,
+        catalogue=match[1],
+        discover=True,
+        credits=(_VIZIER_CREDIT,),
+    )
+
+
+def _service(url: str) -> Survey:
+    from stellarnb.archives.surveys import Survey
+
+    host = urlsplit(url).hostname
+    if urlsplit(url).scheme not in {"http", "https"} or not host:
+        raise InvalidInput(
+            f"{scrub_url(url)} is no address of a TAP service; it must begin with https://."
+        )
+    return Survey(host, f"TAP service at {host}", "", url)
+
+
+def _elsewhere(survey: Survey, url: str | None, data_url: str | None) -> Survey:
+    changes: dict[str, Any] = {}
+    if url is not None:
+        changes |= {"url": url, "format": None}
+    if data_url is not None:
+        changes |= {"data": data_url, "files": data_url}
+    return replace(survey, **changes)
+
+
+def _refuse_addresses(name: str, **addresses: str | None) -> None:
+    given: Mapping[str, str] = {key: text for key, text in addresses.items() if text is not None}
+    for key in given:
+        raise InvalidInput(f"{name!r} lies on this machine, so it takes no {key}=.")

@@ -17,7 +17,15 @@ def _bench_cnn() -> list[dict[str, Any]]:
     return bench_cnn()
 
 
+def _bench_archive() -> list[dict[str, Any]]:
+    from stellarnb.bench.archive_local import bench_archive_local
+    from stellarnb.bench.archive_remote import bench_archive_remote  # both late: they load much
+
+    return [*bench_archive_local(), *bench_archive_remote()]
+
+
 _BENCHES: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "archive": _bench_archive,
     "cnn": _bench_cnn,
     "import": bench_import,
 }

@@ -76,7 +76,13 @@ def _arrow_column(values: Any) -> pa.Array:
 
 
 def column_to_numpy(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[Any]]:
-    """Return one Arrow column as numpy; integers with nulls stay integers, as a masked array."""
+    """Return one Arrow column as numpy.
+
+    Integers with nulls stay integers, as a masked array. Cells of as many numbers each become
+    rows of an array [n, m]; cells of different lengths an array of objects.
+    """
+    if pa.types.is_fixed_size_list(column.type):
+        return _cells(column)
     if column.null_count and pa.types.is_integer(column.type):
         mask = np.asarray(column.is_null())
         return np.ma.MaskedArray(column.fill_null(0).to_numpy(), mask=mask)
@@ -85,6 +91,18 @@ def column_to_numpy(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[Any]]:
         return np.ma.MaskedArray(column.fill_null(False).to_numpy(), mask=mask)
     values: np.ndarray[Any, np.dtype[Any]] = column.to_numpy()
     return values
+
+
+def _cells(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[Any]]:
+    there = np.asarray(column.is_valid())
+    size = column.type.list_size
+    inside = column.drop_null().combine_chunks()
+    flat = inside.flatten().to_numpy(zero_copy_only=False)
+    out = np.zeros((len(column), size), dtype=flat.dtype)
+    out[there] = flat.reshape(-1, size)
+    if there.all():
+        return out
+    return np.ma.MaskedArray(out, mask=np.repeat(~there[:, np.newaxis], size, axis=1))
 
 
 def to_astropy(
@@ -101,10 +119,16 @@ def to_astropy(
     for name in table.column_names:
         values = column_to_numpy(table[name])
         unit = u.Unit(units[name]) if units.get(name) else None
-        if isinstance(values, np.ma.MaskedArray):
+        if pa.types.is_list(table[name].type):
+            columns[name] = Column(values, dtype=object, unit=unit)
+        elif isinstance(values, np.ma.MaskedArray):
             columns[name] = MaskedColumn(values, unit=unit)
         elif unit is not None and values.dtype.kind in "fiu":
             columns[name] = u.Quantity(values, unit) if _plain(unit) else unit * values
+        elif values.dtype.kind == "O" and table[name].null_count:
+            there = np.asarray(table[name].is_valid())
+            texts = np.where(there, values, "").astype(str)  # else None would become "None"
+            columns[name] = MaskedColumn(texts, mask=~there, unit=unit)
         else:
             strings = values.dtype.kind == "O"
             columns[name] = Column(values.astype(str) if strings else values, unit=unit)

@@ -164,7 +164,7 @@ class Table:
         Raises
         ------
         InvalidInput
-            For another ending.
+            For another ending, or a column that such a file cannot hold.
         OutputError
             If it cannot be written.
         """
@@ -178,6 +178,15 @@ class Table:
         }
         if target.suffix not in writers:
             raise InvalidInput(f"{target.name}: write one of {', '.join(writers)}.")
+        for name in self.colnames if target.suffix != ".parquet" else ():
+            kind = self.arrow[name].type
+            if pa.types.is_nested(kind) and (
+                target.suffix == ".csv" or not pa.types.is_fixed_size_list(kind)
+            ):
+                raise InvalidInput(
+                    f"{target.name}: column {name!r} holds several values a row ({kind}), which "
+                    "only .parquet can hold. Write that, or leave the column out."
+                )
         with atomic_write(target) as part:
             writers[target.suffix](part)
         return target

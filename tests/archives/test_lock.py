@@ -79,13 +79,13 @@ def test_the_translation_refuses_it(sample: LocalArchive, secret: Path, attack: 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_duckdb_refuses_it_too(sample: LocalArchive, secret: Path, attack: str) -> None:
     before = sorted(secret.parent.iterdir())
-    cursor = sample._start()._cursor()
     harmless = attack.startswith("CALL")
-    if harmless:
-        cursor.execute(attack)
-    else:
-        with pytest.raises(duckdb.Error):
-            cursor.execute(attack.format(file=secret, folder=secret.parent)).fetchall()
+    with sample.engine._cursor(["stars"]) as cursor:
+        if harmless:
+            cursor.execute(attack)
+        else:
+            with pytest.raises(duckdb.Error):
+                cursor.execute(attack.format(file=secret, folder=secret.parent)).fetchall()
     assert sorted(secret.parent.iterdir()) == before
 
 
@@ -96,5 +96,5 @@ def test_a_query_does_not_see_the_variables_of_its_caller(sample: LocalArchive) 
     assert mine.num_rows == 1
     with pytest.raises(QueryError):
         sample.query("SELECT * FROM mine")
-    with pytest.raises(duckdb.Error):
-        sample._start()._cursor().execute("SELECT * FROM mine")
+    with sample.engine._cursor() as cursor, pytest.raises(duckdb.Error):
+        cursor.execute("SELECT * FROM mine")

@@ -11,26 +11,12 @@ from astropy.io.votable import from_table
 from astropy.table import Table
 
 from stellarnb.spectra import get_instrument
+from stellarnb.testing.survey_files import apogee, galah, giraffe, image, rave, to_bytes
 
 XP = get_instrument("gaia-xp").wavelength
 FLUX = (1.0 + 0.1 * np.sin(np.arange(343) / 9)).astype(np.float32)
 ERROR = np.full(343, 0.02, np.float32)
 SOURCE = 5937083312263887616
-
-
-def to_bytes(*hdus: object) -> bytes:
-    stream = io.BytesIO()
-    fits.HDUList(list(hdus)).writeto(stream)
-    return stream.getvalue()
-
-
-def image(data: np.ndarray, name: str = "", cls: type = fits.ImageHDU, **cards: object) -> object:
-    hdu = cls(data)
-    if name:
-        hdu.name = name
-    for key, value in cards.items():
-        hdu.header[key.replace("_", "-") if key == "DC_FLAG" else key] = value
-    return hdu
 
 
 def table_hdu(columns: dict[str, object], **cards: object) -> fits.BinTableHDU:
@@ -84,62 +70,6 @@ def ecsv() -> str:
     return stream.getvalue()
 
 
-def apogee(kind: str) -> bytes:
-    flux = np.ones(8575, np.float32)
-    flux[:50] = 0
-    scale = {"CRVAL1": 4.179, "CDELT1": 6e-6, "CRPIX1": 1, "CTYPE1": "LOG-LINEAR", "DC_FLAG": 1}
-    primary = fits.PrimaryHDU()
-    primary.header["OBJID"] = "2M00000002+7417074"
-    error = np.full(8575, 0.01, np.float32)
-    if kind == "aspcapStar":
-        parts = [flux, error, flux]
-    else:
-        bits = np.zeros((3, 8575), np.int16)
-        bits[0, 100], bits[0, 101] = 1, 1 << 9  # bad; persistence, which is kept
-        parts = [np.stack([flux, 2 * flux, 3 * flux]), np.stack([error] * 3), bits]
-    return to_bytes(primary, *(image(part, **scale) for part in parts))
-
-
-def rave() -> bytes:
-    scale = {"CRVAL1": 8420.4, "CDELT1": 0.4, "CRPIX1": 1}
-    primary = fits.PrimaryHDU()
-    primary.header["OBJECT"] = "20030411_1507m23_001"
-    return to_bytes(
-        primary,
-        image(np.full(912, 2.0, np.float32), "SPECTRUM", **scale),
-        image(np.full(912, 0.05, np.float32), "ERROR", **scale),
-    )
-
-
-def galah(arm: int = 1, n_pix: int = 600) -> bytes:
-    start, step = {
-        1: (4712.9, 0.0461),
-        2: (5647.8, 0.0547),
-        3: (6477.9, 0.0633),
-        4: (7584.9, 0.0737),
-    }[arm]
-    scale = {"CRVAL1": start, "CDELT1": step, "CRPIX1": 1}
-    flux = np.full(n_pix, 500.0, np.float32)
-    fraction = np.full(n_pix, 0.03, np.float32)
-    primary = image(flux, cls=fits.PrimaryHDU, ORIGIN="GALAH", **scale)
-    rest = [fraction, flux, fraction, np.ones(n_pix, np.float32)]
-    return to_bytes(primary, *(image(part, **scale) for part in rest))
-
-
-def ges() -> bytes:
-    wave = get_instrument("giraffe-hr15n").wavelength[:400]
-    columns = [
-        fits.Column("WAVE", "400D", unit="angstrom", array=wave[None]),
-        fits.Column("FLUX", "400E", array=np.full((1, 400), 0.9, np.float32)),
-        fits.Column("ERR", "400E", array=np.full((1, 400), 0.01, np.float32)),
-    ]
-    spectrum = fits.BinTableHDU.from_columns(columns, name="SPECTRUM")
-    spectrum.header["TUCD1"] = "em.wl;obs.atmos"
-    primary = fits.PrimaryHDU()
-    primary.header["INSTRUME"], primary.header["OBJECT"] = "GIRAFFE", "21295872+1208321"
-    return to_bytes(primary, spectrum)
-
-
 def zipped(**files: bytes) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -186,7 +116,7 @@ def samples() -> dict[str, bytes]:
         "aspcapstar": apogee("aspcapStar"),
         "rave": rave(),
         "galah": galah(),
-        "ges": ges(),
+        "ges": giraffe(),
         "image": to_bytes(
             image(
                 np.ones(500, np.float32),

@@ -50,6 +50,12 @@ def test_astropy_has_units_descriptions_and_provenance(table: Result) -> None:
     assert got.meta["provenance"]["adql"] == "SELECT 1"
 
 
+def test_a_missing_text_is_masked_in_astropy_and_not_the_word_none(table: Result) -> None:
+    got = table.to_astropy()["name"]
+    assert got.mask.tolist() == [False, False, True]
+    assert got[0] == "a"
+
+
 def test_function_units_reach_astropy() -> None:
     got = Table({"logg": [4.4]}, units={"logg": "dex(cm s-2)"}).to_astropy()
     assert got["logg"].physical[0].to_value(u.cm / u.s**2) == pytest.approx(10**4.4)
@@ -239,3 +245,32 @@ def test_compare_with_the_gaia_benchmark_stars(shared_data) -> None:
     rows = table.compare(reference, survey="benchmark", by="region")
     assert rows["n"].sum() > 150
     np.testing.assert_allclose(rows["bias"], 0.05, atol=1e-6)
+
+
+def test_cells_of_several_numbers_go_everywhere_that_can_hold_them(tmp_path):
+    from astropy.table import Table as AstropyTable
+
+    values = np.arange(6, dtype=np.float32)
+    fixed = pa.FixedSizeListArray.from_arrays(pa.array(values), 3)
+    result = Result(pa.table({"id": [1, 2], "flux": fixed}), units={"flux": "mag"})
+    assert result["flux"].tolist() == values.reshape(2, 3).tolist()
+    assert result.to_astropy()["flux"].shape == (2, 3)
+    assert result.to_pandas()["flux"][1].tolist() == [3, 4, 5]
+    assert "3.0" in repr(result)
+    for end in ("fits", "vot", "ecsv"):
+        path = result.write(tmp_path / f"x.{end}")
+        again = AstropyTable.read(path, **({"format": "ascii.ecsv"} if end == "ecsv" else {}))
+        assert np.asarray(again["flux"]).tolist() == values.reshape(2, 3).tolist()
+    with pytest.raises(InvalidInput, match=r"x\.csv: column 'flux' holds several values"):
+        result.write(tmp_path / "x.csv")
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_cells_of_different_lengths_and_missing_ones(tmp_path):
+    fixed = pa.array([[1, 2], None], pa.list_(pa.int64(), 2))
+    result = Result(pa.table({"some": pa.array([[1, 2], [3]]), "gap": fixed}))
+    assert result["gap"].mask.tolist() == [[False, False], [True, True]]
+    assert [list(cell) for cell in result.to_astropy()["some"]] == [[1, 2], [3]]
+    assert Result.read(result.write(tmp_path / "x.parquet")).arrow.equals(result.arrow)
+    with pytest.raises(InvalidInput, match="several values"):
+        result.write(tmp_path / "x.fits")

@@ -220,7 +220,7 @@ def test_zips_may_be_left_uncompressed(xp_ids):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"RETRIEVAL_TYPE": "XP_CONTINUOUS"}, "XP_CONTINUOUS is not at hand"),
+        ({"RETRIEVAL_TYPE": "EPOCH_PHOTOMETRY"}, "EPOCH_PHOTOMETRY is not at hand"),
         ({"FORMAT": "hdf5"}, "FORMAT=hdf5"),
         ({"DATA_STRUCTURE": "COMBINED"}, "DATA_STRUCTURE"),
         ({"ID": "5.9e18"}, "whole number"),

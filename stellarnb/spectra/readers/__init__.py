@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Iterable
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stellarnb.errors import GridMismatch, InvalidInput, StellarnbError
 from stellarnb.spectra.instruments import Instrument
@@ -16,7 +16,10 @@ from stellarnb.spectra.readers.specutils_bridge import from_specutils, to_specut
 from stellarnb.spectra.readers.unpack import kind_of, load, members
 from stellarnb.spectra.spectrum_set import SpectrumSet
 
-__all__ = ["from_specutils", "read", "to_specutils"]
+if TYPE_CHECKING:
+    from stellarnb.spectra.readers.fits_repeats import Repeats
+
+__all__ = ["from_specutils", "read", "read_contents", "to_specutils"]
 
 StrPath = str | os.PathLike[str]
 
@@ -65,10 +68,35 @@ def read(
             )
         return from_specutils(source, instrument)
     paths = [source] if isinstance(source, (str, os.PathLike)) else _paths(source)
+    return read_contents(((load(path), PurePath(path).name) for path in paths), instrument)
+
+
+def read_contents(
+    files: Iterable[tuple[bytes, str]], instrument: str | Instrument | None = None
+) -> SpectrumSet:
+    """Read spectra from files that are in memory, such as an archive's answers.
+
+    Parameters
+    ----------
+    files : iterable of (bytes, str)
+        Content, of any kind that `read` takes, and name: DataLink writes identifiers into names.
+    instrument : str or Instrument, optional
+        As in `read`.
+
+    Returns
+    -------
+    SpectrumSet
+
+    Raises
+    ------
+    InvalidInput, GridMismatch, TooLarge
+        As `read` does.
+    """
     found: list[tuple[str, Parsed]] = []
     skipped: list[str] = []
-    for path in paths:
-        found += _read_file(path, skipped)
+    parse = _Parser()
+    for data, name in files:
+        found += _parse_file(data, name, parse, skipped)
     try:
         spectra = assemble(found, instrument)
     except (InvalidInput, GridMismatch):
@@ -90,10 +118,10 @@ def _paths(source: Any) -> list[StrPath]:
     return paths
 
 
-def _read_file(path: StrPath, skipped: list[str]) -> list[tuple[str, Parsed]]:
+def _parse_file(
+    data: bytes, name: str, parse: _Parser, skipped: list[str]
+) -> list[tuple[str, Parsed]]:
     """Return what one file, or each file of an archive, holds."""
-    data = load(path)
-    name = PurePath(path).name
     found: list[tuple[str, Parsed]] = []
     passed: list[str] = []
     label = name
@@ -103,7 +131,7 @@ def _read_file(path: StrPath, skipped: list[str]) -> list[tuple[str, Parsed]]:
             warnings.simplefilter("ignore")
             for label, content in members(data, name):
                 try:
-                    found += [(label, part) for part in _parse(content, label)]
+                    found += [(label, part) for part in parse(content, label)]
                 except Skipped as reason:
                     passed.append(f"{label}: {reason}")
     except StellarnbError as error:
@@ -116,20 +144,28 @@ def _read_file(path: StrPath, skipped: list[str]) -> list[tuple[str, Parsed]]:
     return found
 
 
-def _parse(data: bytes, label: str) -> list[Parsed]:
-    # Each reader is imported where it is needed: astropy takes a while.
-    kind = kind_of(data)
-    if kind == "fits":
-        from stellarnb.spectra.readers.fits import read_fits
+class _Parser:
+    """Parses single files; each reader is imported where it is needed: astropy takes a while."""
 
-        return read_fits(data, label)
-    if kind == "votable":
-        from stellarnb.spectra.readers.votable import read_votable
+    def __init__(self) -> None:
+        self._fits: Repeats | None = None
 
-        return read_votable(data, label)
-    from stellarnb.spectra.readers.text import read_text
+    def __call__(self, data: bytes, label: str) -> list[Parsed]:
+        """Return what a file holds."""
+        kind = kind_of(data)
+        if kind == "fits":
+            if self._fits is None:
+                from stellarnb.spectra.readers.fits_repeats import Repeats
 
-    return read_text(data, label)
+                self._fits = Repeats()
+            return self._fits.read(data, label)
+        if kind == "votable":
+            from stellarnb.spectra.readers.votable import read_votable
+
+            return read_votable(data, label)
+        from stellarnb.spectra.readers.text import read_text
+
+        return read_text(data, label)
 
 
 def _damaged(label: str, error: Exception) -> InvalidInput:

@@ -21,7 +21,7 @@ from stellarnb.spectra.readers.surveys import (
     read_rave,
 )
 
-__all__ = ["read_fits"]
+__all__ = ["check_size", "column", "read_fits"]
 
 #: Most header-data units that are looked at.
 MAX_HDUS = 200
@@ -60,7 +60,7 @@ def read_fits(data: bytes, label: str) -> list[Parsed]:
                 hdu = hdus[count]
             except IndexError:
                 break
-            _check_size(hdu, len(data))
+            check_size(hdu, len(data))
             count += 1
         if is_apogee(hdus):
             return [read_apogee(hdus, label)]
@@ -83,7 +83,8 @@ def read_fits(data: bytes, label: str) -> list[Parsed]:
         raise Skipped(reasons[0] if reasons else "it holds neither a table nor a spectrum")
 
 
-def _check_size(hdu: Any, size: int) -> None:
+def check_size(hdu: Any, size: int) -> None:
+    """Refuse a header that announces more data than the file, of `size` bytes, has."""
     if hdu.size > size or hdu.size < 0:
         raise InvalidInput(
             f"it announces {hdu.size:,} bytes of data and has {size:,} in all: it was cut short"
@@ -100,7 +101,7 @@ def _read_table(hdu: Any, primary: Any, label: str, size: int) -> list[Parsed]:
         key = canonical(name)
         if not key or key in columns:
             continue
-        columns[key] = _column(hdu, name, size)
+        columns[key] = column(hdu, name, size)
         if key == "wavelength":
             unit = hdu.columns[name].unit or None
             ucd = str(hdu.header.get(f"TUCD{index + 1}", ""))
@@ -139,9 +140,9 @@ def _note_ges(part: Parsed, primary: Any) -> None:
         part.medium = part.medium or "air"
 
 
-def _column(hdu: Any, name: str, size: int) -> Any:
-    column = hdu.columns[name]
-    if str(column.format).lstrip("0123456789")[:1] in ("P", "Q"):
+def column(hdu: Any, name: str, size: int) -> Any:
+    """Return a column of a binary table as an array, or a list of arrays of any lengths."""
+    if str(hdu.columns[name].format).lstrip("0123456789")[:1] in ("P", "Q"):
         # Many cells may point at the same bytes, and so unpack to more than the file holds.
         descriptors = np.asarray(hdu.data.view(np.ndarray)[name]).reshape(-1, 2)
         if int(descriptors[:, 0].clip(0).sum(dtype=np.float64)) > size:

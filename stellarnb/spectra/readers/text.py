@@ -19,7 +19,7 @@ from stellarnb.errors import InvalidInput
 from stellarnb.spectra.readers.gaia import canonical, from_columns
 from stellarnb.spectra.readers.parsed import Parsed
 
-__all__ = ["read_text"]
+__all__ = ["ecsv_header", "numbers", "read_text"]
 
 #: Longest header of an ECSV file that is looked at [bytes].
 MAX_HEADER = 256 * 1024
@@ -48,7 +48,7 @@ def read_text(data: bytes, label: str) -> list[Parsed]:
     InvalidInput
         If it is no such table.
     """
-    header, delimiter, units, source_id = _ecsv_header(data)
+    header, delimiter, units, source_id = ecsv_header(data)
     body = data[header:]
     line = body[: max(body.find(b"\n"), 0) or len(body)].decode("utf-8", "replace")
     names = next(csv.reader([line], delimiter=delimiter), [])
@@ -66,7 +66,7 @@ def read_text(data: bytes, label: str) -> list[Parsed]:
     return from_columns(columns, names, unit=unit, source_id=source_id, label=label)
 
 
-def _ecsv_header(data: bytes) -> tuple[int, str, dict[str, str], Any]:
+def ecsv_header(data: bytes) -> tuple[int, str, dict[str, str], Any]:
     """Return where the table begins, its delimiter, units and source_id."""
     if not data.startswith(b"# %ECSV"):
         return 0, ",", {}, None
@@ -129,7 +129,7 @@ def _first_rows(body: bytes, delimiter: str) -> tuple[list[str], list[str]]:
 
 def _values(column: pa.ChunkedArray, key: str, nested: bool) -> Any:
     if nested:
-        return [_numbers(text) for text in column.to_pylist()]
+        return [numbers(text) for text in column.to_pylist()]
     if key == "source_id" and column.null_count:
         raise InvalidInput(f"source_id is missing in {column.null_count} rows")
     if key == "mask":
@@ -137,7 +137,8 @@ def _values(column: pa.ChunkedArray, key: str, nested: bool) -> Any:
     return column.to_numpy()
 
 
-def _numbers(text: str | None) -> NDArray[np.float64]:
+def numbers(text: str | None) -> NDArray[np.float64]:
+    """Return the numbers of an array that is written into one cell."""
     if text is None:
         raise InvalidInput("a star has no array where the others have one")
     inner = text.strip()[1:-1].replace("null", "nan").replace("None", "nan")

@@ -20,6 +20,10 @@ __all__ = ["kind_of", "load", "members"]
 #: Most files in an archive, and most bytes they may unpack to: 5000 stars, two tables each.
 MAX_MEMBERS = 20_000
 MAX_UNPACKED = 8 * 2**30
+#: A zip that unpacks to more than so many times its size, and to more than so many bytes, is a
+#: bomb: tables of numbers as text shrink to a tenth at best.
+MAX_RATIO = 100
+MIN_BOMB = 16 * 2**20
 
 
 def _too_large(label: str) -> TooLarge:
@@ -84,9 +88,9 @@ def members(data: bytes, label: str) -> Iterator[tuple[str, bytes]]:
     Raises
     ------
     InvalidInput
-        If an archive is damaged, encrypted or holds no file.
+        If an archive is damaged, encrypted, holds no file, or one that is named out of its folder.
     TooLarge
-        If it unpacks to more than is read.
+        If it unpacks to more than is read, or to absurdly more than it has.
     """
     if data[:2] == b"\x1f\x8b":
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
@@ -107,15 +111,33 @@ def _zip_members(data: bytes, label: str) -> Iterator[tuple[str, bytes]]:
             raise InvalidInput("the archive holds no file")
         if len(entries) > MAX_MEMBERS:
             raise TooLarge(f"{label} holds {len(entries)} files; {MAX_MEMBERS} are read at most.")
+        _check_names(entries)
+        most = min(MAX_UNPACKED, max(MIN_BOMB, MAX_RATIO * len(data)))
         total = 0
         for entry in entries:
             # The size in the directory may lie, so it is what comes out that is counted.
             with archive.open(entry) as stream:
-                inner = stream.read(MAX_BYTES + 1)
+                inner = stream.read(min(MAX_BYTES, most - total) + 1)
             total += len(inner)
-            if len(inner) > MAX_BYTES or total > MAX_UNPACKED:
+            if len(inner) > MAX_BYTES:
                 raise _too_large(f"{label} / {entry.filename}")
+            if total > most:
+                raise TooLarge(
+                    f"{label}, {len(data):,} bytes, unpacks to more than {most:,}: no archive sends "
+                    "that. It was not read."
+                )
             yield entry.filename, inner
+
+
+def _check_names(entries: list[zipfile.ZipInfo]) -> None:
+    """Refuse names that lead out of a folder: who unpacks such an archive loses files."""
+    for entry in entries:
+        parts = re.split(r"[/\\]", entry.filename)
+        if ".." in parts or parts[0] == "" or re.match(r"[A-Za-z]:", parts[0]):
+            raise InvalidInput(
+                f"the archive holds a file named {entry.filename[:80]!r}, out of its folder: it was "
+                "tampered with, and was not read"
+            )
 
 
 def kind_of(data: bytes) -> str:

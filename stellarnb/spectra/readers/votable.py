@@ -17,7 +17,7 @@ from stellarnb.errors import InvalidInput
 from stellarnb.spectra.readers.gaia import canonical, from_columns
 from stellarnb.spectra.readers.parsed import Parsed, Skipped
 
-__all__ = ["read_votable"]
+__all__ = ["look_through", "plain", "read_votable"]
 
 
 def read_votable(data: bytes, label: str) -> list[Parsed]:
@@ -42,7 +42,7 @@ def read_votable(data: bytes, label: str) -> list[Parsed]:
         If it is damaged, says that the archive failed, or reaches beyond itself (document types,
         entities, data at another address).
     """
-    _look_through(data)
+    look_through(data)
     from astropy.io.votable import parse
 
     document = parse(io.BytesIO(data), verify="ignore")
@@ -58,7 +58,7 @@ def read_votable(data: bytes, label: str) -> list[Parsed]:
     return found
 
 
-def _look_through(data: bytes) -> None:
+def look_through(data: bytes) -> None:
     """Refuse what astropy's parser would follow: it opens the address of a STREAM, for one."""
     parser = expat.ParserCreate()
 
@@ -92,7 +92,7 @@ def _from_table(table: Any, label: str) -> list[Parsed]:
         if not key or key in columns:
             continue
         values = table.array[field.ID]
-        columns[key] = _plain(values)
+        columns[key] = plain(values)
         if key == "source_id" and np.ma.is_masked(values):
             raise InvalidInput("source_id is missing in some rows")
         if key == "wavelength" and field.unit is not None:
@@ -103,8 +103,8 @@ def _from_table(table: Any, label: str) -> list[Parsed]:
     )
 
 
-def _plain(values: Any) -> Any:
-    """Return masked numbers as NaN, and a column of arrays as a list."""
+def plain(values: Any) -> Any:
+    """Return a column with masked numbers as NaN, and a column of arrays as a list."""
     if values.dtype == object:
         return [np.ma.filled(np.ma.asarray(row, dtype=np.float64), np.nan) for row in values]
     if values.dtype.kind == "f":

@@ -20,6 +20,7 @@ from stellarnb.testing.server.calls import Call, Log, LogEntry, NotThere, Reply,
 from stellarnb.testing.server.datalink import data, links
 from stellarnb.testing.server.faults import Fault, Faults
 from stellarnb.testing.server.jobs import Jobs
+from stellarnb.testing.server.shelf import file_reply
 from stellarnb.testing.server.store import Store
 from stellarnb.testing.server.tap import run_query
 from stellarnb.testing.server.uws import answer_async, create_job, delete_jobs
@@ -83,6 +84,8 @@ class Service:
         self.faults = faults
         self.limits = limits
         self.log = Log()
+        #: Files by path, for what surveys serve star by star; tests put them in.
+        self.files: dict[str, bytes] = {}
         self.jobs = Jobs(self._query, limits.job_seconds)
         tap = "/tap-server/tap"
         self.app = Starlette(
@@ -101,6 +104,7 @@ class Service:
                 self._route("/data-server/datalink/links", "links", self._links),
                 self._route("/tap-server/datalink/links", "links", self._links),
                 self._route("/datalink/links", "links", self._links),
+                self._route("/files/{path:path}", "files", self._file),
             ]
         )
 
@@ -120,6 +124,9 @@ class Service:
 
     def _data(self, call: Call) -> Reply:
         return data(self.store, call, self.limits.bomb_bytes, self.limits.zip_level)
+
+    def _file(self, call: Call) -> Reply:
+        return file_reply(self.files, call)
 
     def _links(self, call: Call) -> Reply:
         return links(self.store, call)
@@ -170,7 +177,8 @@ async def _read(request: Request, faults: frozenset[Fault]) -> Call:
             params.setdefault(name.upper(), []).append(value)
     base = str(request.base_url).rstrip("/")
     path = str(request.path_params.get("path", ""))
-    return Call(request.method, path, base, params, files, faults)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Call(request.method, path, base, params, files, faults, headers)
 
 
 def _instead(fault: Fault, retry_after: int) -> Reply:

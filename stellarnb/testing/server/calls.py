@@ -35,6 +35,8 @@ class Call:
         What came inline, by the part's name.
     faults : frozenset of Fault
         That strike it.
+    headers : dict of str to str
+        Names in lower case.
     """
 
     method: str
@@ -43,6 +45,7 @@ class Call:
     params: Mapping[str, list[str]]
     files: Mapping[str, bytes] = field(default_factory=dict)
     faults: frozenset[Fault] = frozenset()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str, default: str = "") -> str:
         """Return a parameter's last value."""

@@ -20,7 +20,7 @@ from stellarnb.testing.server.calls import Call, Reply
 from stellarnb.testing.server.faults import Fault
 from stellarnb.testing.server.store import Store
 
-__all__ = ["MAX_IDS", "data", "links"]
+__all__ = ["COEFFICIENTS", "MAX_IDS", "data", "links"]
 
 #: As many identifiers as Gaia's DataLink takes at once.
 MAX_IDS = 5000
@@ -32,6 +32,9 @@ _EXTENSIONS = {
     "ecsv": "ecsv",
     "json": "json",
 }
+#: BP/RP coefficients: served where they are asked for by name, and not under ALL, since only
+#: made-up stars have some.
+COEFFICIENTS = "XP_CONTINUOUS"
 #: Stands in a FITS header where the identifier belongs.
 _BLANK_ID = b"'0000000000000000000'"
 _TEN = 10
@@ -75,6 +78,11 @@ def data(store: Store, call: Call, bomb_bytes: int, zip_level: int = 1) -> Reply
     files: list[tuple[str, bytes]] = []
     served: list[tuple[str, int]] = []
     for product in order.products:
+        if product == COEFFICIENTS:
+            more, stars = _coefficient_files(store, ids, order)
+            files += more
+            served += [(product, star) for star in stars]
+            continue
         spectra = store.spectra(ids, product)
         if Fault.DUPLICATE_PRODUCTS in call.faults:
             rows = np.arange(len(spectra))
@@ -85,7 +93,7 @@ def data(store: Store, call: Call, bomb_bytes: int, zip_level: int = 1) -> Reply
         served += [(product, star) for star in dict.fromkeys(spectra.source_id.tolist())]
     headers = {}
     if any(store.made_up(product) for product in order.products):
-        headers["X-Mock"] = "RVS spectra of this server are made up"
+        headers["X-Mock"] = "RVS spectra and coefficients of this server are made up"
     spoilt = call.faults & {Fault.ZIP_BOMB, Fault.PATH_TRAVERSAL}
     if len(files) == 1 and not order.zipped and not spoilt:
         return Reply(files[0][1], "application/octet-stream", 200, headers, tuple(served))
@@ -119,9 +127,10 @@ def links(store: Store, call: Call) -> Reply:
 def _order(store: Store, call: Call) -> _Order:
     wanted = call.get("RETRIEVAL_TYPE", "ALL").upper()
     products = store.products if wanted == "ALL" else tuple(wanted.split(","))
+    known_products = (*store.products, COEFFICIENTS)
     for product in products:
-        if product not in store.products:
-            known = ", ".join(store.products)
+        if product not in known_products:
+            known = ", ".join(known_products)
             raise InvalidInput(f"RETRIEVAL_TYPE={product} is not at hand here; there is {known}.")
     form = call.get("FORMAT", "votable").lower()
     if form not in _EXTENSIONS:
@@ -221,6 +230,27 @@ def _raw_files(
     )
     answer = Answer(table, tuple(fields), _notes(store, product))
     yield f"{product}_RAW.{_EXTENSIONS[form]}", render(answer, form)[0]
+
+
+def _coefficient_files(
+    store: Store, ids: NDArray[np.int64], order: _Order
+) -> tuple[list[tuple[str, bytes]], list[int]]:
+    """BP/RP coefficients: one file for all, or one row in a file of its own."""
+    table = store.coefficients(ids)
+    stars: list[int] = table["source_id"].to_pylist()
+    fields = tuple(Field(name) for name in table.column_names)
+    notes = {"product": COEFFICIENTS, "mock": "made up, not a measurement"}
+    end = _EXTENSIONS[order.form]
+    parts = {f"{COEFFICIENTS}_RAW.{end}": table} if order.raw and stars else {}
+    if not order.raw:
+        parts = {
+            f"{COEFFICIENTS}-Gaia DR3 {star}.{end}": table.slice(row, 1)
+            for row, star in enumerate(stars)
+        }
+    files = [
+        (name, render(Answer(part, fields, notes), order.form)[0]) for name, part in parts.items()
+    ]
+    return files, stars
 
 
 def _notes(store: Store, product: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from stellarnb.errors import InvalidInput
 __all__ = ["KINDS", "Fault", "Faults", "Options", "parse_fault"]
 
 #: Kinds of requests: ``async`` creates a job, ``job`` is whatever concerns one that exists.
-KINDS = frozenset({"sync", "async", "job", "vosi", "data", "links"})
+KINDS = frozenset({"sync", "async", "job", "vosi", "data", "links", "files"})
 _QUERIES = frozenset({"sync", "async"})
 _CREATION = frozenset({"async"})
 _DATA = frozenset({"data"})

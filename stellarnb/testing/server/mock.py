@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from stellarnb.ids import match_ids
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables import Result
 
-__all__ = ["identifiers", "rvs", "stars"]
+__all__ = ["coefficients", "identifiers", "rvs", "stars"]
 
 _TITLE = "Made-up stars with made-up RVS spectra; not a measurement"
 #: The calcium triplet [nm], which gives the made-up spectra something to look at.
@@ -82,3 +83,40 @@ def rvs(wanted: NDArray[np.int64], known: NDArray[np.int64]) -> SpectrumSet:
         missing=missing,
         provenance={"title": _TITLE, "product": "rvs"},
     )
+
+
+def coefficients(wanted: NDArray[np.int64], known: NDArray[np.int64]) -> pa.Table:
+    """Return made-up BP/RP coefficients of those of the wanted stars that are made up.
+
+    Parameters
+    ----------
+    wanted, known : numpy.ndarray of int64, shapes [n] and [m]
+        Identifiers asked for, and those that there are.
+
+    Returns
+    -------
+    pyarrow.Table
+        The columns of Gaia's ``xp_continuous_mean_spectrum`` that sampling needs: the first
+        coefficient stands out, the errors are uncorrelated.
+    """
+    stars_ = wanted[match_ids(wanted, known) >= 0]
+    n, n_bases = len(stars_), 55
+    columns: dict[str, pa.Array] = {"source_id": pa.array(stars_)}
+    columns["solution_id"] = pa.array(np.zeros(n, dtype=np.int64))
+    values = [np.random.default_rng(star).normal(0, 20, (2, n_bases)) for star in stars_.tolist()]
+    for i, band in enumerate(("bp", "rp")):
+        own = np.array([value[i] for value in values]).reshape(n, n_bases)
+        own[:, 0] += 5000
+        arrays = {
+            "coefficients": own,
+            "coefficient_errors": np.ones((n, n_bases), dtype=np.float32),
+            "coefficient_correlations": np.zeros((n, n_bases * (n_bases - 1) // 2), np.float32),
+        }
+        columns[f"{band}_n_parameters"] = pa.array(np.full(n, n_bases, dtype=np.int16))
+        columns[f"{band}_standard_deviation"] = pa.array(np.ones(n, dtype=np.float32))
+        for name, rows in arrays.items():
+            flat = pa.array(rows.reshape(-1))
+            columns[f"{band}_{name}"] = pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
+        columns[f"{band}_n_relevant_bases"] = pa.array(np.full(n, n_bases, dtype=np.int16))
+        columns[f"{band}_relative_shrinking"] = pa.array(np.ones(n, dtype=np.float32))
+    return pa.table(columns)

@@ -50,6 +50,16 @@ class ArchiveServer:
         return f"{self.url}/data-server/data"
 
     @property
+    def files_url(self) -> str:
+        """Address of the files that tests put into `files`."""
+        return f"{self.url}/files"
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Files by path; see `stellarnb.testing.server.shelf.file_reply`."""
+        return self.service.files
+
+    @property
     def faults(self) -> Faults:
         """What goes wrong; `Faults.inject` adds to it."""
         return self.service.faults
@@ -65,11 +75,12 @@ class ArchiveServer:
         return self.service.store
 
     def reset(self) -> None:
-        """Commit no more faults, and forget what was asked and what struck."""
+        """Commit no more faults, forget what was asked and what struck, and serve no files."""
         self.faults.clear()
         self.faults.struck.clear()
         self.log.requests.clear()
         self.log.served.clear()
+        self.files.clear()
 
 
 @contextmanager

@@ -125,6 +125,10 @@ class Store:
             own.append("RVS")
         return tuple(own)
 
+    def coefficients(self, ids: NDArray[np.int64]) -> pa.Table:
+        """Return made-up BP/RP coefficients of those stars that have some; see `mock`."""
+        return mock.coefficients(ids, self._mock_ids)
+
     def query(self, adql: str, uploads: Mapping[str, bytes] | None = None) -> Result:
         """Answer a query.
 

@@ -1,0 +1,205 @@
+"""Which positions of one list lie near those of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stellarnb.archives.regions import unit_vectors
+from stellarnb.errors import InvalidInput, TooLarge
+
+__all__ = ["KEEP", "Pairs", "SkyTree", "match_positions", "separations"]
+
+#: Which pairs to keep: the nearest for each row, all, or those who are each other's nearest.
+KEEP = ("best", "all", "mutual")
+#: More pairs than this are no crossmatch but an accident.
+MOST_PAIRS = 200_000_000
+
+#: Up to so many neighbours a row come as arrays, more as lists.
+_FEW = 16
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+#: Rows of two lists, and the chords between them.
+Found = tuple[Ints, Ints, Floats]
+_NOTHING: Found = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of rows of two lists, sorted by the first list, then by separation.
+
+    Attributes
+    ----------
+    first, second : numpy.ndarray of int64, shape [n]
+        Rows of the two lists.
+    separation : numpy.ndarray of float64, shape [n]
+        How far they lie apart [arcsec].
+    """
+
+    first: Ints
+    second: Ints
+    separation: Floats
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def take(self, rows: Any) -> Pairs:
+        """Return some of the pairs."""
+        return Pairs(self.first[rows], self.second[rows], self.separation[rows])
+
+    @property
+    def shared(self) -> NDArray[np.int32]:
+        """Return for each pair in how many pairs its row of the second list stands, int32 [n]."""
+        if not len(self):
+            return np.zeros(0, dtype=np.int32)
+        counts = np.bincount(self.second)
+        return counts[self.second].astype(np.int32)
+
+
+class SkyTree:
+    """Positions to search; built once, asked often.
+
+    Parameters
+    ----------
+    ra, dec : array_like of float, shape [n]
+        Degrees; a row that is not finite is never found.
+    """
+
+    def __init__(self, ra: Any, dec: Any) -> None:
+        from scipy.spatial import cKDTree
+
+        self.ra, self.dec = np.asarray(ra, float), np.asarray(dec, float)
+        self._rows = np.flatnonzero(_sound(self.ra, self.dec))
+        vectors = unit_vectors(self.ra[self._rows], self.dec[self._rows])
+        # Not balanced: splitting at the middle is built faster and asked as fast.
+        self._tree = cKDTree(vectors, balanced_tree=False, compact_nodes=False)
+
+    def __len__(self) -> int:
+        return len(self.ra)
+
+    def near(self, ra: Any, dec: Any, radius: float, keep: str = "best") -> Pairs:
+        """Return the pairs of other positions with those of the tree.
+
+        Parameters
+        ----------
+        ra, dec : array_like of float, shape [m]
+            Degrees; a row that is not finite has no pair.
+        radius : float
+            Degrees; the edge counts.
+        keep : {"best", "all", "mutual"}, optional
+            For each row its nearest one (several rows may share it); all; or the pairs in which
+            each is the other's nearest.
+
+        Returns
+        -------
+        Pairs
+            Rows of the other positions first.
+
+        Raises
+        ------
+        InvalidInput
+            For another `keep`.
+        TooLarge
+            If all pairs are too many.
+        """
+        if keep not in KEEP:
+            raise InvalidInput(f"keep={keep!r}: there are {', '.join(KEEP)}.")
+        ra, dec = np.asarray(ra, float), np.asarray(dec, float)
+        rows = np.flatnonzero(_sound(ra, dec))
+        # Neighbours on the sky one after another: the tree's nodes are in the cache then.
+        rows = rows[_neighbours_first(ra[rows], dec[rows])]
+        vectors = unit_vectors(ra[rows], dec[rows])
+        # A chord is compared, and rounding must lose no pair on the edge; separations decide.
+        reach = 2 * np.sin(np.radians(min(radius, 180.0)) / 2) * (1 + 1e-9) + 1e-15
+        found = (self._all if keep == "all" else self._nearest)(vectors, float(reach))
+        pairs = self._pairs(ra, dec, rows[found[0]], self._rows[found[1]], found[2])
+        pairs = pairs.take(pairs.separation <= radius * 3600)
+        if keep == "all":
+            return pairs.take(np.lexsort((pairs.separation, pairs.first)))
+        pairs = pairs.take(np.argsort(pairs.first))
+        return _mutual(pairs) if keep == "mutual" else pairs
+
+    def _pairs(self, ra: Floats, dec: Floats, first: Ints, second: Ints, chord: Floats) -> Pairs:
+        apart = np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1.0)))
+        far = np.flatnonzero(chord > 1.0)  # beyond 60 degrees a chord says less and less
+        if len(far):
+            one, other = first[far], second[far]
+            apart[far] = separations(ra[one], dec[one], self.ra[other], self.dec[other])
+        return Pairs(first, second, apart * 3600)
+
+    def _nearest(self, vectors: Floats, reach: float) -> Found:
+        if not len(vectors) or not len(self._rows):
+            return _NOTHING
+        chord, index = self._tree.query(vectors, distance_upper_bound=reach, workers=-1)
+        first = np.flatnonzero(index < len(self._rows))
+        return first, index[first].astype(np.int64), chord[first]
+
+    def _all(self, vectors: Floats, reach: float) -> Found:
+        if not len(vectors) or not len(self._rows):
+            return _NOTHING
+        counts = self._tree.query_ball_point(vectors, reach, workers=-1, return_length=True)
+        total = int(np.sum(counts))
+        if total > MOST_PAIRS:
+            raise TooLarge(
+                f"{total:,} pairs lie within the radius. Choose a smaller one, or keep='best'."
+            )
+        if total == 0:
+            return _NOTHING
+        first = np.repeat(np.arange(len(vectors)), counts)
+        if counts.max() <= _FEW:
+            some = list(range(1, int(counts.max()) + 1))
+            chord, index = self._tree.query(vectors, k=some, distance_upper_bound=reach, workers=-1)
+            there = index < len(self._rows)
+            return np.nonzero(there)[0], index[there].astype(np.int64), chord[there]
+        found = self._tree.query_ball_point(vectors, reach, workers=-1, return_sorted=False)
+        second = np.concatenate([np.asarray(rows, np.int64) for rows in found])
+        return first, second, np.linalg.norm(vectors[first] - self._tree.data[second], axis=1)
+
+
+def match_positions(
+    ra1: Any, dec1: Any, ra2: Any, dec2: Any, radius: float, keep: str = "best"
+) -> Pairs:
+    """Return the pairs of two lists of positions that lie within a radius.
+
+    Parameters
+    ----------
+    ra1, dec1, ra2, dec2 : array_like of float, shapes [n] and [m]
+        Degrees.
+    radius : float
+        Degrees; the edge counts.
+    keep : {"best", "all", "mutual"}, optional
+        See `SkyTree.near`.
+    """
+    return SkyTree(ra2, dec2).near(ra1, dec1, radius, keep)
+
+
+def separations(ra1: Any, dec1: Any, ra2: Any, dec2: Any) -> Floats:
+    """Return how far positions lie apart [deg], by Vincenty's formula; all [n] in degrees."""
+    from astropy.coordinates import angular_separation
+
+    apart = angular_separation(*(np.radians(angle) for angle in (ra1, dec1, ra2, dec2)))
+    return np.degrees(np.asarray(apart, dtype=np.float64))
+
+
+def _sound(ra: Floats, dec: Floats) -> NDArray[np.bool_]:
+    return np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90)
+
+
+def _neighbours_first(ra: Floats, dec: Floats) -> Ints:
+    """Return an order in which positions come zone by zone of declination, then by ra."""
+    zone = ((dec + 90) * (127 / 180)).astype(np.uint16)
+    return np.argsort(
+        zone * np.uint16(512) + ((ra % 360) * (511 / 360)).astype(np.uint16), kind="stable"
+    )
+
+
+def _mutual(pairs: Pairs) -> Pairs:
+    """Keep of the rows that share a nearest one the nearest to it."""
+    order = np.lexsort((pairs.separation, pairs.second))
+    second = pairs.second[order]
+    first_of = np.r_[True, second[1:] != second[:-1]] if len(order) else np.zeros(0, bool)
+    return pairs.take(np.sort(order[first_of]))

@@ -1,0 +1,102 @@
+"""Positions and angles as people give them, in degrees."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from stellarnb.errors import InvalidInput
+
+__all__ = ["as_degrees", "as_position", "as_radius"]
+
+_WORDS = {"deg": "degrees", "arcsec": "arcsec"}
+
+
+def as_position(center: Any) -> tuple[float, float]:
+    """Return right ascension and declination [deg, ICRS] of what stands for a position.
+
+    Parameters
+    ----------
+    center : astropy SkyCoord, or (ra, dec)
+        Plain numbers are degrees.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no position, several of them, or a name.
+    """
+    if isinstance(center, (str, bytes)):
+        raise InvalidInput(
+            f"{center!r} is a name: finding where an object lies needs an online archive. Give a "
+            "SkyCoord, or (ra, dec) in degrees."
+        )
+    if hasattr(center, "icrs"):
+        if getattr(center, "shape", ()) != ():
+            raise InvalidInput(f"One position is needed, not {center.size}; loop over them.")
+        pair = (center.icrs.ra.deg, center.icrs.dec.deg)
+    elif isinstance(center, Mapping) or not hasattr(center, "__len__") or len(center) != 2:
+        raise InvalidInput(f"{center!r} is no position. Give a SkyCoord, or (ra, dec) in degrees.")
+    else:
+        pair = (center[0], center[1])
+    ra, dec = as_degrees(pair[0], "ra"), as_degrees(pair[1], "dec")
+    if not -360 <= ra <= 360:
+        raise InvalidInput(f"ra is {ra:g} degrees; it must lie within 0 and 360.")
+    if not -90 <= dec <= 90:
+        raise InvalidInput(f"dec is {dec:g} degrees; it must lie within -90 and 90.")
+    return ra % 360, dec
+
+
+def as_radius(radius: Any, unit: str = "deg") -> float:
+    """Return a radius [deg].
+
+    Parameters
+    ----------
+    radius : Quantity or float
+        A plain number is in `unit`.
+    unit : {"deg", "arcsec"}, optional
+        Of a plain number.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no angle from 0 to 180 degrees.
+    """
+    size = as_degrees(radius, "radius", unit)
+    if not 0 <= size <= 180:
+        raise InvalidInput(f"radius is {size:g} degrees; it must lie within 0 and 180.")
+    return size
+
+
+def as_degrees(angle: Any, name: str, unit: str = "deg") -> float:
+    """Return an angle [deg].
+
+    Parameters
+    ----------
+    angle : Quantity or float
+        A plain number is in `unit`.
+    name : str
+        What it is, for an error.
+    unit : {"deg", "arcsec"}, optional
+        Of a plain number.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no finite angle.
+    """
+    scale = {"deg": 1.0, "arcsec": 3600.0}[unit]
+    if hasattr(angle, "to_value"):
+        from astropy.units import UnitsError
+
+        try:
+            angle, scale = angle.to_value("deg"), 1.0
+        except UnitsError as error:
+            raise InvalidInput(f"{name} is {angle}, which is no angle.") from error
+    try:
+        value = float(angle) / scale
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name} is {angle!r}; a number of {_WORDS[unit]} is needed.") from error
+    if not math.isfinite(value):
+        raise InvalidInput(f"{name} is {value}; a finite number of {_WORDS[unit]} is needed.")
+    return value

@@ -1,0 +1,241 @@
+"""The cache of what archives answered: safe under several kernels, resumable, checked.
+
+Under the folder of ``STELLARNB_CACHE``: ``sha256/aa/….parquet`` are the answers, named after their
+content and never changed, a note with the provenance beside each; ``index.sqlite`` says which
+answer belongs to which question, and where each star's spectrum is. What the index lost is found
+again from the notes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from stellarnb.archives.store_core import Core, register_entry, without_secrets
+from stellarnb.archives.store_owner import hold
+from stellarnb.archives.store_stars import Found, StarShelf
+from stellarnb.archives.store_upkeep import Upkeep, Verified
+from stellarnb.errors import CacheMiss, InvalidInput, Truncated
+from stellarnb.progress import Cancel
+from stellarnb.settings import settings
+from stellarnb.tables import Result
+
+__all__ = ["Found", "Job", "Store", "Verified"]
+
+Key = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A query that runs at an archive.
+
+    Attributes
+    ----------
+    key : dict
+        The question.
+    url : str
+        Its address.
+    created : float
+        When it was sent off [s since 1970].
+    note : dict
+        What else was kept.
+    """
+
+    key: dict[str, Any]
+    url: str
+    created: float
+    note: dict[str, Any]
+
+
+class Store(Upkeep):
+    """The cache.
+
+    Parameters
+    ----------
+    folder : path-like, optional
+        Where it is; ``archives`` in the folder of ``STELLARNB_CACHE`` where not given.
+    limit_bytes : int, optional
+        How much it may hold (``STELLARNB_CACHE_GB``); what was not used for longest goes first.
+
+    Attributes
+    ----------
+    stars : StarShelf
+        The spectra, star by star.
+    parts : pathlib.Path
+        A folder for downloads that may be resumed; files there are removed a day after they
+        were last written to.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> store = Store()  # doctest: +SKIP
+    >>> key = {"service": "gaia", "release": "dr3", "adql": "SELECT ...", "maxrec": 2000}
+    >>> with store.lock(key):  # doctest: +SKIP
+    ...     result = store.table(key)
+    ...     if result is None:
+    ...         result = fetch()
+    ...         store.keep_table(key, result)
+    """
+
+    def __init__(self, folder: str | Path | None = None, *, limit_bytes: int | None = None) -> None:
+        known = settings()
+        place = known.cache / "archives" if folder is None else Path(folder).expanduser()
+        super().__init__(Core(place, known.cache_bytes if limit_bytes is None else limit_bytes))
+        self.folder = place
+        self.parts = self._core.objects.parts
+        self.stars = StarShelf(self._core)
+
+    def __repr__(self) -> str:
+        return f"<Store {self.folder}: {self._core.total() / 1e6:,.1f} MB>"
+
+    def table(self, key: Key, *, offline: bool = False) -> Result | None:
+        """Return the answer to a question, if it is here and undamaged.
+
+        Parameters
+        ----------
+        key : mapping
+            The question: service, release, canonical ADQL, hash of uploads, row limit.
+        offline : bool, optional
+            Raise instead of returning None.
+
+        Returns
+        -------
+        Result or None
+            Its provenance is that which it was stored with.
+
+        Raises
+        ------
+        CacheMiss
+            With ``offline=True``, if it is not here; names the question.
+        """
+        text = _text(key)
+        with self._core.index.read() as db:
+            row = db.execute(
+                "SELECT id, sha256 FROM entries JOIN objects ON objects.id = entries.object "
+                "WHERE key = ?",
+                (text,),
+            ).fetchone()
+        if row is not None:
+            if self._core.objects.sound(row[1]):
+                result = Result.read(self._core.objects.path(row[1]))
+                self._core.used([row[0]])
+                return result
+            self._core.drop_damaged(row[1])
+        if offline:
+            raise CacheMiss(
+                f"Not in the cache {self.folder}, and offline: {text}. Ask once while online, or "
+                "unset STELLARNB_OFFLINE (offline=False)."
+            )
+        return None
+
+    def keep_table(self, key: Key, result: Result) -> None:
+        """Store an answer: whole and on the disk, or not at all.
+
+        Parameters
+        ----------
+        key : mapping
+            The question; JSON.
+        result : Result
+            The whole answer; its provenance says service, query and time.
+
+        Raises
+        ------
+        Truncated
+            If the archive held back rows: half an answer is none.
+        OutputError
+            If it cannot be written.
+        """
+        if result.truncated:
+            raise Truncated("A truncated answer is not cached: it would pass for a whole one.")
+        text = _text(key)
+        title = without_secrets(str(key.get("adql") or key.get("title") or text))[:500]
+        clean = Result(
+            result,
+            units=result.units,
+            descriptions=result.descriptions,
+            provenance=json.loads(without_secrets(json.dumps(result.provenance, default=str))),
+        )
+        self._core.add(
+            lambda path: pq.write_table(clean.to_arrow(), path),
+            {
+                "kind": "table",
+                "key": text,
+                "title": title,
+                "overflow": result.truncated,
+                "provenance": clean.provenance,
+            },
+            lambda db, number: register_entry(db, number, text, title),
+        )
+
+    def lock(self, key: Key, *, cancel: Cancel | None = None) -> AbstractContextManager[None]:
+        """Hold the lock of a question, so that two kernels or threads don't both ask it.
+
+        Parameters
+        ----------
+        key : mapping
+            The question.
+        cancel : Cancel, optional
+            Ends the waiting with `stellarnb.errors.Interrupted`.
+        """
+        name = hashlib.sha256(_text(key).encode()).hexdigest()[:32]
+        return hold(self._core.locks / f"key-{name}.lock", cancel)
+
+    def job(self, key: Key) -> Job | None:
+        """Return the job that a kernel sent off for a question and has not fetched yet."""
+        text = _text(key)
+        return next((job for job in self.jobs() if _text(job.key) == text), None)
+
+    def jobs(self) -> list[Job]:
+        """Return all jobs that were sent off and not fetched yet, the oldest first."""
+        with self._core.index.read() as db:
+            rows = db.execute(
+                "SELECT key, url, created, note FROM jobs ORDER BY created"
+            ).fetchall()
+        return [
+            Job(json.loads(key), url, created, json.loads(note)) for key, url, created, note in rows
+        ]
+
+    def keep_job(self, key: Key, url: str, note: Mapping[str, Any] | None = None) -> None:
+        """Note the address of a job, so that a restarted kernel finds it again.
+
+        Parameters
+        ----------
+        key : mapping
+            The question.
+        url : str
+            Address of the job; a password in it is left out.
+        note : mapping, optional
+            What else to keep; JSON.
+        """
+        more = without_secrets(json.dumps(dict(note or {}), default=str))
+        with self._core.index.write() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)",
+                (_text(key), without_secrets(url), time.time(), more),
+            )
+
+    def drop_job(self, key: Key) -> None:
+        """Forget a job that was fetched, aborted or has expired."""
+        with self._core.index.write() as db:
+            db.execute("DELETE FROM jobs WHERE key = ?", (_text(key),))
+
+
+def _text(key: Key) -> str:
+    """Return a question as text that is the same for the same question."""
+    try:
+        text = json.dumps(dict(key), sort_keys=True, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"A key of the cache must be JSON: {error}.") from error
+    return without_secrets(text)

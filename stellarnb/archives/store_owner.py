@@ -1,0 +1,113 @@
+"""Who holds something in the cache, and whether that process is still alive."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from stellarnb.errors import Interrupted, OutputError
+from stellarnb.progress import Cancel
+
+__all__ = ["Owners", "hold"]
+
+#: How often a lock that another kernel holds is tried [s].
+POLL_SECONDS = 0.05
+
+
+class Owners:
+    """Names for pieces of work; each name tells whether its process lives.
+
+    A process holds the lock of a file of its own for as long as it lives, however it ends.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        For the lock files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._guard = threading.Lock()
+        self._own: tuple[int, str, filelock.BaseFileLock] | None = None
+        self._count = 0
+
+    def name(self) -> str:
+        """Return a name that nobody has had."""
+        with self._guard:
+            self._count += 1
+            if self._own is None or self._own[0] != os.getpid():
+                word = uuid.uuid4().hex
+                lock = filelock.FileLock(self._path(word), thread_local=False)
+                _acquire(lock, 0.0)
+                self._own = os.getpid(), word, lock
+            return f"{self._own[1]}.{self._count}"
+
+    def alive(self, name: str) -> bool:
+        """Return whether the process that was given a name is still there."""
+        word = name.partition(".")[0]
+        with self._guard:
+            if self._own is not None and self._own[:2] == (os.getpid(), word):
+                return True
+        path = self._path(word)
+        if not path.exists():
+            return False
+        lock = filelock.FileLock(path, thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            return True
+        lock.release()
+        path.unlink(missing_ok=True)
+        return False
+
+    def _path(self, word: str) -> Path:
+        return self._folder / f"owner-{word}.lock"
+
+
+@contextmanager
+def hold(path: Path, cancel: Cancel | None = None) -> Iterator[None]:
+    """Hold a lock among kernels and threads; wait for it as long as it takes.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Of the lock file.
+    cancel : Cancel, optional
+        Ends the waiting.
+
+    Raises
+    ------
+    Interrupted
+        If `cancel` was set before the lock was free.
+    OutputError
+        If the file cannot be made.
+    """
+    lock = filelock.FileLock(path, thread_local=False)
+    while not _acquire(lock, POLL_SECONDS):
+        if cancel is not None and cancel.is_set():
+            raise Interrupted("Stopped while another kernel was fetching the same answer.")
+        time.sleep(POLL_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock: filelock.BaseFileLock, timeout: float) -> bool:
+    try:
+        lock.acquire(timeout=timeout)
+    except filelock.Timeout:
+        return False
+    except (OSError, NotImplementedError) as error:
+        raise OutputError(
+            f"The cache cannot lock {lock.lock_file}: {error}. Set STELLARNB_CACHE to a folder on "
+            "a disk of this machine."
+        ) from error
+    return True

@@ -1,0 +1,7 @@
+"""What surveys call things: one table entry each, and the names that all of them share."""
+
+from stellarnb.archives.surveys.discover import discover
+from stellarnb.archives.surveys.selection import select
+from stellarnb.archives.surveys.survey import Part, Survey
+
+__all__ = ["Part", "Survey", "discover", "select"]

@@ -1,0 +1,232 @@
+"""A survey as the registry describes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from stellarnb.archives.catalog import nearest, quoted
+from stellarnb.errors import InvalidInput, MissingInput
+
+__all__ = ["MAIN", "Part", "Survey", "bare", "named", "written"]
+
+#: Alias of the main table.
+MAIN = "t"
+_SIMPLE = re.compile(r"([a-z])\.(.+)", re.DOTALL)
+_PLAIN = re.compile(r"[A-Za-z]\w*", re.ASCII)
+#: Words that ADQL keeps for itself, among those that surveys use as names of columns.
+_RESERVED = frozenset({"size", "date", "time", "year", "position", "distance", "section", "value"})
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table of a survey.
+
+    Attributes
+    ----------
+    alias : str
+        One letter, by which columns name it.
+    name : str
+        As it stands in a query.
+    on : str
+        What joins it to the main table; empty for that one.
+    """
+
+    alias: str
+    name: str
+    on: str = ""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A survey, or a catalogue.
+
+    Attributes
+    ----------
+    name, title, release, url : str
+        What it is, and where its TAP service is.
+    data : str
+        The service that has its spectra, or lists them; empty where it has none.
+    files : str
+        Where files of spectra are, if elsewhere than published.
+    parts : tuple of Part
+        Its tables, the main one first; none where only queries are asked.
+    columns : dict of str to tuple of str
+        By shared name what it may be in the survey: ``alias.column``, or an expression.
+    good : str
+        The cut that the survey recommends, in ADQL; empty where there is none.
+    frame : str
+        What stands first in POINT and CIRCLE.
+    format : str or None
+        What FORMAT must say for VOTable in BINARY2; asked for where None.
+    jobs, uploads : bool
+        Whether the service has them.
+    discover : bool
+        Whether tables and columns are found through TAP_SCHEMA.
+    lean : bool
+        Whether columns of joined tables are had only on request.
+    catalogue : str
+        VizieR's name of it, for `discover`.
+    login : str
+        Who can log in; empty where nobody can.
+    credits : tuple of str
+        Whom to thank.
+    documented : str
+        When the names were compared with documentation.
+    mirrors : dict of str to dict
+        What is different elsewhere.
+    """
+
+    name: str
+    title: str
+    release: str
+    url: str
+    data: str = ""
+    files: str = ""
+    parts: tuple[Part, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    good: str = ""
+    frame: str = "ICRS"
+    format: str | None = None
+    jobs: bool = True
+    uploads: bool = True
+    discover: bool = False
+    lean: bool = False
+    catalogue: str = ""
+    login: str = ""
+    credits: tuple[str, ...] = ()
+    documented: str = ""
+    mirrors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def from_entry(cls, name: str, entry: Mapping[str, Any]) -> Self:
+        """Return the survey of an entry of the registry."""
+        known = {key: value for key, value in entry.items() if key not in {"kind", "tables"}}
+        known["parts"] = tuple(Part(**part) for part in entry.get("tables", ()))
+        known["columns"] = {
+            label: (place,) if isinstance(place, str) else tuple(place)
+            for label, place in entry.get("columns", {}).items()
+        }
+        known["credits"] = tuple(entry.get("credits", ()))
+        return cls(name=name, **known)
+
+    def at_mirror(self, mirror: str) -> Self:
+        """Return the same data at another place.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such mirror.
+        """
+        if mirror not in self.mirrors:
+            known = ", ".join(self.mirrors) or "none"
+            raise InvalidInput(
+                f"{self.name!r} has no mirror {mirror!r}{nearest(mirror, self.mirrors)} "
+                f"(mirrors: {known})."
+            )
+        entry = dict(self.mirrors[mirror])
+        changes: dict[str, Any] = {"format": None, "login": "", **entry}
+        tables = changes.pop("tables", None)
+        if tables is not None:
+            changes |= {"parts": tuple(Part(**part) for part in tables), "columns": {}, "good": ""}
+        return replace(self, **changes)
+
+    @property
+    def main(self) -> Part:
+        """The main table.
+
+        Raises
+        ------
+        MissingInput
+            If there is none.
+        """
+        if not self.parts:
+            raise MissingInput(
+                f"{self.name!r} has no main table that is known here: say which, with table=…, or "
+                "write a query. tables() lists them."
+            )
+        return self.parts[0]
+
+    def resolved(self, schema: Mapping[str, Iterable[str]]) -> Self:
+        """Return the survey with one place for each column: the first that the service has.
+
+        Parameters
+        ----------
+        schema : mapping of str to iterable of str
+            Columns of each table, by its name in lower case and without quotes, as the service
+            spells them; a table that is not in it is not asked about.
+        """
+        names = {alias: self._spelt(alias, schema) for alias in (part.alias for part in self.parts)}
+        columns: dict[str, tuple[str, ...]] = {}
+        for label, places in self.columns.items():
+            found = next((spelt for p in places if (spelt := _find(p, names)) is not None), None)
+            if found is not None:
+                columns[label] = (found,)
+        return replace(self, columns=columns)
+
+    def _spelt(self, alias: str, schema: Mapping[str, Iterable[str]]) -> dict[str, str] | None:
+        table = next(part.name for part in self.parts if part.alias == alias)
+        columns = schema.get(bare(table))
+        return None if columns is None else {bare(column): column for column in columns}
+
+    def place(self, label: str) -> str:
+        """Return what a column is in the survey, as it stands in a query.
+
+        Raises
+        ------
+        InvalidInput
+            If the survey has no such column.
+        """
+        if label not in self.columns:
+            raise InvalidInput(
+                f"{self.name!r} has no column {label!r}{nearest(label, self.columns)}. There are: "
+                f"{', '.join(self.columns)}."
+            )
+        return written(self.columns[label][0])
+
+    def aliases(self, expressions: Iterable[str]) -> list[Part]:
+        """Return the tables that some expressions need, the main one first."""
+        text = " ".join(expressions)
+        return [
+            part
+            for part in self.parts
+            if part.alias == MAIN or re.search(rf"(?<![\w.\"]){part.alias}\.", text)
+        ]
+
+
+def bare(name: str) -> str:
+    """Return a name in lower case and without quotes, to compare it with another."""
+    return name.strip().replace('"', "").lower()
+
+
+def written(place: str) -> str:
+    """Return ``alias.column`` as it stands in a query; an expression as it is."""
+    match = _SIMPLE.fullmatch(place)
+    if match is None or _is_expression(place):
+        return place
+    return f"{match[1]}.{named(match[2])}"
+
+
+def named(column: str) -> str:
+    """Return a column's name as it stands in a query: in double quotes where ADQL needs them."""
+    name = column.strip('"')
+    plain = _PLAIN.fullmatch(name) and name.lower() not in _RESERVED
+    return name if plain else quoted(name)
+
+
+def _is_expression(place: str) -> bool:
+    return place.startswith("(")
+
+
+def _find(place: str, names: Mapping[str, dict[str, str] | None]) -> str | None:
+    """Return a place as the service spells it, or None where the service does not have it."""
+    match = _SIMPLE.fullmatch(place)
+    if match is None or _is_expression(place):
+        return place
+    known = names.get(match[1])
+    if known is None:
+        return place
+    spelt = known.get(bare(match[2]))
+    return None if spelt is None else f"{match[1]}.{spelt}"
