@@ -1,4 +1,5 @@
 from .archives import open_archive as open_archive
+from .cartography import mock_milky_way as mock_milky_way
 from .errors import StellarnbError as StellarnbError
 from .models import fit_spectra as fit_spectra
 from .models import load_model as load_model

@@ -1,128 +1,26 @@
-"""Many stars into few pixels: counts and means on a grid, through Datashader.
+"""Many stars into few pixels: counts, means and spreads on a grid.
 
 Everything here is a pure function of columns and a `Window`, so that a notebook, a file and a
-cluster node get the same numbers.
+cluster node get the same numbers. The bins are Datashader's, pixel for pixel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-import datashader as ds
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from stellarnb.cartography.columns import numbers
-from stellarnb.errors import InvalidInput, TooLarge
-from stellarnb.tables.convert import as_arrow
+from stellarnb.cartography import loops
+from stellarnb.cartography.bins import Bins
+from stellarnb.cartography.columns import as_float32
+from stellarnb.cartography.window import Window
+from stellarnb.errors import InvalidInput
 
-__all__ = ["Window", "columns", "count", "mean", "span"]
-
-#: More bins than this along one side is a mistake, not a map.
-MAX_BINS = 8192
+__all__ = ["count", "grid", "mean", "std"]
 
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Window:
-    """What part of a plane is looked at, and in how many bins.
-
-    Attributes
-    ----------
-    x, y : tuple of float
-        Lower and upper edge, in the unit of the column; a star on an edge is inside.
-    width, height : int
-        Number of bins along x and y.
-
-    Raises
-    ------
-    InvalidInput
-        If an edge is not finite, the lower one is not below the upper one, or there is no bin.
-    TooLarge
-        If a side has more than 8192 bins.
-    """
-
-    x: tuple[float, float]
-    y: tuple[float, float]
-    width: int = 300
-    height: int = 300
-
-    def __post_init__(self) -> None:
-        for axis, (low, high) in (("x", self.x), ("y", self.y)):
-            if not (np.isfinite(high - low) and low < high):
-                raise InvalidInput(f"The {axis} range {low!r}..{high!r} is not a rising pair.")
-        for side, bins in (("width", self.width), ("height", self.height)):
-            if bins < 1:
-                raise InvalidInput(f"{side}={bins}: at least one bin is needed.")
-            if bins > MAX_BINS:
-                raise TooLarge(f"{side}={bins} bins: at most {MAX_BINS} can be aggregated.")
-        object.__setattr__(self, "x", (float(self.x[0]), float(self.x[1])))
-        object.__setattr__(self, "y", (float(self.y[0]), float(self.y[1])))
-
-
-def columns(table: Any, names: Iterable[str]) -> pd.DataFrame:
-    """Return some columns of any table as a plain float32 frame, ready for many aggregates.
-
-    Parameters
-    ----------
-    table : table
-        A stellarnb table or anything `stellarnb.tables.convert.as_arrow` takes.
-    names : iterable of str
-        Numeric columns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        float32 [n]; missing values are NaN, what float32 cannot hold is infinite.
-
-    Raises
-    ------
-    MissingInput
-        If a column is not there.
-    InvalidInput
-        If a column holds no numbers.
-    """
-    arrow = as_arrow(table)
-    out: dict[str, NDArray[np.float32]] = {}
-    with np.errstate(over="ignore"):
-        for name in dict.fromkeys(names):
-            out[name] = numbers(arrow, name).astype(np.float32)
-    return pd.DataFrame(out)
-
-
-def span(values: NDArray[Any], *, pad: float = 0.05, tail: float = 0.0) -> tuple[float, float]:
-    """Return a range that shows the finite values with some air around them.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape [n]
-        Any numbers; the non-finite ones don't count.
-    pad : float, optional
-        Air at each end, as a fraction of the range.
-    tail : float, optional
-        Fraction of stars at each end that may lie outside, so that one outlier cannot squeeze
-        all others into a corner.
-
-    Returns
-    -------
-    tuple of float
-        Rising; (0, 1) without any finite value, and a small range around a constant one.
-    """
-    finite = np.asarray(values, dtype=np.float64)
-    finite = finite[np.isfinite(finite)]
-    if len(finite) == 0:
-        return 0.0, 1.0
-    low, high = (float(q) for q in np.quantile(finite, [tail, 1.0 - tail]))
-    if high - low <= 1e-6 * max(abs(low), abs(high)):
-        air = max(0.01 * max(abs(low), abs(high)), 0.5)
-    else:
-        air = pad * (high - low)
-    return low - air, high + air
 
 
 def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = None) -> xr.DataArray:
@@ -145,8 +43,18 @@ def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = No
         uint32 [height, width] with bin centres as coordinates, y rising. Its ``attrs`` say what
         became of each chosen star: ``n_in`` are in the bins, ``n_outside`` beyond the window,
         ``n_left_out`` have a value that is not finite.
+
+    Raises
+    ------
+    MissingInput
+        If a column is not there.
+    InvalidInput
+        If a column holds no numbers, or the mask has another length.
     """
-    return _aggregate(table, (x, y), window, where, ds.count())
+    data = as_float32(table, (x, y))
+    out, tally = np.zeros((window.height, window.width), dtype=np.uint32), _tally()
+    loops.count_loop(data[x], data[y], _mask(where, len(data[x])), window.scales, out, tally)
+    return _image(out, (x, y), window, tally)
 
 
 def mean(
@@ -167,45 +75,133 @@ def mean(
         float64 [height, width], NaN in a bin without stars; ``attrs`` as for `count`, where a
         star whose third value is not finite is left out too.
     """
-    return _aggregate(table, (x, y, of), window, where, ds.mean(of))
+    data = as_float32(table, (x, y, of))
+    out, tally = np.zeros((window.height, window.width, 2)), _tally()
+    where = _mask(where, len(data[x]))
+    loops.mean_loop(data[x], data[y], data[of], where, window.scales, out, tally)
+    return _image(_ratio(out), (x, y), window, tally)
 
 
-def _aggregate(
-    table: Any, names: tuple[str, ...], window: Window, where: Mask | None, how: Any
+def std(
+    table: Any, x: str, y: str, of: str, window: Window, *, where: Mask | None = None
 ) -> xr.DataArray:
-    frame = _float32(table, names)
-    chosen = np.ones(len(frame), dtype=bool) if where is None else np.asarray(where)
-    if chosen.shape != (len(frame),) or chosen.dtype != bool:
-        raise InvalidInput(f"where: a mask of {chosen.size} rows for a table of {len(frame)}.")
-    parts = {name: frame[name].to_numpy() for name in names}
-    finite = chosen.copy()
-    for values in parts.values():
-        finite &= np.isfinite(values)
-    # A NaN position is skipped by Datashader: cheaper than copying the chosen rows.
-    x = names[0]
-    parts[x] = np.where(finite, parts[x], np.float32(np.nan))
-    canvas = ds.Canvas(window.width, window.height, x_range=window.x, y_range=window.y)
-    result = canvas.points(pd.DataFrame(parts), x, names[1], how)
-    inside = finite & _inside(parts[x], window.x) & _inside(parts[names[1]], window.y)
-    n_finite, n_in = int(finite.sum()), int(inside.sum())
-    result.attrs = {
-        "n_in": n_in,
-        "n_outside": n_finite - n_in,
-        "n_left_out": int(chosen.sum()) - n_finite,
+    """Return the standard deviation of a third column over the stars in each bin.
+
+    Parameters
+    ----------
+    table, x, y, of, window, where
+        As for `mean`.
+
+    Returns
+    -------
+    xarray.DataArray
+        float64 [height, width] with the number of stars less one below the sum, NaN in a bin
+        with fewer than two; ``attrs`` as for `mean`.
+    """
+    data = as_float32(table, (x, y, of))
+    out, tally = np.zeros((window.height, window.width, 3)), _tally()
+    where = _mask(where, len(data[x]))
+    loops.spread_loop(data[x], data[y], data[of], where, window.scales, out, tally)
+    n, squares = out[..., 0], out[..., 2]
+    variance = np.divide(squares, n - 1, out=np.full_like(n, np.nan), where=n > 1)
+    return _image(np.sqrt(variance), (x, y), window, tally)
+
+
+def grid(
+    table: Any,
+    x: str,
+    y: str,
+    window: Window,
+    bins: Bins | None = None,
+    *,
+    of: str | None = None,
+    where: Mask | None = None,
+    codes: NDArray[np.int16] | None = None,
+) -> xr.DataArray:
+    """Aggregate each bin in R and abs(Z) into a panel of its own, all in one pass.
+
+    Parameters
+    ----------
+    table, x, y, window, where
+        As for `count`.
+    bins : Bins, optional
+        The bins; the default ones where not given.
+    of : str, optional
+        The column to average; stars are counted where not given.
+    codes : numpy.ndarray of int16, shape [n], optional
+        ``bins.codes(table)``, where it is at hand: the same for each window.
+
+    Returns
+    -------
+    xarray.DataArray
+        [abs(Z) bins, R bins, height, width] with dimensions ``z_bin r_bin``, y and x: uint32
+        counts, each panel equal to `count` of its stars, or float64 means with NaN in a bin
+        without stars. ``attrs`` as for `count`, and ``n_no_panel``, the chosen stars in no bin
+        of R and abs(Z), and ``panel_stars``, how many are in each panel [abs(Z) bins][R bins].
+    """
+    bins = bins or Bins()
+    data = as_float32(table, (x, y) if of is None else (x, y, of))
+    where = _mask(where, len(data[x]))
+    codes = bins.codes(table) if codes is None else _codes(codes, len(data[x]), bins)
+    tally, shape = _tally(), (len(bins), window.height, window.width)
+    if of is None:
+        values: NDArray[Any] = np.zeros(shape, dtype=np.uint32)
+        loops.count_panels_loop(data[x], data[y], codes, where, window.scales, values, tally)
+        stars = values.sum(axis=(1, 2))
+    else:
+        sums = np.zeros((*shape, 2))
+        loops.mean_panels_loop(data[x], data[y], data[of], codes, where, window.scales, sums, tally)
+        values, stars = _ratio(sums), sums[..., 0].sum(axis=(1, 2)).astype(int)
+    image = _image(values.reshape(*bins.shape, *shape[1:]), (x, y), window, tally, bins)
+    image.attrs |= {
+        "n_no_panel": int(tally[3]),
+        "panel_stars": stars.reshape(bins.shape).tolist(),
     }
-    return result
+    return image
 
 
-def _float32(table: Any, names: tuple[str, ...]) -> pd.DataFrame:
-    if isinstance(table, pd.DataFrame) and all(
-        name in table and table[name].dtype == np.float32 for name in names
-    ):
-        return table
-    return columns(table, names)
+def _tally() -> NDArray[np.int64]:
+    return np.zeros(4, dtype=np.int64)
 
 
-def _inside(values: NDArray[np.float32], limits: tuple[float, float]) -> Mask:
-    # Compared in float64, as Datashader does: a limit rounded to float32 could jump over a star.
-    low, high = np.float64(limits[0]), np.float64(limits[1])
-    mask: Mask = (values >= low) & (values <= high)
+def _mask(where: Mask | None, n: int) -> Mask:
+    """Return the mask, or an empty one that stands for all stars."""
+    if where is None:
+        return np.empty(0, dtype=bool)
+    mask = np.asarray(where)
+    if mask.shape != (n,) or mask.dtype != bool:
+        raise InvalidInput(f"where: a mask of {mask.size} rows for a table of {n}.")
+    # For a table without stars both mean the same.
     return mask
+
+
+def _codes(codes: NDArray[Any], n: int, bins: Bins) -> NDArray[np.int16]:
+    array = np.asarray(codes)
+    if array.shape != (n,) or array.dtype != np.int16 or (n and array.max() >= len(bins)):
+        raise InvalidInput(f"codes: give bins.codes(table), int16 of {n} rows below {len(bins)}.")
+    return array
+
+
+def _ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    number, total = sums[..., 0], sums[..., 1]
+    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+
+
+def _image(
+    values: NDArray[Any],
+    names: tuple[str, str],
+    window: Window,
+    tally: NDArray[np.int64],
+    bins: Bins | None = None,
+) -> xr.DataArray:
+    """Give pixels their coordinates, and say what became of the stars."""
+    (x, y), (x_centres, y_centres) = names, window.centres()
+    if x == y:  # a dimension cannot stand twice
+        y = f"{y}_y"
+    coords: dict[str, Any] = {y: y_centres, x: x_centres}
+    dims = [y, x]
+    if bins is not None:
+        coords |= {"z_bin": np.arange(bins.shape[0]), "r_bin": np.arange(bins.shape[1])}
+        dims = ["z_bin", "r_bin", *dims]
+    notes = dict(zip(("n_in", "n_outside", "n_left_out"), map(int, tally[:3]), strict=True))
+    return xr.DataArray(values, coords=coords, dims=dims, attrs=notes)
