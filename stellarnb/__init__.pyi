@@ -1,5 +1,6 @@
 from .archives import open_archive as open_archive
 from .cartography import mock_milky_way as mock_milky_way
+from .cartography import place as place
 from .errors import StellarnbError as StellarnbError
 from .models import fit_spectra as fit_spectra
 from .models import load_model as load_model

@@ -6,7 +6,9 @@ cluster node get the same numbers. The bins are Datashader's, pixel for pixel.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -14,13 +16,134 @@ from numpy.typing import NDArray
 
 from stellarnb.cartography import loops
 from stellarnb.cartography.bins import Bins
-from stellarnb.cartography.columns import as_float32
+from stellarnb.cartography.columns import as_float32, category_codes
 from stellarnb.cartography.window import Window
 from stellarnb.errors import InvalidInput
 
-__all__ = ["count", "grid", "mean", "std"]
+__all__ = ["Aggregate", "categories", "count", "grid", "image_of", "mean", "star_mask", "std"]
 
 Mask = NDArray[np.bool_]
+
+
+class Aggregate:
+    """Stars added up in bins, as many tables of them as one likes.
+
+    Parameters
+    ----------
+    x, y : str
+        Columns.
+    window : Window
+        Where to look, and how finely.
+    of : str, optional
+        A third column to average; stars are counted where not given.
+    spread : bool, optional
+        Standard deviation of the third column instead of its mean.
+    panels : int, optional
+        How many panels beside each other; each star's code says which is its own.
+
+    Attributes
+    ----------
+    columns : list of str
+        The columns that it reads.
+    """
+
+    def __init__(
+        self,
+        x: str,
+        y: str,
+        window: Window,
+        *,
+        of: str | None = None,
+        spread: bool = False,
+        panels: int | None = None,
+    ) -> None:
+        if spread and (of is None or panels is not None):
+            raise InvalidInput("A spread needs a column (of), and is made for one panel at a time.")
+        self.x, self.y, self.window, self.of = x, y, window, of
+        self.columns = [x, y] if of is None else [x, y, of]
+        self._spread, self._panels = spread, panels
+        shape = (window.height, window.width) if panels is None else (panels, *_shape(window))
+        self._out: NDArray[Any] = (
+            np.zeros(shape, dtype=np.uint32)
+            if of is None
+            else np.zeros((*shape, 3 if spread else 2))
+        )
+        self._tally = np.zeros(4, dtype=np.int64)
+
+    def add(
+        self, table: Any, *, where: Mask | None = None, codes: NDArray[np.int16] | None = None
+    ) -> Self:
+        """Add the stars of a table.
+
+        Parameters
+        ----------
+        table : table or pandas.DataFrame
+            A float32 frame from `columns` is used as it is; any other table is converted first.
+        where : numpy.ndarray of bool, shape [n], optional
+            Which stars; all where not given.
+        codes : numpy.ndarray of int16, shape [n]
+            The panel of each star, negative for none; where there are panels.
+
+        Returns
+        -------
+        Aggregate
+            Itself.
+        """
+        data = as_float32(table, self.columns)
+        parts: list[Any] = [data[name] for name in self.columns]
+        n = len(parts[0])
+        if self._panels is not None:
+            parts.append(_codes(codes, n, self._panels))
+        loop = self._loop()
+        tally = np.zeros(4, dtype=np.int64)
+        if n:  # an empty mask would stand for all stars
+            loop(*parts, star_mask(where, n), self.window.scales, self._out, tally)
+        self._tally += tally
+        return self
+
+    def _loop(self) -> Any:
+        if self._spread:
+            return loops.spread_loop
+        if self._panels is None:
+            return loops.count_loop if self.of is None else loops.mean_loop
+        return loops.count_panels_loop if self.of is None else loops.mean_panels_loop
+
+    def values(self) -> NDArray[Any]:
+        """Return the pixels: uint32 counts, or float64 with NaN in bins with too few stars."""
+        if self.of is None:
+            return self._out.copy()
+        number, least = self._out[..., 0], 1 if self._spread else 0
+        total, by = (self._out[..., 2], number - 1) if self._spread else (self._out[..., 1], number)
+        ratio = np.divide(total, by, out=np.full_like(number, np.nan), where=number > least)
+        return np.asarray(np.sqrt(ratio) if self._spread else ratio)
+
+    def panel_stars(self) -> NDArray[np.int64]:
+        """Return how many stars are in each panel's window, int64 [panels]."""
+        counts = self._out if self.of is None else self._out[..., 0]
+        return np.asarray(counts.sum(axis=(-2, -1)), dtype=np.int64)
+
+    def image(self) -> xr.DataArray:
+        """Return the pixels with coordinates, and what became of the stars in ``attrs``."""
+        more = None if self._panels is None else {"panel": np.arange(self._panels)}
+        return self._labelled(self.values(), more)
+
+    def grid_image(self, bins: Bins) -> xr.DataArray:
+        """Return the panels as rows in abs(Z) and columns in R; see `grid`."""
+        more = {"z_bin": np.arange(bins.shape[0]), "r_bin": np.arange(bins.shape[1])}
+        values = self.values().reshape(*bins.shape, *_shape(self.window))
+        image = self._labelled(values, more)
+        image.attrs["panel_stars"] = self.panel_stars().reshape(bins.shape).tolist()
+        return image
+
+    def category_image(self, by: str, names: list[Any]) -> xr.DataArray:
+        """Return the panels as categories; see `categories`."""
+        return self._labelled(self.values(), {by: names})
+
+    def _labelled(self, values: NDArray[Any], more: Mapping[str, Any] | None) -> xr.DataArray:
+        image = image_of(values, (self.x, self.y), self.window, self._tally, more)
+        if self._panels is not None:
+            image.attrs["n_no_panel"] = int(self._tally[3])
+        return image
 
 
 def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = None) -> xr.DataArray:
@@ -51,10 +174,7 @@ def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = No
     InvalidInput
         If a column holds no numbers, or the mask has another length.
     """
-    data = as_float32(table, (x, y))
-    out, tally = np.zeros((window.height, window.width), dtype=np.uint32), _tally()
-    loops.count_loop(data[x], data[y], _mask(where, len(data[x])), window.scales, out, tally)
-    return _image(out, (x, y), window, tally)
+    return Aggregate(x, y, window).add(table, where=where).image()
 
 
 def mean(
@@ -75,11 +195,7 @@ def mean(
         float64 [height, width], NaN in a bin without stars; ``attrs`` as for `count`, where a
         star whose third value is not finite is left out too.
     """
-    data = as_float32(table, (x, y, of))
-    out, tally = np.zeros((window.height, window.width, 2)), _tally()
-    where = _mask(where, len(data[x]))
-    loops.mean_loop(data[x], data[y], data[of], where, window.scales, out, tally)
-    return _image(_ratio(out), (x, y), window, tally)
+    return Aggregate(x, y, window, of=of).add(table, where=where).image()
 
 
 def std(
@@ -95,16 +211,10 @@ def std(
     Returns
     -------
     xarray.DataArray
-        float64 [height, width] with the number of stars less one below the sum, NaN in a bin
-        with fewer than two; ``attrs`` as for `mean`.
+        float64 [height, width], the sum of squares divided by the number of stars less one, NaN
+        in a bin with fewer than two; ``attrs`` as for `mean`.
     """
-    data = as_float32(table, (x, y, of))
-    out, tally = np.zeros((window.height, window.width, 3)), _tally()
-    where = _mask(where, len(data[x]))
-    loops.spread_loop(data[x], data[y], data[of], where, window.scales, out, tally)
-    n, squares = out[..., 0], out[..., 2]
-    variance = np.divide(squares, n - 1, out=np.full_like(n, np.nan), where=n > 1)
-    return _image(np.sqrt(variance), (x, y), window, tally)
+    return Aggregate(x, y, window, of=of, spread=True).add(table, where=where).image()
 
 
 def grid(
@@ -140,68 +250,92 @@ def grid(
         of R and abs(Z), and ``panel_stars``, how many are in each panel [abs(Z) bins][R bins].
     """
     bins = bins or Bins()
-    data = as_float32(table, (x, y) if of is None else (x, y, of))
-    where = _mask(where, len(data[x]))
-    codes = bins.codes(table) if codes is None else _codes(codes, len(data[x]), bins)
-    tally, shape = _tally(), (len(bins), window.height, window.width)
-    if of is None:
-        values: NDArray[Any] = np.zeros(shape, dtype=np.uint32)
-        loops.count_panels_loop(data[x], data[y], codes, where, window.scales, values, tally)
-        stars = values.sum(axis=(1, 2))
-    else:
-        sums = np.zeros((*shape, 2))
-        loops.mean_panels_loop(data[x], data[y], data[of], codes, where, window.scales, sums, tally)
-        values, stars = _ratio(sums), sums[..., 0].sum(axis=(1, 2)).astype(int)
-    image = _image(values.reshape(*bins.shape, *shape[1:]), (x, y), window, tally, bins)
-    image.attrs |= {
-        "n_no_panel": int(tally[3]),
-        "panel_stars": stars.reshape(bins.shape).tolist(),
-    }
-    return image
+    codes = bins.codes(table) if codes is None else codes
+    aggregate = Aggregate(x, y, window, of=of, panels=len(bins))
+    return aggregate.add(table, where=where, codes=codes).grid_image(bins)
 
 
-def _tally() -> NDArray[np.int64]:
-    return np.zeros(4, dtype=np.int64)
+def categories(
+    table: Any, x: str, y: str, by: str, window: Window, *, where: Mask | None = None
+) -> xr.DataArray:
+    """Count the stars of each category in each bin, all in one pass.
+
+    Parameters
+    ----------
+    table : table
+        With a column `by` of strings, integers or truth values; not a frame from `columns`.
+    x, y, window, where
+        As for `count`.
+    by : str
+        The column of categories.
+
+    Returns
+    -------
+    xarray.DataArray
+        uint32 [categories, height, width], categories sorted; ``attrs`` as for `count`, and
+        ``n_no_panel``, the chosen stars without a category.
+
+    Raises
+    ------
+    InvalidInput
+        If the column holds numbers with fractions, or is an axis as well.
+    TooLarge
+        If there are more than 256 categories.
+    """
+    if by in {x, y}:
+        raise InvalidInput(f"categories: {by!r} is an axis already; colour by another column.")
+    names, codes = category_codes(table, by)
+    aggregate = Aggregate(x, y, window, panels=len(names)).add(table, where=where, codes=codes)
+    return aggregate.category_image(by, names)
 
 
-def _mask(where: Mask | None, n: int) -> Mask:
-    """Return the mask, or an empty one that stands for all stars."""
+def star_mask(where: Mask | None, n: int) -> Mask:
+    """Return the mask of `n` stars, or an empty one that stands for all of them.
+
+    Raises
+    ------
+    InvalidInput
+        If it has another length, or is no mask.
+    """
     if where is None:
         return np.empty(0, dtype=bool)
     mask = np.asarray(where)
     if mask.shape != (n,) or mask.dtype != bool:
         raise InvalidInput(f"where: a mask of {mask.size} rows for a table of {n}.")
-    # For a table without stars both mean the same.
     return mask
 
 
-def _codes(codes: NDArray[Any], n: int, bins: Bins) -> NDArray[np.int16]:
-    array = np.asarray(codes)
-    if array.shape != (n,) or array.dtype != np.int16 or (n and array.max() >= len(bins)):
-        raise InvalidInput(f"codes: give bins.codes(table), int16 of {n} rows below {len(bins)}.")
-    return array
-
-
-def _ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    number, total = sums[..., 0], sums[..., 1]
-    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
-
-
-def _image(
+def image_of(
     values: NDArray[Any],
     names: tuple[str, str],
     window: Window,
     tally: NDArray[np.int64],
-    bins: Bins | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> xr.DataArray:
-    """Give pixels their coordinates, and say what became of the stars."""
-    (x, y), (x_centres, y_centres) = names, window.centres()
+    """Give pixels their coordinates, those of more dimensions first, and the tally of stars."""
+    x, y = names
     if x == y:  # a dimension cannot stand twice
         y = f"{y}_y"
-    coords: dict[str, Any] = {y: y_centres, x: x_centres}
-    dims = [y, x]
-    if bins is not None:
-        coords |= {"z_bin": np.arange(bins.shape[0]), "r_bin": np.arange(bins.shape[1])}
-        dims = ["z_bin", "r_bin", *dims]
+    coords, dims = _coordinates(x, y, window), [y, x]
+    if more:
+        coords, dims = coords.assign(more), [*more, y, x]
     notes = dict(zip(("n_in", "n_outside", "n_left_out"), map(int, tally[:3]), strict=True))
     return xr.DataArray(values, coords=coords, dims=dims, attrs=notes)
+
+
+@lru_cache(maxsize=64)
+def _coordinates(x: str, y: str, window: Window) -> xr.Coordinates:
+    """Return the bins' centres; linked panels ask for the same ones again and again."""
+    x_centres, y_centres = window.centres()
+    return xr.Coordinates({y: y_centres, x: x_centres})
+
+
+def _shape(window: Window) -> tuple[int, int]:
+    return window.height, window.width
+
+
+def _codes(codes: NDArray[Any] | None, n: int, panels: int) -> NDArray[np.int16]:
+    array = np.asarray(codes)
+    if array.shape != (n,) or array.dtype != np.int16 or (n and array.max() >= panels):
+        raise InvalidInput(f"codes: give int16 of {n} rows below {panels}, as bins.codes does.")
+    return array

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "inlined"]
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
@@ -22,3 +22,8 @@ def compiled(loop: Loop) -> Loop:
         return cast("Loop", numba.njit(nogil=True, cache=True)(loop))
     except RuntimeError:  # no folder to keep it in
         return cast("Loop", numba.njit(nogil=True)(loop))
+
+
+def inlined(piece: Loop) -> Loop:
+    """Compile a piece of a loop for use inside `compiled` ones."""
+    return cast("Loop", numba.njit(piece))
