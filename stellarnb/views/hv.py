@@ -8,8 +8,9 @@ import holoviews as hv
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.views.panels import PANELS, Stars
+from stellarnb.views.panels import PANELS
 from stellarnb.views.pictures import draw
+from stellarnb.views.stars import Stars
 from stellarnb.views.style import palette
 
 __all__ = ["kiel", "sky", "tinsley_wallerstein"]
