@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -64,7 +65,10 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 _FINITE = "isfinite"
 _UNDERSTOOD = (
     *(ast.Compare, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Name, ast.Constant, ast.Tuple),
-    *(ast.List, ast.Load, ast.operator, ast.boolop, ast.cmpop, ast.unaryop),
+    *(ast.List, ast.Load, ast.In, ast.NotIn, ast.Not, ast.Invert, ast.UAdd, ast.USub),
+    *_ARITHMETIC,
+    *_LOGIC,
+    *_COMPARE,
 )
 
 
@@ -114,7 +118,9 @@ class Where(Selection):
 
     def _tree(self) -> ast.expr:
         try:
-            return ast.parse(self.text.strip(), mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # such as one about the backslash in a text
+                return ast.parse(self.text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             where = getattr(error, "offset", None)
             at = f" at character {where}" if where else ""
@@ -189,8 +195,6 @@ class _Walk:
         if type(node.op) in _LOGIC:
             pair = (self.truth(self.value(side), side) for side in (node.left, node.right))
             return _LOGIC[type(node.op)](*pair)
-        if type(node.op) not in _ARITHMETIC:
-            _refuse(node, self.text, "this has no meaning in a selection.")
         # As float64: products of int64 would wrap around in silence.
         left, right = (np.float64(self._number(side)) for side in (node.left, node.right))
         return _ARITHMETIC[type(node.op)](left, right)
@@ -218,12 +222,10 @@ class _Walk:
                 found = self._is_in(left, left_node, right_node)
                 part = found if isinstance(op, ast.In) else np.logical_not(found)
                 right = found
-            elif type(op) in _COMPARE:
+            else:
                 right = self.value(right_node)
                 self._same_kind(left, right, node)
                 part = _COMPARE[type(op)](left, right)
-            else:
-                _refuse(node, self.text, "this comparison has no meaning in a selection.")
             out, left, left_node = np.logical_and(out, part), right, right_node
         return out
 

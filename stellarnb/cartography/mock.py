@@ -57,7 +57,7 @@ _PHOTOMETRY = ("phot_g_mean_mag", "phot_bp_mean_mag", "phot_rp_mean_mag")
 _COLOUR = ((3500, 4000, 4500, 5000, 5500, 6000, 6500), (2.5, 1.8, 1.38, 1.1, 0.9, 0.75, 0.6))
 
 
-def mock_milky_way(n: int = 690_000, *, seed: int = 1) -> Labels:
+def mock_milky_way(n: int = 690_000, *, seed: int = 2) -> Labels:
     """Make up the stars of a Milky Way as a survey like Gaia RVS would see them.
 
     Thin disc (flared), thick disc, bar and halo, each with its metallicities, gradients,
@@ -165,7 +165,7 @@ def _draw_stars(where: _Places, part: NDArray[np.int8], rng: np.random.Generator
     m_h = _of("m_h", part) + _of("scatter", part) * rng.standard_normal(n)
     m_h += _of("dm_h_dr", part) * (where.radius - truth()["pivot_kpc"])
     m_h += _of("dm_h_dz", part) * np.abs(where.xyz[2])
-    m_h = np.clip(m_h, -2.9, 0.6)
+    m_h = np.clip(m_h, -2.9, 1.0)  # far out, so that no gradient is bent
     kind = np.array([component.alpha for component in COMPONENTS])[part]
     # In the bar the metal-poor half lies on the upper sequence.
     high = (kind == "high") | ((kind == "both") & (m_h < 0.0))

@@ -28,7 +28,7 @@ STRONG = 5.0
 _BROKEN = -5.0
 #: Scale of the prior [kpc], after Astraatmadja & Bailer-Jones (2016, ApJ 833, 119).
 LENGTH_SCALE = 1.35
-_NODES = 224
+_NODES = 128
 
 Floats = NDArray[np.float64]
 
@@ -120,11 +120,13 @@ def distances(
     """
     p, s = (np.asarray(v, dtype=np.float64) for v in (parallax, error))
     known = np.isfinite(p) & np.isfinite(s) & (s > 0)
-    ratio = np.divide(p, s, out=np.full_like(p, -np.inf), where=known)
+    with np.errstate(over="ignore"):
+        ratio = np.divide(p, s, out=np.full_like(p, -np.inf), where=known)
     strong, weak = ratio > STRONG, (ratio <= STRONG) & (ratio >= _BROKEN)
     distance, spread = np.full_like(p, np.nan), np.full_like(p, np.nan)
-    distance[strong] = 1.0 / p[strong]
-    spread[strong] = s[strong] / p[strong] ** 2
+    with np.errstate(over="ignore"):  # a parallax of 1e-300 mas is no place either
+        distance[strong] = 1.0 / p[strong]
+        spread[strong] = distance[strong] / ratio[strong]
     if weak.any():
         low, middle, high = _posterior(p[weak], s[weak], length_scale)
         distance[weak], spread[weak] = middle, 0.5 * (high - low)
@@ -142,25 +144,37 @@ def _posterior(parallax: Floats, error: Floats, length_scale: float) -> tuple[Fl
 def _posterior_loop(
     parallax: Floats, error: Floats, scale: float, nodes: int, out: Floats
 ) -> None:  # pragma: no cover - numba
+    """Integrate in log r: coarsely from end to end, then finely where there is anything."""
     density = np.empty(nodes)
     wanted = (0.15865525393145707, 0.5, 0.8413447460685429)
     for i in range(parallax.size):
         p, s = parallax[i], error[i]
-        # Evenly in log r, from where likelihood or prior vanish to where both do.
+        # From where likelihood or prior vanish to where both do.
         low = np.log(min(1.0 / (p + 8.0 * s), 0.02 * scale))
         high = np.log(max(30.0 * scale, 3.0 / max(p, s)))
+        for _ in range(2):
+            step = (high - low) / (nodes - 1)
+            top = -np.inf
+            for k in range(nodes):
+                r = np.exp(low + k * step)
+                # One r of the three is dr / dlog r.
+                density[k] = 3.0 * (low + k * step) - r / scale - 0.5 * ((p - 1.0 / r) / s) ** 2
+                top = max(top, density[k])
+            first, last = 0, nodes - 1
+            while density[first] < top - 16.0:
+                first += 1
+            while density[last] < top - 16.0:
+                last -= 1
+            if first == 0 and last == nodes - 1:
+                break
+            low, high = low + max(first - 1, 0) * step, low + min(last + 1, nodes - 1) * step
         step = (high - low) / (nodes - 1)
-        top = -np.inf
-        for k in range(nodes):
-            r = np.exp(low + k * step)
-            # One r of the three is dr / dlog r.
-            density[k] = 3.0 * (low + k * step) - r / scale - 0.5 * ((p - 1.0 / r) / s) ** 2
-            top = max(top, density[k])
         total = 0.0
         for k in range(nodes):
-            value = np.exp(density[k] - top)
+            r = np.exp(low + k * step)
+            value = 3.0 * (low + k * step) - r / scale - 0.5 * ((p - 1.0 / r) / s) ** 2
             # The integral up to the middle between this node and the next.
-            total += value
+            total += np.exp(value - top)
             density[k] = total
         k = 0
         for j in range(3):

@@ -23,8 +23,8 @@ __all__ = ["MissingExtinction", "NoZeroPoint", "place"]
 
 Floats = NDArray[np.float64]
 
-#: Distances beyond this [kpc] are none of the Milky Way.
-_FARTHEST = 1000.0
+#: Distances [kpc] beyond these are none of a star of the Milky Way.
+_NEAREST, _FARTHEST = 1e-6, 1000.0
 #: How many of the stars without a distance the provenance names.
 _LISTED = 1000
 #: Relative error of an extinction whose error is not known.
@@ -57,7 +57,7 @@ class _Distances:
     def fill(self, rows: NDArray[np.bool_], distance: Floats, error: Floats, method: str) -> None:
         """Set the distances of some rows where they are valid."""
         with np.errstate(invalid="ignore"):
-            use = rows & (distance > 0) & (distance < _FARTHEST)
+            use = rows & (distance > _NEAREST) & (distance < _FARTHEST)
         self.distance[use], self.error[use], self.method[use] = distance[use], error[use], method
 
 
