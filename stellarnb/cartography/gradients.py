@@ -104,11 +104,13 @@ def gradients(
     design = np.stack([np.ones_like(r), r - pivot, np.abs(z)])
     rng = np.random.default_rng(seed)
     groups = _grouped(design, values, rng)
-    best = _solve(groups.sum(axis=0)[None])[0]
-    weights = rng.multinomial(len(groups), np.full(len(groups), 1 / max(len(groups), 1)), samples)
-    drawn = _solve(np.tensordot(weights.astype(float), groups, axes=1)) if len(groups) else None
-    known = drawn is not None and len(values) > 3 and np.isfinite(drawn).all()
-    error = drawn.std(axis=0, ddof=1) if known and drawn is not None else np.full(3, np.nan)
+    best, error = np.full(3, np.nan), np.full(3, np.nan)
+    if len(groups):
+        best = _solve(groups.sum(axis=0)[None])[0]
+        weights = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), samples)
+        drawn = _solve(np.tensordot(weights.astype(float), groups, axes=1))
+        if len(values) > 3 and np.isfinite(drawn).all():
+            error = drawn.std(axis=0, ddof=1)
     value, radial, vertical = best.tolist()
     value_error, radial_error, vertical_error = error.tolist()
     return Gradients(

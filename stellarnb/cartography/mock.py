@@ -155,6 +155,8 @@ def _draw_places(n: int, rng: np.random.Generator) -> tuple[_Places, NDArray[np.
     distance = np.cbrt(_between(far**3, k, rng))
     direction = _icrs_of(unit_vectors(around, np.degrees(np.arcsin(above))))
     av = dust(distance, around, above) * np.exp(DUST_SCATTER * rng.standard_normal(n))
+    # Through more dust than this not even the brightest giants would be seen.
+    av = np.minimum(av, (_faintest(distance, np.zeros(n)) - m_g[10]) / A_G_PER_A_V)
     places = _Places(direction, distance, _to_frame(direction, distance), av)
     return places, part.astype(np.int8)
 
