@@ -1,3 +1,4 @@
+from . import views as views
 from .archives import open_archive as open_archive
 from .cartography import mock_milky_way as mock_milky_way
 from .cartography import place as place
@@ -8,6 +9,7 @@ from .spectra import SpectrumSet as SpectrumSet
 from .spectra import read as read
 from .tables import Labels as Labels
 from .tables import Result as Result
+from .views import hv as hv
 from .widgets import ChemicalMap as ChemicalMap
 
 __version__: str

@@ -17,9 +17,16 @@ def _bench_cnn() -> list[dict[str, Any]]:
     return bench_cnn()
 
 
+def _bench_map() -> list[dict[str, Any]]:
+    from stellarnb.bench.map import bench_map  # imported late, as it draws
+
+    return bench_map()
+
+
 _BENCHES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "cnn": _bench_cnn,
     "import": bench_import,
+    "map": _bench_map,
 }
 
 

@@ -165,7 +165,7 @@ def dress(plot: Any, theme: Theme | None) -> None:
     plot.background_fill_color = theme.page
     plot.border_fill_color = theme.page
     plot.outline_line_color = theme.line
-    for title in (plot.title, *(part for part in plot.above if isinstance(part, Title))):
+    for title in (plot.title, *plot.select({"type": Title})):
         title.text_color = theme.text
     plot.grid.grid_line_color = theme.line
     for part in ("axis_label_text_color", "major_label_text_color"):

@@ -26,7 +26,7 @@ from stellarnb.views.pictures import Painter, Picture, View
 from stellarnb.views.stars import Range, Stars
 from stellarnb.views.style import Theme
 
-__all__ = ["EVENTS", "MapFigure"]
+__all__ = ["EVENTS", "MapFigure", "pixels", "rising", "set_ranges"]
 
 #: What a figure tells its `Link` of, beside zoom and size.
 EVENTS = ("selectiongeometry", "tap", "doubletap", "mousemove", "mouseleave")
@@ -129,7 +129,7 @@ class MapFigure:
 
     @view.setter
     def view(self, view: View) -> None:
-        self._set_ranges(view)
+        set_ranges(self.figure, self.panel, view)
         self.refresh()
 
     def reset(self) -> None:
@@ -160,7 +160,7 @@ class MapFigure:
             self.reset()
         elif resized or moved:
             with link.silence():
-                self._set_ranges(view)  # type: ignore[arg-type]  # two pairs
+                set_ranges(self.figure, self.panel, view)  # type: ignore[arg-type]  # two pairs
             self.refresh()
 
     def show(self, *, color_by: str, chosen: Mask | None) -> None:
@@ -188,7 +188,7 @@ class MapFigure:
             color_by=self._color_by,
             chosen=self._chosen,
         )
-        self._source.data = _pixels(self.picture)
+        self._source.data = pixels(self.picture)
         self._caption.text = self.picture.caption
         if self._bar is not None:
             low, high = self.picture.limits
@@ -262,21 +262,25 @@ class MapFigure:
 
     def _shown(self) -> View:
         x, y = self.figure.x_range, self.figure.y_range
-        return _rising(x.start, x.end), _rising(y.start, y.end)
-
-    def _set_ranges(self, view: View) -> None:
-        for axis, limits, flip in (
-            (self.figure.x_range, view[0], self.panel.flip_x),
-            (self.figure.y_range, view[1], self.panel.flip_y),
-        ):
-            start, end = sorted(limits, reverse=flip)
-            axis.update(start=start, end=end)
+        return rising(x.start, x.end), rising(y.start, y.end)
 
 
-def _rising(start: float, end: float) -> Range:
+def set_ranges(plot: Any, panel: Panel, view: View) -> None:
+    """Give a figure x and y ranges, in the directions of its diagram."""
+    for axis, limits, flip in (
+        (plot.x_range, view[0], panel.flip_x),
+        (plot.y_range, view[1], panel.flip_y),
+    ):
+        start, end = sorted(limits, reverse=flip)
+        axis.update(start=start, end=end)
+
+
+def rising(start: float, end: float) -> Range:
+    """Return two ends, the lower one first."""
     return min(start, end), max(start, end)
 
 
-def _pixels(picture: Picture) -> dict[str, list[Any]]:
+def pixels(picture: Picture) -> dict[str, list[Any]]:
+    """Return what a page needs to draw a picture: shades and where they lie."""
     (x0, x1), (y0, y1) = picture.view
     return {"shades": [picture.shades()], "x": [x0], "y": [y0], "dw": [x1 - x0], "dh": [y1 - y0]}

@@ -5,6 +5,9 @@
 // mailbox, `figure` and `key` are the diagram that the event belongs to; both are null when
 // Python has answered.
 
+// Steps of the wheel come in bursts: those within a frame are one wish [ms].
+const FRAME = 16
+
 const state = link.__state ??= {
   page: Math.random().toString(36).slice(2),
   number: 0, waiting: null, wishes: new Map(), timer: 0, alarm: 0, rest: 0, captions: new Map(),
@@ -41,9 +44,9 @@ const flush = () => {
   link.request = {id: state.waiting, asks}
 }
 
-const wish = (kind, what, name = `${kind} ${key}`) => {
+const wish = (kind, what, name = `${kind} ${key}`, wait = 0) => {
   state.wishes.set(name, {kind, key, ...what})
-  if (state.timer === 0) state.timer = setTimeout(flush, 0)
+  if (state.timer === 0) state.timer = setTimeout(flush, wait)
 }
 
 // JupyterLab's colours, for what its style sheet does not reach on a canvas.
@@ -62,6 +65,10 @@ const dress = () => {
     for (const part of shown.renderers.filter(part => part.name === "words")) {
       part.glyph.text_color = {value: text}
       part.glyph.text_outline_color = {value: page}
+    }
+    for (const part of shown.center.filter(part => part.type === "Legend")) {
+      part.label_text_color = text
+      part.background_fill_color = page
     }
     for (const part of shown.center.filter(part => part.name === "hover")) {
       part.text_color = text
@@ -121,6 +128,6 @@ switch (cb_obj.event_name) {
     break
   default: {
     const {x_range: x, y_range: y, inner_width: width, inner_height: height} = figure
-    wish("view", {x: [x.start, x.end], y: [y.start, y.end], width, height})
+    wish("view", {x: [x.start, x.end], y: [y.start, y.end], width, height}, undefined, FRAME)
   }
 }

@@ -78,7 +78,7 @@ class Link:
         events : iterable of str, optional
             Of ``selectiongeometry tap doubletap mousemove mouseleave``.
         """
-        self.mailbox.figures = [*self.mailbox.figures, figure]
+        self.dress(figure)
         script = self._script(figure, key)
         for part in (figure.x_range, figure.y_range):
             part.syncable = False
@@ -88,6 +88,10 @@ class Link:
             figure.js_on_change(side, script)
         for name in events:
             figure.js_on_event(name, script)
+
+    def dress(self, figure: Plot) -> None:
+        """Let a figure without wishes take the colours of the page."""
+        self.mailbox.figures = [*self.mailbox.figures, figure]
 
     def keep(self, root: Model) -> None:
         """Put the mailbox into the document of a root, before it is shown."""

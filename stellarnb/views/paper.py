@@ -138,11 +138,17 @@ def add_colour_bar(
     *,
     font: float = 10.0,
     pad: float = 0.03,
+    shrink: float = 0.95,
 ) -> None:
     """Put a colour bar below one or more axes, `pad` of their height away."""
     bar = page.colorbar(
-        image, ax=axes, orientation="horizontal", fraction=0.05, shrink=0.95, aspect=35, pad=pad
+        image, ax=axes, orientation="horizontal", fraction=0.05, shrink=shrink, aspect=35, pad=pad
     )
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    # 10, not ten to the first power, as on the page.
+    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    bar.ax.xaxis.set_minor_formatter(NullFormatter())
     bar.set_label(title, color=theme.text, fontsize=0.9 * font)
     bar.ax.tick_params(colors=theme.text, labelsize=0.8 * font, which="both")
     bar.outline.set_edgecolor(theme.line)

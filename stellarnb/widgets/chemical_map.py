@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Callable, Sequence
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as ipw
 import traitlets
-from numpy.typing import NDArray
 
-from stellarnb.cartography import All, Bins, Selection
+from stellarnb.cartography import Bins, Selection
 from stellarnb.errors import InvalidInput, StellarnbError
-from stellarnb.files import atomic_write
 from stellarnb.tables import Table
 from stellarnb.views.figures import MapFigure
 from stellarnb.views.live_model import LiveModel
-from stellarnb.views.notebook import enable_notebook, show_with_picture
+from stellarnb.views.notebook import enable_notebook
 from stellarnb.views.panels import find_panels
-from stellarnb.views.pictures import View, provenance
-from stellarnb.views.save import Look, check_ending, picture_bytes, write_look
+from stellarnb.views.pictures import View
 from stellarnb.views.stars import Stars
-from stellarnb.views.style import LIGHT, find_theme
+from stellarnb.views.style import find_theme
 from stellarnb.widgets.map_checks import check_range, refuse_unknown
 from stellarnb.widgets.map_controls import build_controls
+from stellarnb.widgets.map_output import MapOutput
 from stellarnb.widgets.map_page import MapPage
 from stellarnb.widgets.map_state import Brush, History, MapState, read_state
-from stellarnb.widgets.map_traits import MapTraits
 from stellarnb.widgets.star_card import SpectrumFigure, card_html
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from stellarnb.spectra import SpectrumSet
 
 __all__ = ["ChemicalMap"]
@@ -47,7 +40,7 @@ _KEYWORDS = (
 _CUTS = ("good_only", "color_by", "snr", "unflagged", "bins")
 
 
-class ChemicalMap(MapTraits):
+class ChemicalMap(MapOutput):
     """Linked diagrams of a table, aggregated anew at each zoom and each brush.
 
     Zoom with the wheel; drag to pan, or to brush stars with a box or a lasso: they stay in
@@ -167,9 +160,6 @@ class ChemicalMap(MapTraits):
         if start is not None:
             self._put(start)
 
-    def __repr__(self) -> str:
-        return f"ChemicalMap({self._caption(self._chosen())})"
-
     @property
     def figures(self) -> dict[str, MapFigure]:
         """The diagrams, by name."""
@@ -277,43 +267,6 @@ class ChemicalMap(MapTraits):
         if before is not None:
             self._put(before)
 
-    def to_code(self) -> str:
-        """Return Python that makes `selection` again from the table ``labels``."""
-        rule = self.rule
-        names = ", ".join(rule.names())
-        return (
-            f"from stellarnb.cartography import {names}\n\n"
-            f"rule = {rule.to_code()}\n"
-            "selection = labels[rule.mask(labels)]\n"
-        )
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Save what is shown; the ending tells the format.
-
-        Parameters
-        ----------
-        path : path-like
-            ``.html`` (pans and zooms with no network), ``.png``, ``.svg``, ``.pdf``, or ``.json``
-            (the state, for the keyword `state` and `restore`; no stars).
-
-        Returns
-        -------
-        pathlib.Path
-
-        Raises
-        ------
-        InvalidInput
-            For another ending.
-        OutputError
-            If it cannot be written; nothing is left half-written.
-        """
-        target = check_ending(path, [".json"])
-        if target.suffix != ".json":
-            return write_look(self._stars, self._look(), target)
-        with atomic_write(target) as part:
-            part.write_text(self.state.to_json(list(self.figures), self._grid), encoding="utf-8")
-        return target
-
     def restore(self, path: str | os.PathLike[str]) -> None:
         """Show again what ``save("map.json")`` kept; the panels stay those of this map.
 
@@ -346,15 +299,6 @@ class ChemicalMap(MapTraits):
         else:
             self._words = ""
         self._status.value = f"<b>{escape(self._words)}</b>" if self._words else ""
-
-    def _ipython_display_(self) -> None:
-        """Show the widget at once, then the picture for a saved notebook."""
-        bundle = self._widget_bundle()
-        show_with_picture(bundle, self._picture, repr(self))
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:  # noqa: ARG002 - IPython's own signature
-        """Add a picture and words to the widget, so that a saved notebook is not blank."""
-        return self._widget_bundle() | {"image/png": base64.b64encode(self._picture()).decode()}
 
     def zoomed(self) -> None:
         """Take note that a diagram shows another view (called by the page)."""
@@ -407,40 +351,3 @@ class ChemicalMap(MapTraits):
             known = self.star is not None and "source_id" in self.table
             star = self.table["source_id"][self.star] if known else None
             self._spectrum.show(None if star is None else int(star))
-
-    def _chosen(self) -> NDArray[np.bool_] | None:
-        """Return the stars in colour, or None for all."""
-        rule = self.state.colour_rule(self._grid, self._page.panel)
-        return None if rule == All() else self._stars.mask(rule)
-
-    def _caption(self, chosen: NDArray[np.bool_] | None) -> str:
-        line = provenance(self._stars, chosen, good_only=self.good_only)
-        return (
-            f"{line} · brushed in {self._page.panel(self._brush.key).title}"
-            if self._brush
-            else line
-        )
-
-    def _look(self) -> Look:
-        chosen = self._chosen()
-        brushed = {self._brush.key: self._brush.outline} if self._brush else {}
-        return Look(
-            self._page.panels,
-            self._theme or LIGHT,
-            self.color_by,
-            chosen,
-            self._title,
-            self._caption(chosen),
-            self.views,
-            brushed,
-        )
-
-    def _picture(self) -> bytes:
-        return picture_bytes(self._stars, self._look(), dpi=80)
-
-    def _widget_bundle(self) -> dict[str, Any]:
-        if self._page.live is not None:
-            self._page.live.update_page()
-        bundle = super()._repr_mimebundle_()
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        return {**(data or {}), "text/plain": repr(self)}

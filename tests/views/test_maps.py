@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from stellarnb import views
 from stellarnb.errors import InvalidInput, MissingInput, OutputError
 from stellarnb.tables import Table
 from stellarnb.views import hv as maps
@@ -176,11 +177,19 @@ def test_files_that_cannot_be_are_refused(labels, tmp_path):
 @pytest.mark.parametrize("make", [maps.kiel, maps.tinsley_wallerstein, maps.sky])
 @pytest.mark.parametrize("color_by", ["count", "fe_h"])
 def test_holoviews_objects_hold_the_same_numbers_and_compose(labels, make, color_by):
-    image = make(labels, color_by=color_by)
-    assert isinstance(image, hv.Image)
-    stars = Stars.of(labels)
-    panel = {"kiel": kiel, "sky": sky}.get(make.__name__, tinsley_wallerstein)(stars)
-    size = (520, 260) if panel.is_sky else (340, 320)
-    expected = draw(stars, panel, size=size, color_by=color_by).front
-    np.testing.assert_array_equal(image.dimension_values(2, flat=False), expected)
-    assert hv.render(image + image, backend="bokeh") is not None
+    thing = make(labels, color_by=color_by, live=False)
+    image = thing if isinstance(thing, hv.Image) else thing.get(0)
+    picture = getattr(views, make.__name__)(labels, color_by=color_by).scene.panes[0].picture
+    np.testing.assert_array_equal(image.dimension_values(2, flat=False), picture.front)
+    assert hv.render(thing + thing, backend="bokeh") is not None
+
+
+def test_a_holoviews_object_is_aggregated_anew_at_each_zoom(labels):
+    thing = maps.kiel(labels)
+    assert isinstance(thing, hv.DynamicMap)
+    hv.render(thing * hv.VLine(4800) + maps.tinsley_wallerstein(labels), backend="bokeh")
+    (stream,) = thing.streams
+    stream.event(x_range=(4500, 5000), y_range=(2.0, 3.0))
+    teff, logg = labels.values("teff"), labels.values("logg")
+    inside = (teff >= 4500) & (teff <= 5000) & (logg >= 2) & (logg <= 3)
+    assert np.nansum(thing[()].dimension_values(2)) == inside.sum() > 0
