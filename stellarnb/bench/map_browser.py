@@ -137,7 +137,7 @@ def open_peer(page: LabPage, folder: Path, size: tuple[int, int]) -> None:
     page.run_all()
     _check(page)
     _rest(page)
-    found = page.page.locator(".bk-Figure").count()
+    found = len(page.page.query_selector_all(".bk-Figure"))
     if found != len(PANELS):
         raise StellarnbError(f"HoloViews shows {found} figures, not {len(PANELS)}.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -43,14 +43,42 @@ _FIGURES = """() => {
         shape: data ? data.shades?.[0]?.shape ?? [] : [],
         width: model.inner_width, height: model.inner_height,
         caption: model.above.find(part => part.name === 'caption')?.text ?? '',
+        drag: model.toolbar.active_drag?.type ?? '',
         bar_colour: bar?.major_label_text_color ?? '',
         hover: model.center.find(part => part.name === 'hover' && part.visible)?.text ?? '',
       };
     }
     for (const child of view.child_views ?? []) walk(child);
   };
-  for (const view of window.Bokeh?.index ?? []) walk(view);
+  for (const view of window.Bokeh?.index ?? []) if (view.el?.isConnected) walk(view);
   return out;
+}"""
+
+
+#: The element of the figure of a name, or of a number counted from the top.
+_ELEMENT = """which => {
+  const found = [];
+  const walk = view => {
+    if (view.model?.type === 'Figure') found.push(view);
+    for (const child of view.child_views ?? []) walk(child);
+  };
+  for (const view of window.Bokeh?.index ?? []) if (view.el?.isConnected) walk(view);
+  if (typeof which === 'string') return found.find(view => view.model.name === which)?.el ?? null;
+  const top = view => view.el.getBoundingClientRect();
+  found.sort((a, b) => top(a).y - top(b).y || top(a).x - top(b).x);
+  return found[which]?.el ?? null;
+}"""
+
+#: Whether Python has answered whatever the figures of stellarnb have asked for.
+_ANSWERED = """() => {
+  for (const view of window.Bokeh?.index ?? []) {
+    if (!view.el?.isConnected) continue;
+    for (const model of view.model.document?._all_models.values() ?? []) {
+      const state = model.__state;
+      if (state && (state.waiting != null || state.wishes.size > 0)) return false;
+    }
+  }
+  return true;
 }"""
 
 
@@ -131,8 +159,48 @@ class LabPage:
         self.wait_idle(timeout=timeout)
 
     def save(self) -> None:
-        """Save the notebook."""
+        """Save the notebook, and wait until it is saved."""
         self.command("docmanager:save")
+        self.page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
+
+    def restart_kernel(self, *, timeout: float = 60) -> None:
+        """Restart the kernel, without the question that a person would be asked."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+        self.wait_idle(timeout=timeout)
+
+    def wait_for(self, true: Callable[[], bool], what: str, *, timeout: float = 20) -> None:
+        """Wait until something is true of the page [s].
+
+        Raises
+        ------
+        StellarnbError
+            If it never is.
+        """
+        for _ in range(int(timeout / 0.25)):
+            if true():
+                return
+            self.page.wait_for_timeout(250)
+        raise StellarnbError(f"Waited {timeout:.0f} s in vain for {what}.")
+
+    def contrast(self, colour: str, other: str) -> float:
+        """Return the contrast of two CSS colours by WCAG 2.1: from 1 to 21; 4.5 can be read."""
+        first, second = (self._luminance(one) for one in (colour, other))
+        return (max(first, second) + 0.05) / (min(first, second) + 0.05)
+
+    def _luminance(self, colour: str) -> float:
+        parts: list[float] = self.page.evaluate(
+            """colour => {
+              const context = document.createElement('canvas').getContext('2d');
+              context.fillStyle = colour;
+              context.fillRect(0, 0, 1, 1);
+              return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map(v => v / 255);
+            }""",
+            colour,
+        )
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+        return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
     def wait_idle(self, *, timeout: float = 120) -> None:
         """Wait until the kernel has nothing to do and no cell waits for it [s]."""
@@ -147,32 +215,34 @@ class LabPage:
         )
         return found
 
-    def canvas(self, number: int = 0) -> Any:
-        """Return a Bokeh figure's canvas as a locator; they are counted from the top."""
-        # Playwright's CSS looks through the shadow roots that Bokeh draws in.
-        return self.page.locator(".bk-Figure").nth(number).locator("canvas").first
+    def figure(self, which: int | str = 0) -> Any:
+        """Return the element of a Bokeh figure, once it is there.
 
-    def wheel(self, number: int = 0, *, steps: int = 3) -> None:
+        Parameters
+        ----------
+        which : int or str, optional
+            Its number, counted from the top and from the left, or its name.
+        """
+        self.page.wait_for_function(f"which => ({_ELEMENT})(which) !== null", arg=which)
+        return self.page.evaluate_handle(_ELEMENT, which).as_element()
+
+    def wheel(self, which: int | str = 0, *, steps: int = 3) -> None:
         """Turn the wheel over a figure: up zooms in, and negative `steps` zoom out."""
-        self.canvas(number).scroll_into_view_if_needed()
-        box = self.canvas(number).bounding_box()
-        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.page.mouse.move(*self.place(which, (0.5, 0.5)))
         for _ in range(abs(steps)):
             self.page.mouse.wheel(0, -120 if steps > 0 else 120)
 
-    def pixels(self, number: int = 0) -> bytes:
+    def pixels(self, which: int | str = 0) -> bytes:
         """Return a figure as it looks now, as the bytes of a PNG file."""
-        figure = self.page.locator(".bk-Figure").nth(number)
-        figure.scroll_into_view_if_needed()
-        image: bytes = figure.screenshot()
+        image: bytes = self.figure(which).screenshot()
         return image
 
     def figures(self) -> dict[str, dict[str, Any]]:
         """Return what each Bokeh figure shows, by its name.
 
         ``extent`` (x, y, width and height of the image), its ``shape``, the ``width`` and
-        ``height`` of the frame [pixel], the ``caption``, the colour of the numbers at the colour
-        bar, and the words beside the mouse.
+        ``height`` of the frame [pixel], the ``caption``, what dragging does (``drag``, a tool
+        of Bokeh), the colour of the numbers at the colour bar, and the words beside the mouse.
         """
         found: dict[str, dict[str, Any]] = self.page.evaluate(_FIGURES)
         return found
@@ -185,23 +255,40 @@ class LabPage:
         """
         return {name: found["extent"] for name, found in self.figures().items()}
 
-    def place(self, number: int, at: tuple[float, float]) -> tuple[float, float]:
+    def place(self, which: int | str, at: tuple[float, float]) -> tuple[float, float]:
         """Return where a place of a figure is on the page; (0, 0) is its upper left corner."""
-        self.canvas(number).scroll_into_view_if_needed()
-        box = self.canvas(number).bounding_box()
+        box = self._in_view(which)
         return box["x"] + at[0] * box["width"], box["y"] + at[1] * box["height"]
 
-    def drag(self, number: int, *path: tuple[float, float]) -> None:
+    def _in_view(self, which: int | str) -> dict[str, float]:
+        """Scroll a figure into view, if its middle is not, and return where it is."""
+        figure = self.figure(which)
+        # JupyterLab goes on scrolling for a while after a cell has run.
+        last = None
+        for _ in range(40):
+            box: dict[str, float] = figure.bounding_box()
+            if box == last:
+                break
+            last = box
+            figure.evaluate("figure => figure.scrollIntoView({block: 'center'})")
+            self.page.wait_for_timeout(50)
+        return box
+
+    def drag(self, which: int | str, *path: tuple[float, float]) -> None:
         """Drag the mouse over a figure, along places from (0, 0) to (1, 1)."""
-        self.page.mouse.move(*self.place(number, path[0]))
+        self.page.mouse.move(*self.place(which, path[0]))
         self.page.mouse.down()
         for at in path[1:]:
-            self.page.mouse.move(*self.place(number, at), steps=3)
+            self.page.mouse.move(*self.place(which, at), steps=3)
         self.page.mouse.up()
 
-    def click(self, number: int, at: tuple[float, float]) -> None:
+    def hover(self, which: int | str, at: tuple[float, float]) -> None:
+        """Move the mouse to a place of a figure, from (0, 0) to (1, 1), and leave it there."""
+        self.page.mouse.move(*self.place(which, at), steps=4)
+
+    def click(self, which: int | str, at: tuple[float, float]) -> None:
         """Click a place of a figure, from (0, 0) to (1, 1)."""
-        self.page.mouse.click(*self.place(number, at))
+        self.page.mouse.click(*self.place(which, at))
 
     def another(self) -> LabPage:
         """Open one more page in the same browser."""
@@ -210,7 +297,7 @@ class LabPage:
             raise StellarnbError("The browser is closed.")
         return LabPage(browser.new_page(viewport=self.page.viewport_size), self._server)
 
-    def settled(self, number: int = 0) -> bytes:
+    def settled(self, which: int | str = 0) -> bytes:
         """Return a figure's pixels once they no longer change.
 
         Raises
@@ -218,30 +305,28 @@ class LabPage:
         StellarnbError
             If it never comes to rest (10 s).
         """
-        last = self.pixels(number)
+        last = self.pixels(which)
         for _ in range(40):
             self.page.wait_for_timeout(250)
-            now = self.pixels(number)
+            now = self.pixels(which)
             if now == last:
                 return now
             last = now
-        raise StellarnbError(f"Figure {number} never comes to rest.")
+        raise StellarnbError(f"Figure {which} never comes to rest.")
 
-    def zoom_is_live(self, key: str, number: int = 0) -> bool:
-        """Zoom into a figure; return whether Python sent a new image for it, and for no other.
+    def wait_answered(self, *, timeout: float = 60) -> None:
+        """Wait until Python has answered whatever the figures have asked for [s]."""
+        # What was just done takes a moment to become a wish.
+        self.page.wait_for_timeout(150)
+        self.page.wait_for_function(_ANSWERED, timeout=1000 * timeout)
 
-        Parameters
-        ----------
-        key : str
-            Name of the figure.
-        number : int, optional
-            Its place, counted from the top.
-        """
-        before, old = self.settled(number), self.extents()
-        self.wheel(number, steps=1)
-        self.page.wait_for_timeout(500)
-        self.wait_idle()
-        after, new = self.settled(number), self.extents()
+    def zoom_is_live(self, key: str) -> bool:
+        """Zoom into the figure of a name; return whether Python sent a new image for it alone."""
+        self.wait_answered()
+        before, old = self.settled(key), self.extents()
+        self.wheel(key, steps=1)
+        self.wait_answered()
+        after, new = self.settled(key), self.extents()
         aggregated_anew = 0 < new[key][2] < old[key][2]
         others = all(new[other] == old[other] for other in old if other != key)
         return after != before and aggregated_anew and others

@@ -106,6 +106,7 @@ def _column(
     edges: Sequence[float],
 ) -> Any:
     """Return what makes the two panes of one label."""
+    mock = " (mock)" if own.provenance.get("mock") else ""
     residual = value - truth
     good = np.isfinite(residual)
     stars = Stars.of({"truth": truth, "value": value, "snr": np.log10(snr), "residual": residual})
@@ -114,9 +115,9 @@ def _column(
     ends = span(np.concatenate([value[good], truth[good]]), pad=0.04, tail=0.002)
     wide = span(residual[good], pad=0.1, tail=0.01)
     low, high = span(stars.column("snr"), pad=0.05, tail=0.001)
-    one = Panel(f"{name}_one", symbol(name), "truth", "value", f"reference {title}", title,
+    one = Panel(f"{name}_one", symbol(name) + mock, "truth", "value", f"reference {title}", title,
                 (ends, ends))  # fmt: skip
-    two = Panel(f"{name}_snr", f"residual of {symbol(name)}", "snr", "residual", "log₁₀ S/N",
+    two = Panel(f"{name}_snr", f"residual of {symbol(name)}{mock}", "snr", "residual", "log₁₀ S/N",
                 f"label - reference [{unit}]" if unit else "label - reference",
                 ((low, high), wide))  # fmt: skip
     words = "no stars"

@@ -26,7 +26,8 @@ _STYLE = """(() => {
   style.id = "stellarnb-style"
   style.textContent = `
     .jp-OutputArea-child:has(.stellarnb-map) ~ .jp-OutputArea-child:has(.stellarnb-picture),
-    .jp-OutputArea:has(.stellarnb-picture) .jupyter-widgets:not(:has(*)) { display: none }`
+    .jp-OutputArea:has(.stellarnb-picture) .jp-OutputArea-output.jupyter-widgets:not(:has(*))
+    { display: none }`
   document.head.append(style)
 })()"""
 

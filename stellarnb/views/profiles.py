@@ -94,12 +94,13 @@ def mdf(
             layers.append(Steps(edges, heights, colours[column], words))
         rows.append((grid.title(row, 0).split(", ")[1], layers))
     top = span_of([layer for _, layers in rows for layer in layers], (0.0, 1.0))[1]
-    title = f"Distribution of {symbol(of)}{' (mock)' if stars.mock else ''}"
+    mock = " (mock)" if stars.mock else ""
+    title = f"Distribution of {symbol(of)}{mock}"
     unit = unit_of(of, stars.table.units)
     y_title = f"stars per {unit}, of all in the bin" if unit else "share of the bin's stars"
     panes = tuple(
         Pane(
-            axes_of(f"mdf_{i}", words, axis_title(of, stars.table.units), y_title,
+            axes_of(f"mdf_{i}", words + mock, axis_title(of, stars.table.units), y_title,
                     (window.x, (0.0, top))),
             None,
             tuple(layers),
@@ -217,7 +218,8 @@ def _profile_pane(
     words: str,
 ) -> Pane:
     y = span_of(layers, (0.0, 1.0))
-    panel = axes_of(key, words, x_title, axis_title(of, stars.table.units), (ends, y))
+    mock = " (mock)" if stars.mock else ""
+    panel = axes_of(key, words + mock, x_title, axis_title(of, stars.table.units), (ends, y))
     empty = not any(np.isfinite(layer.y).any() for layer in layers if isinstance(layer, Points))
     return Pane(panel, None, tuple(layers), "no stars" if empty else "")
 

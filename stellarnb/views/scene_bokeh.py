@@ -80,7 +80,6 @@ class BokehScene:
     def model(self) -> LiveModel:
         """Return the widget that shows it."""
         shown = LiveModel(self.root)
-        shown.add_class("stellarnb-map")
         self._link.show(shown)
         return shown
 
@@ -152,12 +151,16 @@ class BokehScene:
         pictured = [pane for pane in scene.panes if pane.picture is not None]
         if not (scene.shared and pictured):
             return grid
-        below = figure(height=58, width=420, toolbar_location=None, name="bar", tools="")
+        below = figure(height=96, width=760, toolbar_location=None, name="bar", tools="")
         below.line([0], [0], visible=False)
         below.axis.visible = below.grid.visible = False
         below.outline_line_color = None
         below.frame_height = 1
+        below.title = Title(text=scene.title, text_font_size="11px")
+        small: dict[str, Any] = {"text_font_size": "10px", "text_font_style": "normal"}
+        below.add_layout(Title(text=scene.line, **small), "below")
         dress(below, self._theme)
+        below.outline_line_alpha = 0
         self._add_bar(below, pictured[0])
         self._link.dress(below)
         return GridBox(children=[(grid, 0, 0), (below, 1, 0)])

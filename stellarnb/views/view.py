@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import ipywidgets as ipw
 
 from stellarnb.files import atomic_write
 from stellarnb.views.notebook import enable_notebook, show_with_picture
@@ -157,7 +160,13 @@ class View:
         from stellarnb.views.scene_bokeh import BokehScene
 
         shown = BokehScene(self._scene_of, self._size, None)
-        return {**(shown.model()._repr_mimebundle_() or {}), "text/plain": repr(self)}
+        words = [f"<b>{escape(self.scene.title)}</b>", escape(self.scene.line)]
+        head, foot = (ipw.HTML(text) for text in words)
+        # Shared axes have their words beside the colour bar.
+        parts = [shown.model()] if self.scene.shared else [head, shown.model(), foot]
+        box = ipw.VBox(parts)
+        box.add_class("stellarnb-map")
+        return {**(box._repr_mimebundle_() or {}), "text/plain": repr(self)}
 
     def _ipython_display_(self) -> None:
         """Show it live, and leave a picture for a saved notebook."""
