@@ -1,4 +1,7 @@
+from . import views as views
 from .archives import open_archive as open_archive
+from .cartography import mock_milky_way as mock_milky_way
+from .cartography import place as place
 from .errors import StellarnbError as StellarnbError
 from .models import fit_spectra as fit_spectra
 from .models import load_model as load_model
@@ -6,6 +9,7 @@ from .spectra import SpectrumSet as SpectrumSet
 from .spectra import read as read
 from .tables import Labels as Labels
 from .tables import Result as Result
+from .views import hv as hv
 from .widgets import ChemicalMap as ChemicalMap
 
 __version__: str

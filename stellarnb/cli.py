@@ -87,7 +87,7 @@ def train(
 @app.command()
 @in_words
 def bench(
-    name: Annotated[str, typer.Argument(help="Which: archive, cnn, import.")],
+    name: Annotated[str, typer.Argument(help="Which: archive, cnn, import, map.")],
     as_json: Json = False,
 ) -> None:
     """Measure performance as ratios against a peer in the same run; exit 1 if a goal is missed."""

@@ -16,6 +16,7 @@ __all__ = [
     "Interrupted",
     "InvalidInput",
     "MissingInput",
+    "OutOfMemory",
     "OutputError",
     "PartialProducts",
     "QueryError",
@@ -76,6 +77,10 @@ class OutputError(StellarnbError):
 
 class TooLarge(StellarnbError):
     """More was asked for than fits."""
+
+
+class OutOfMemory(TooLarge, MissingInput):
+    """More memory is needed than is free here; the message says what would fit."""
 
 
 class Interrupted(StellarnbError, KeyboardInterrupt):

@@ -24,10 +24,17 @@ def _bench_archive() -> list[dict[str, Any]]:
     return [*bench_archive_local(), *bench_archive_remote()]
 
 
+def _bench_map() -> list[dict[str, Any]]:
+    from stellarnb.bench.map import bench_map  # imported late, as it draws
+
+    return bench_map()
+
+
 _BENCHES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "archive": _bench_archive,
     "cnn": _bench_cnn,
     "import": bench_import,
+    "map": _bench_map,
 }
 
 

@@ -1,22 +1,68 @@
-"""Where the stars are and how many: aggregates, selections and the sky, without any drawing."""
+"""Where the stars are and how many: places, aggregates, selections, without any drawing."""
 
-from stellarnb.cartography.aggregate import Window, columns, count, mean, span
-from stellarnb.cartography.select import All, Between, Flag, Selection, SkyWindow
+from stellarnb.cartography.aggregate import Aggregate, categories, count, grid, mean, std
+from stellarnb.cartography.bins import Bins
+from stellarnb.cartography.columns import columns
+from stellarnb.cartography.expression import Where
+from stellarnb.cartography.gradients import Gradients, distributions, gradients, profile
+from stellarnb.cartography.mock import mock_milky_way
+from stellarnb.cartography.order import median, quantiles
+from stellarnb.cartography.place import MissingExtinction, NoZeroPoint, place
+from stellarnb.cartography.regions import Box, Lasso, RZBins, SkyWindow
+from stellarnb.cartography.scales import normalise, shade
+from stellarnb.cartography.select import All, AnyOf, Between, Flag, Not, Selection
+from stellarnb.cartography.sequences import (
+    DIVIDING_LINE,
+    AlphaSide,
+    dividing_line,
+    find_sequences,
+)
 from stellarnb.cartography.sky import galactic, graticule, mollweide, outline
+from stellarnb.cartography.stream import Step, stream
+from stellarnb.cartography.window import Window, span
 
 __all__ = [
+    "DIVIDING_LINE",
+    "Aggregate",
     "All",
+    "AlphaSide",
+    "AnyOf",
     "Between",
+    "Bins",
+    "Box",
     "Flag",
+    "Gradients",
+    "Lasso",
+    "MissingExtinction",
+    "NoZeroPoint",
+    "Not",
+    "RZBins",
     "Selection",
     "SkyWindow",
+    "Step",
+    "Where",
     "Window",
+    "categories",
     "columns",
     "count",
+    "distributions",
+    "dividing_line",
+    "find_sequences",
     "galactic",
+    "gradients",
     "graticule",
+    "grid",
     "mean",
+    "median",
+    "mock_milky_way",
     "mollweide",
+    "normalise",
     "outline",
+    "place",
+    "profile",
+    "quantiles",
+    "shade",
     "span",
+    "std",
+    "stream",
 ]

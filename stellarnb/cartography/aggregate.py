@@ -1,128 +1,149 @@
-"""Many stars into few pixels: counts and means on a grid, through Datashader.
+"""Many stars into few pixels: counts, means and spreads on a grid.
 
 Everything here is a pure function of columns and a `Window`, so that a notebook, a file and a
-cluster node get the same numbers.
+cluster node get the same numbers. The bins are Datashader's, pixel for pixel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Self
 
-import datashader as ds
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from stellarnb.cartography.columns import numbers
-from stellarnb.errors import InvalidInput, TooLarge
-from stellarnb.tables.convert import as_arrow
+from stellarnb.cartography import loops
+from stellarnb.cartography.bins import Bins
+from stellarnb.cartography.columns import as_float32, category_codes
+from stellarnb.cartography.window import Window
+from stellarnb.errors import InvalidInput
 
-__all__ = ["Window", "columns", "count", "mean", "span"]
-
-#: More bins than this along one side is a mistake, not a map.
-MAX_BINS = 8192
+__all__ = ["Aggregate", "categories", "count", "grid", "image_of", "mean", "star_mask", "std"]
 
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Window:
-    """What part of a plane is looked at, and in how many bins.
+class Aggregate:
+    """Stars added up in bins, as many tables of them as one likes.
+
+    Parameters
+    ----------
+    x, y : str
+        Columns.
+    window : Window
+        Where to look, and how finely.
+    of : str, optional
+        A third column to average; stars are counted where not given.
+    spread : bool, optional
+        Standard deviation of the third column instead of its mean.
+    panels : int, optional
+        How many panels beside each other; each star's code says which is its own.
 
     Attributes
     ----------
-    x, y : tuple of float
-        Lower and upper edge, in the unit of the column; a star on an edge is inside.
-    width, height : int
-        Number of bins along x and y.
-
-    Raises
-    ------
-    InvalidInput
-        If an edge is not finite, the lower one is not below the upper one, or there is no bin.
-    TooLarge
-        If a side has more than 8192 bins.
+    columns : list of str
+        The columns that it reads.
     """
 
-    x: tuple[float, float]
-    y: tuple[float, float]
-    width: int = 300
-    height: int = 300
+    def __init__(
+        self,
+        x: str,
+        y: str,
+        window: Window,
+        *,
+        of: str | None = None,
+        spread: bool = False,
+        panels: int | None = None,
+    ) -> None:
+        if spread and (of is None or panels is not None):
+            raise InvalidInput("A spread needs a column (of), and is made for one panel at a time.")
+        self.x, self.y, self.window, self.of = x, y, window, of
+        self.columns = [x, y] if of is None else [x, y, of]
+        self._spread, self._panels = spread, panels
+        shape = (window.height, window.width) if panels is None else (panels, *_shape(window))
+        self._out: NDArray[Any] = (
+            np.zeros(shape, dtype=np.uint32)
+            if of is None
+            else np.zeros((*shape, 3 if spread else 2))
+        )
+        self._tally = np.zeros(4, dtype=np.int64)
 
-    def __post_init__(self) -> None:
-        for axis, (low, high) in (("x", self.x), ("y", self.y)):
-            if not (np.isfinite(high - low) and low < high):
-                raise InvalidInput(f"The {axis} range {low!r}..{high!r} is not a rising pair.")
-        for side, bins in (("width", self.width), ("height", self.height)):
-            if bins < 1:
-                raise InvalidInput(f"{side}={bins}: at least one bin is needed.")
-            if bins > MAX_BINS:
-                raise TooLarge(f"{side}={bins} bins: at most {MAX_BINS} can be aggregated.")
-        object.__setattr__(self, "x", (float(self.x[0]), float(self.x[1])))
-        object.__setattr__(self, "y", (float(self.y[0]), float(self.y[1])))
+    def add(
+        self, table: Any, *, where: Mask | None = None, codes: NDArray[np.int16] | None = None
+    ) -> Self:
+        """Add the stars of a table.
 
+        Parameters
+        ----------
+        table : table or pandas.DataFrame
+            A float32 frame from `columns` is used as it is; any other table is converted first.
+        where : numpy.ndarray of bool, shape [n], optional
+            Which stars; all where not given.
+        codes : numpy.ndarray of int16, shape [n]
+            The panel of each star, negative for none; where there are panels.
 
-def columns(table: Any, names: Iterable[str]) -> pd.DataFrame:
-    """Return some columns of any table as a plain float32 frame, ready for many aggregates.
+        Returns
+        -------
+        Aggregate
+            Itself.
+        """
+        data = as_float32(table, self.columns)
+        parts: list[Any] = [data[name] for name in self.columns]
+        n = len(parts[0])
+        if self._panels is not None:
+            parts.append(_codes(codes, n, self._panels))
+        loop = self._loop()
+        tally = np.zeros(4, dtype=np.int64)
+        if n:  # an empty mask would stand for all stars
+            loop(*parts, star_mask(where, n), self.window.scales, self._out, tally)
+        self._tally += tally
+        return self
 
-    Parameters
-    ----------
-    table : table
-        A stellarnb table or anything `stellarnb.tables.convert.as_arrow` takes.
-    names : iterable of str
-        Numeric columns.
+    def _loop(self) -> Any:
+        if self._spread:
+            return loops.spread_loop
+        if self._panels is None:
+            return loops.count_loop if self.of is None else loops.mean_loop
+        return loops.count_panels_loop if self.of is None else loops.mean_panels_loop
 
-    Returns
-    -------
-    pandas.DataFrame
-        float32 [n]; missing values are NaN, what float32 cannot hold is infinite.
+    def values(self) -> NDArray[Any]:
+        """Return the pixels: uint32 counts, or float64 with NaN in bins with too few stars."""
+        if self.of is None:
+            return self._out.copy()
+        number, least = self._out[..., 0], 1 if self._spread else 0
+        total, by = (self._out[..., 2], number - 1) if self._spread else (self._out[..., 1], number)
+        ratio = np.divide(total, by, out=np.full_like(number, np.nan), where=number > least)
+        return np.asarray(np.sqrt(ratio) if self._spread else ratio)
 
-    Raises
-    ------
-    MissingInput
-        If a column is not there.
-    InvalidInput
-        If a column holds no numbers.
-    """
-    arrow = as_arrow(table)
-    out: dict[str, NDArray[np.float32]] = {}
-    with np.errstate(over="ignore"):
-        for name in dict.fromkeys(names):
-            out[name] = numbers(arrow, name).astype(np.float32)
-    return pd.DataFrame(out)
+    def panel_stars(self) -> NDArray[np.int64]:
+        """Return how many stars are in each panel's window, int64 [panels]."""
+        counts = self._out if self.of is None else self._out[..., 0]
+        return np.asarray(counts.sum(axis=(-2, -1)), dtype=np.int64)
 
+    def image(self) -> xr.DataArray:
+        """Return the pixels with coordinates, and what became of the stars in ``attrs``."""
+        more = None if self._panels is None else {"panel": np.arange(self._panels)}
+        return self._labelled(self.values(), more)
 
-def span(values: NDArray[Any], *, pad: float = 0.05, tail: float = 0.0) -> tuple[float, float]:
-    """Return a range that shows the finite values with some air around them.
+    def grid_image(self, bins: Bins) -> xr.DataArray:
+        """Return the panels as rows in abs(Z) and columns in R; see `grid`."""
+        more = {"z_bin": np.arange(bins.shape[0]), "r_bin": np.arange(bins.shape[1])}
+        values = self.values().reshape(*bins.shape, *_shape(self.window))
+        image = self._labelled(values, more)
+        image.attrs["panel_stars"] = self.panel_stars().reshape(bins.shape).tolist()
+        return image
 
-    Parameters
-    ----------
-    values : numpy.ndarray, shape [n]
-        Any numbers; the non-finite ones don't count.
-    pad : float, optional
-        Air at each end, as a fraction of the range.
-    tail : float, optional
-        Fraction of stars at each end that may lie outside, so that one outlier cannot squeeze
-        all others into a corner.
+    def category_image(self, by: str, names: list[Any]) -> xr.DataArray:
+        """Return the panels as categories; see `categories`."""
+        return self._labelled(self.values(), {by: names})
 
-    Returns
-    -------
-    tuple of float
-        Rising; (0, 1) without any finite value, and a small range around a constant one.
-    """
-    finite = np.asarray(values, dtype=np.float64)
-    finite = finite[np.isfinite(finite)]
-    if len(finite) == 0:
-        return 0.0, 1.0
-    low, high = (float(q) for q in np.quantile(finite, [tail, 1.0 - tail]))
-    if high - low <= 1e-6 * max(abs(low), abs(high)):
-        air = max(0.01 * max(abs(low), abs(high)), 0.5)
-    else:
-        air = pad * (high - low)
-    return low - air, high + air
+    def _labelled(self, values: NDArray[Any], more: Mapping[str, Any] | None) -> xr.DataArray:
+        image = image_of(values, (self.x, self.y), self.window, self._tally, more)
+        if self._panels is not None:
+            image.attrs["n_no_panel"] = int(self._tally[3])
+        return image
 
 
 def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = None) -> xr.DataArray:
@@ -145,8 +166,15 @@ def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = No
         uint32 [height, width] with bin centres as coordinates, y rising. Its ``attrs`` say what
         became of each chosen star: ``n_in`` are in the bins, ``n_outside`` beyond the window,
         ``n_left_out`` have a value that is not finite.
+
+    Raises
+    ------
+    MissingInput
+        If a column is not there.
+    InvalidInput
+        If a column holds no numbers, or the mask has another length.
     """
-    return _aggregate(table, (x, y), window, where, ds.count())
+    return Aggregate(x, y, window).add(table, where=where).image()
 
 
 def mean(
@@ -167,45 +195,147 @@ def mean(
         float64 [height, width], NaN in a bin without stars; ``attrs`` as for `count`, where a
         star whose third value is not finite is left out too.
     """
-    return _aggregate(table, (x, y, of), window, where, ds.mean(of))
+    return Aggregate(x, y, window, of=of).add(table, where=where).image()
 
 
-def _aggregate(
-    table: Any, names: tuple[str, ...], window: Window, where: Mask | None, how: Any
+def std(
+    table: Any, x: str, y: str, of: str, window: Window, *, where: Mask | None = None
 ) -> xr.DataArray:
-    frame = _float32(table, names)
-    chosen = np.ones(len(frame), dtype=bool) if where is None else np.asarray(where)
-    if chosen.shape != (len(frame),) or chosen.dtype != bool:
-        raise InvalidInput(f"where: a mask of {chosen.size} rows for a table of {len(frame)}.")
-    parts = {name: frame[name].to_numpy() for name in names}
-    finite = chosen.copy()
-    for values in parts.values():
-        finite &= np.isfinite(values)
-    # A NaN position is skipped by Datashader: cheaper than copying the chosen rows.
-    x = names[0]
-    parts[x] = np.where(finite, parts[x], np.float32(np.nan))
-    canvas = ds.Canvas(window.width, window.height, x_range=window.x, y_range=window.y)
-    result = canvas.points(pd.DataFrame(parts), x, names[1], how)
-    inside = finite & _inside(parts[x], window.x) & _inside(parts[names[1]], window.y)
-    n_finite, n_in = int(finite.sum()), int(inside.sum())
-    result.attrs = {
-        "n_in": n_in,
-        "n_outside": n_finite - n_in,
-        "n_left_out": int(chosen.sum()) - n_finite,
-    }
-    return result
+    """Return the standard deviation of a third column over the stars in each bin.
+
+    Parameters
+    ----------
+    table, x, y, of, window, where
+        As for `mean`.
+
+    Returns
+    -------
+    xarray.DataArray
+        float64 [height, width], the sum of squares divided by the number of stars less one, NaN
+        in a bin with fewer than two; ``attrs`` as for `mean`.
+    """
+    return Aggregate(x, y, window, of=of, spread=True).add(table, where=where).image()
 
 
-def _float32(table: Any, names: tuple[str, ...]) -> pd.DataFrame:
-    if isinstance(table, pd.DataFrame) and all(
-        name in table and table[name].dtype == np.float32 for name in names
-    ):
-        return table
-    return columns(table, names)
+def grid(
+    table: Any,
+    x: str,
+    y: str,
+    window: Window,
+    bins: Bins | None = None,
+    *,
+    of: str | None = None,
+    where: Mask | None = None,
+    codes: NDArray[np.int16] | None = None,
+) -> xr.DataArray:
+    """Aggregate each bin in R and abs(Z) into a panel of its own, all in one pass.
+
+    Parameters
+    ----------
+    table, x, y, window, where
+        As for `count`.
+    bins : Bins, optional
+        The bins; the default ones where not given.
+    of : str, optional
+        The column to average; stars are counted where not given.
+    codes : numpy.ndarray of int16, shape [n], optional
+        ``bins.codes(table)``, where it is at hand: the same for each window.
+
+    Returns
+    -------
+    xarray.DataArray
+        [abs(Z) bins, R bins, height, width] with dimensions ``z_bin r_bin``, y and x: uint32
+        counts, each panel equal to `count` of its stars, or float64 means with NaN in a bin
+        without stars. ``attrs`` as for `count`, and ``n_no_panel``, the chosen stars in no bin
+        of R and abs(Z), and ``panel_stars``, how many are in each panel [abs(Z) bins][R bins].
+    """
+    bins = bins or Bins()
+    codes = bins.codes(table) if codes is None else codes
+    aggregate = Aggregate(x, y, window, of=of, panels=len(bins))
+    return aggregate.add(table, where=where, codes=codes).grid_image(bins)
 
 
-def _inside(values: NDArray[np.float32], limits: tuple[float, float]) -> Mask:
-    # Compared in float64, as Datashader does: a limit rounded to float32 could jump over a star.
-    low, high = np.float64(limits[0]), np.float64(limits[1])
-    mask: Mask = (values >= low) & (values <= high)
+def categories(
+    table: Any, x: str, y: str, by: str, window: Window, *, where: Mask | None = None
+) -> xr.DataArray:
+    """Count the stars of each category in each bin, all in one pass.
+
+    Parameters
+    ----------
+    table : table
+        With a column `by` of strings, integers or truth values; not a frame from `columns`.
+    x, y, window, where
+        As for `count`.
+    by : str
+        The column of categories.
+
+    Returns
+    -------
+    xarray.DataArray
+        uint32 [categories, height, width], categories sorted; ``attrs`` as for `count`, and
+        ``n_no_panel``, the chosen stars without a category.
+
+    Raises
+    ------
+    InvalidInput
+        If the column holds numbers with fractions, or is an axis as well.
+    TooLarge
+        If there are more than 256 categories.
+    """
+    if by in {x, y}:
+        raise InvalidInput(f"categories: {by!r} is an axis already; colour by another column.")
+    names, codes = category_codes(table, by)
+    aggregate = Aggregate(x, y, window, panels=len(names)).add(table, where=where, codes=codes)
+    return aggregate.category_image(by, names)
+
+
+def star_mask(where: Mask | None, n: int) -> Mask:
+    """Return the mask of `n` stars, or an empty one that stands for all of them.
+
+    Raises
+    ------
+    InvalidInput
+        If it has another length, or is no mask.
+    """
+    if where is None:
+        return np.empty(0, dtype=bool)
+    mask = np.asarray(where)
+    if mask.shape != (n,) or mask.dtype != bool:
+        raise InvalidInput(f"where: a mask of {mask.size} rows for a table of {n}.")
     return mask
+
+
+def image_of(
+    values: NDArray[Any],
+    names: tuple[str, str],
+    window: Window,
+    tally: NDArray[np.int64],
+    more: Mapping[str, Any] | None = None,
+) -> xr.DataArray:
+    """Give pixels their coordinates, those of more dimensions first, and the tally of stars."""
+    x, y = names
+    if x == y:  # a dimension cannot stand twice
+        y = f"{y}_y"
+    coords, dims = _coordinates(x, y, window), [y, x]
+    if more:
+        coords, dims = coords.assign(more), [*more, y, x]
+    notes = dict(zip(("n_in", "n_outside", "n_left_out"), map(int, tally[:3]), strict=True))
+    return xr.DataArray(values, coords=coords, dims=dims, attrs=notes)
+
+
+@lru_cache(maxsize=64)
+def _coordinates(x: str, y: str, window: Window) -> xr.Coordinates:
+    """Return the bins' centres; linked panels ask for the same ones again and again."""
+    x_centres, y_centres = window.centres()
+    return xr.Coordinates({y: y_centres, x: x_centres})
+
+
+def _shape(window: Window) -> tuple[int, int]:
+    return window.height, window.width
+
+
+def _codes(codes: NDArray[Any] | None, n: int, panels: int) -> NDArray[np.int16]:
+    array = np.asarray(codes)
+    if array.shape != (n,) or array.dtype != np.int16 or (n and array.max() >= panels):
+        raise InvalidInput(f"codes: give int16 of {n} rows below {panels}, as bins.codes does.")
+    return array

@@ -1,46 +1,125 @@
-"""Which stars: predicates that give a mask, combine with ``&``, and write themselves as Python."""
+"""Which stars: rules that give a mask, combine with ``& | ~``, and write themselves down.
+
+A rule writes itself as Python (`Selection.to_code`) and as JSON (`Selection.to_json`), and either
+way back it gives the same mask, star by star.
+"""
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from stellarnb.cartography.columns import column, numbers
-from stellarnb.cartography.sky import galactic, mollweide
 from stellarnb.errors import InvalidInput
+from stellarnb.tables import Table
 from stellarnb.tables.convert import as_arrow
 
-__all__ = ["All", "Between", "Flag", "Selection", "SkyWindow"]
+__all__ = ["All", "AnyOf", "Between", "Flag", "Not", "Selection", "as_code", "rising_pair"]
 
 Mask = NDArray[np.bool_]
+#: How deeply rules may be nested in JSON: more is no selection that a person made.
+_MAX_DEPTH = 64
 
 
 class Selection(ABC):
     """A rule that says of each star whether it belongs.
 
-    A star with a missing or non-finite value never belongs.
+    A star with a missing or non-finite value never belongs to a rule that looks at this value;
+    ``~rule`` takes all the other stars, so also those.
     """
+
+    _kinds: ClassVar[dict[str, type[Selection]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        Selection._kinds[cls.__name__] = cls
 
     @abstractmethod
     def mask(self, table: Any) -> Mask:
         """Return bool [n], True for the rows that belong."""
 
-    def __and__(self, other: Selection) -> All:
+    @property
+    @abstractmethod
+    def columns(self) -> frozenset[str]:
+        """The columns that the rule looks at."""
+
+    def table(self, table: Any) -> Table:
+        """Return the rows that belong, as a table of the same kind (or a plain `Table`)."""
+        own = table if isinstance(table, Table) else Table(table)
+        return own.take(self.mask(own))
+
+    def __and__(self, other: Selection) -> Selection:
         """Return the rule that asks for both."""
-        return All((*_parts(self), *_parts(other)))
+        return All((*_parts(self, All), *_parts(other, All)))
+
+    def __or__(self, other: Selection) -> Selection:
+        """Return the rule that asks for one or both."""
+        return AnyOf((*_parts(self, AnyOf), *_parts(other, AnyOf)))
+
+    def __invert__(self) -> Selection:
+        """Return the rule that takes all the other stars."""
+        return self.rule if isinstance(self, Not) else Not(self)
 
     def to_code(self) -> str:
         """Return the Python expression that makes this rule again."""
-        return repr(self)
+        values = (getattr(self, entry.name) for entry in fields(self))  # type: ignore[arg-type]
+        return f"{type(self).__name__}({', '.join(map(as_code, values))})"
 
     def names(self) -> list[str]:
         """Return the names that the expression of `to_code` needs from this package."""
         return [type(self).__name__]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rule as plain values that JSON knows."""
+        return {"rule": type(self).__name__, **_plain(asdict(self))}  # type: ignore[call-overload]
+
+    def to_json(self) -> str:
+        """Return the rule as JSON text."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> Selection:
+        """Return the rule that `to_json` wrote.
+
+        Raises
+        ------
+        InvalidInput
+            If the text is no rule.
+        """
+        try:
+            entry = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(f"This is no rule in JSON: {error}") from error
+        return cls.from_dict(entry)
+
+    @classmethod
+    def from_dict(cls, entry: Any, depth: int = 0) -> Selection:
+        """Return the rule that `to_dict` wrote.
+
+        Raises
+        ------
+        InvalidInput
+            If it is no rule.
+        """
+        kind = entry.get("rule") if isinstance(entry, dict) else None
+        rule = Selection._kinds.get(kind) if isinstance(kind, str) else None
+        if rule is None or depth > _MAX_DEPTH:
+            known = ", ".join(Selection._kinds)
+            raise InvalidInput(f"{str(entry)[:80]} is no rule; there are: {known}.")
+        try:
+            return rule.read_values({k: v for k, v in entry.items() if k != "rule"}, depth + 1)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise InvalidInput(f"This is no rule {kind}: {error}") from error
+
+    @classmethod
+    def read_values(cls, values: dict[str, Any], depth: int) -> Self:  # noqa: ARG003
+        """Return the rule of these plain values; `depth` is for rules made of rules."""
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -65,7 +144,7 @@ class Between(Selection):
     high: float
 
     def __post_init__(self) -> None:
-        _pair(self, "low", "high", f"Between({self.column!r})")
+        rising_pair(self, "low", "high", f"Between({self.column!r})")
 
     def mask(self, table: Any) -> Mask:
         """Return bool [n], True for the rows that belong."""
@@ -73,9 +152,10 @@ class Between(Selection):
         result: Mask = np.isfinite(values) & (values >= self.low) & (values <= self.high)
         return result
 
-    def to_code(self) -> str:
-        """Return the Python expression that makes this rule again."""
-        return f"Between({self.column!r}, {_number(self.low)}, {_number(self.high)})"
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that the rule looks at."""
+        return frozenset({self.column})
 
 
 @dataclass(frozen=True)
@@ -101,47 +181,44 @@ class Flag(Selection):
         values: Mask = flags.fill_null(not self.wanted).to_numpy() == self.wanted
         return values
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that the rule looks at."""
+        return frozenset({self.column})
+
     def to_code(self) -> str:
         """Return the Python expression that makes this rule again."""
         return f"Flag({self.column!r})" if self.wanted else f"Flag({self.column!r}, False)"
 
 
-@dataclass(frozen=True)
-class SkyWindow(Selection):
-    """Stars in a rectangle of the Galactic Mollweide map; needs ``ra`` and ``dec`` [deg].
+class _Several(Selection):
+    """What rules made of rules share."""
 
-    Attributes
-    ----------
-    x_low, x_high, y_low, y_high : float
-        Edges in the plane of `stellarnb.cartography.sky.mollweide`.
-    """
+    parts: tuple[Selection, ...]
 
-    x_low: float
-    x_high: float
-    y_low: float
-    y_high: float
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that the rules look at."""
+        return frozenset().union(*(part.columns for part in self.parts))
 
-    def __post_init__(self) -> None:
-        _pair(self, "x_low", "x_high", "SkyWindow")
-        _pair(self, "y_low", "y_high", "SkyWindow")
+    def names(self) -> list[str]:
+        """Return the names that the expression of `to_code` needs from this package."""
+        found = {name for part in self.parts for name in part.names()}
+        return sorted(found) or [type(self).__name__]
 
-    def mask(self, table: Any) -> Mask:
-        """Return bool [n], True for the rows that belong."""
-        lon, lat = galactic(numbers(table, "ra"), numbers(table, "dec"))
-        # float32 as on the map: what is seen inside the frame is what is chosen.
-        x, y = (v.astype(np.float32) for v in mollweide(lon, lat))
-        x_ok = (x >= np.float64(self.x_low)) & (x <= np.float64(self.x_high))
-        result: Mask = x_ok & (y >= np.float64(self.y_low)) & (y <= np.float64(self.y_high))
-        return result
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rule as plain values that JSON knows."""
+        return {"rule": type(self).__name__, "parts": [part.to_dict() for part in self.parts]}
 
-    def to_code(self) -> str:
-        """Return the Python expression that makes this rule again."""
-        edges = (self.x_low, self.x_high, self.y_low, self.y_high)
-        return f"SkyWindow({', '.join(map(_number, edges))})"
+    @classmethod
+    def read_values(cls, values: dict[str, Any], depth: int) -> Self:
+        """Return the rule of these plain values, with the rules in it."""
+        parts = tuple(Selection.from_dict(part, depth) for part in values.pop("parts"))
+        return cls(parts=parts, **values)  # type: ignore[call-arg]
 
 
 @dataclass(frozen=True)
-class All(Selection):
+class All(_Several):
     """Stars that each of some rules takes; without any rule, every star.
 
     Attributes
@@ -161,25 +238,113 @@ class All(Selection):
 
     def to_code(self) -> str:
         """Return the Python expression that makes this rule again."""
-        return " & ".join(part.to_code() for part in self.parts) if self.parts else "All()"
+        return " & ".join(_bracketed(part, AnyOf) for part in self.parts) or "All()"
+
+
+@dataclass(frozen=True)
+class AnyOf(_Several):
+    """Stars that at least one of some rules takes; without any rule, no star.
+
+    Attributes
+    ----------
+    parts : tuple of Selection
+        The rules.
+    """
+
+    parts: tuple[Selection, ...] = ()
+
+    def mask(self, table: Any) -> Mask:
+        """Return bool [n], True for the rows that belong."""
+        result = np.zeros(as_arrow(table).num_rows, dtype=bool)
+        for part in self.parts:
+            result |= part.mask(table)
+        return result
+
+    def to_code(self) -> str:
+        """Return the Python expression that makes this rule again."""
+        return " | ".join(part.to_code() for part in self.parts) or "AnyOf()"
+
+
+@dataclass(frozen=True)
+class Not(Selection):
+    """Stars that a rule does not take, those without the value that it looks at too.
+
+    Attributes
+    ----------
+    rule : Selection
+        The rule.
+    """
+
+    rule: Selection
+
+    def mask(self, table: Any) -> Mask:
+        """Return bool [n], True for the rows that belong."""
+        return ~self.rule.mask(table)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that the rule looks at."""
+        return self.rule.columns
 
     def names(self) -> list[str]:
         """Return the names that the expression of `to_code` needs from this package."""
-        return sorted({name for part in self.parts for name in part.names()}) or ["All"]
+        return self.rule.names()
+
+    def to_code(self) -> str:
+        """Return the Python expression that makes this rule again."""
+        return f"~{_bracketed(self.rule, (All, AnyOf))}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rule as plain values that JSON knows."""
+        return {"rule": "Not", "of": self.rule.to_dict()}
+
+    @classmethod
+    def read_values(cls, values: dict[str, Any], depth: int) -> Self:
+        """Return the rule of these plain values, with the rules in it."""
+        return cls(Selection.from_dict(values["of"], depth))
 
 
-def _parts(selection: Selection) -> tuple[Selection, ...]:
-    return selection.parts if isinstance(selection, All) else (selection,)
+def _parts(selection: Selection, kind: type[All | AnyOf]) -> tuple[Selection, ...]:
+    return selection.parts if isinstance(selection, kind) and selection.parts else (selection,)
 
 
-def _pair(selection: Selection, low: str, high: str, name: str) -> None:
-    """Make both ends plain floats, so that their text is exact Python, and check their order."""
-    ends = float(getattr(selection, low)), float(getattr(selection, high))
+def _bracketed(part: Selection, kinds: Any) -> str:
+    code = part.to_code()
+    return f"({code})" if isinstance(part, kinds) else code
+
+
+def rising_pair(selection: Selection, low: str, high: str, name: str) -> None:
+    """Make both ends plain floats, so that their text is exact Python, and check their order.
+
+    Raises
+    ------
+    InvalidInput
+        If they are no numbers, or no rising pair.
+    """
+    try:
+        ends = float(getattr(selection, low)), float(getattr(selection, high))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name}: {error}") from error
     if not ends[0] <= ends[1]:  # true for NaN as well
         raise InvalidInput(f"{name}: {ends[0]}..{ends[1]} is not a rising pair.")
     object.__setattr__(selection, low, ends[0])
     object.__setattr__(selection, high, ends[1])
 
 
-def _number(value: float) -> str:
-    return repr(value) if np.isfinite(value) else f"float({str(value)!r})"
+def as_code(value: Any) -> str:
+    """Return Python that makes a plain value again, infinite numbers too."""
+    if isinstance(value, tuple):
+        inside = ", ".join(map(as_code, value))
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"float({str(value)!r})"
+    return repr(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return tuples as lists and infinite numbers as words, as JSON has neither."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value

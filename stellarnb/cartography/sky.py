@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
 
-__all__ = ["X_EDGE", "Y_EDGE", "galactic", "graticule", "mollweide", "outline"]
+__all__ = ["SKY_X", "SKY_Y", "X_EDGE", "Y_EDGE", "galactic", "graticule", "mollweide", "outline"]
 
+#: What the map's coordinates are called among columns.
+SKY_X, SKY_Y = "mollweide_x", "mollweide_y"
 #: Half the width and half the height of the map.
 X_EDGE = 2.0 * np.sqrt(2.0)
 Y_EDGE = np.sqrt(2.0)

@@ -130,6 +130,49 @@ class Table:
         out.arrow = arrow
         return out
 
+    def with_columns(
+        self,
+        columns: Mapping[str, Any],
+        *,
+        units: Mapping[str, str] | None = None,
+        descriptions: Mapping[str, str] | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Return the table with more columns; one of the same name is replaced.
+
+        Parameters
+        ----------
+        columns : mapping of str to array
+            As many values each as there are rows.
+        units, descriptions, provenance : mapping, optional
+            What to add to the notes.
+
+        Returns
+        -------
+        Table
+            Of the class of this one.
+
+        Raises
+        ------
+        InvalidInput
+            If a column has another length.
+        """
+        more = convert.as_arrow(columns)
+        if more.num_rows != len(self):
+            raise InvalidInput(f"Columns of {more.num_rows} rows for a table of {len(self)}.")
+        kept = [name for name in self.colnames if name not in more.column_names]
+        arrow = self.arrow.select(kept)
+        for name in more.column_names:
+            arrow = arrow.append_column(name, more[name])
+        out = self._with(arrow.combine_chunks())
+        for key, extra in (("units", units), ("descriptions", descriptions)):
+            own = {k: v for k, v in getattr(self, key).items() if k in kept}
+            setattr(
+                out, key, own | {k: v for k, v in (extra or {}).items() if k in more.column_names}
+            )
+        out.provenance = self.provenance | dict(provenance or {})
+        return out
+
     def to_arrow(self) -> pa.Table:
         """Return the Arrow table, with units, descriptions and provenance in its metadata."""
         note = {

@@ -14,17 +14,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from urllib.request import urlopen
 
 from stellarnb.errors import MissingInput, StellarnbError
+from stellarnb.testing.lab_page import LabPage, write_notebook
 
-if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Page, Route
-
-__all__ = ["LabPage", "LabServer", "find_chromium", "lab_page", "lab_server"]
+__all__ = [
+    "LabPage",
+    "LabServer",
+    "find_chromium",
+    "lab_page",
+    "lab_server",
+    "write_notebook",
+]
 
 _CHROMIUM = [
     "--no-sandbox",
@@ -35,27 +39,6 @@ _CHROMIUM = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_LOCAL = {"127.0.0.1", "localhost", ""}
-#: A page that speaks of these has lost nothing: the browser's own remarks.
-_HARMLESS = ("favicon", "ResizeObserver loop")
-#: Whether the notebook in front has a kernel that has nothing to do, and no cell waits for it.
-_IDLE = """() => {
-  const panel = window.jupyterapp?.shell.currentWidget;
-  const session = panel?.sessionContext;
-  if (!session || session.kernelDisplayStatus !== 'idle') return false;
-  return ![...panel.content.widgets].some(
-    cell => cell.inputArea && cell.inputArea.promptNode?.textContent.includes('*'));
-}"""
-
-_EXTENTS = """() => {
-  const out = {};
-  for (const view of window.Bokeh?.index ?? []) {
-    const renderer = (view.model.renderers ?? []).find(r => r.glyph?.type === 'Image');
-    const data = renderer?.data_source.data;
-    if (data) out[view.model.name] = ['x', 'y', 'dw', 'dh'].map(key => data[key][0]);
-  }
-  return out;
-}"""
 
 
 class LabServer:
@@ -178,163 +161,6 @@ def _wait_for(server: LabServer, process: subprocess.Popen[bytes], timeout: floa
         time.sleep(0.2)
     words = server.log.read_text(errors="replace")[-2000:]
     raise StellarnbError(f"JupyterLab did not start within {timeout:.0f} s. Its log ends: {words}")
-
-
-class LabPage:
-    """A browser page with a notebook in JupyterLab.
-
-    Attributes
-    ----------
-    page : playwright.sync_api.Page
-        The page itself.
-    console_errors : list of str
-        Errors that the page has reported since it was opened.
-    foreign_requests : list of str
-        Addresses on other hosts that something asked for; each was refused.
-    """
-
-    def __init__(self, page: Page, server: LabServer) -> None:
-        self.page, self._server = page, server
-        self.console_errors: list[str] = []
-        self.foreign_requests: list[str] = []
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
-        page.context.route("**/*", self._filter)
-
-    def open(self, notebook: str, *, timeout: float = 120) -> None:
-        """Open a notebook of the server's folder and wait for its kernel.
-
-        Parameters
-        ----------
-        notebook : str
-            File name.
-        timeout : float, optional
-            How long to wait [s].
-        """
-        self.page.goto(self._server.address(notebook))
-        self.wait_idle(timeout=timeout)
-
-    def reload(self, *, timeout: float = 120) -> None:
-        """Load the page anew, as a person would, and wait for the kernel."""
-        self.page.reload()
-        self.wait_idle(timeout=timeout)
-
-    def command(self, name: str) -> None:
-        """Execute a command of JupyterLab, such as ``docmanager:save``."""
-        self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
-
-    def run_all(self, *, timeout: float = 300) -> None:
-        """Run all cells and wait until the last has ended; see `cell_errors`."""
-        self.command("notebook:run-all-cells")
-        self.wait_idle(timeout=timeout)
-
-    def run_code(self, code: str, *, timeout: float = 60) -> None:
-        """Run some Python in a new cell at the end of the notebook; see `cell_errors`."""
-        self.page.evaluate(
-            """code => {
-              const content = window.jupyterapp.shell.currentWidget.content;
-              const cells = content.model.sharedModel;
-              cells.insertCell(cells.cells.length, {cell_type: 'code', source: code});
-              content.activeCellIndex = cells.cells.length - 1;
-            }""",
-            code,
-        )
-        self.command("notebook:run-cell")
-        self.wait_idle(timeout=timeout)
-
-    def save(self) -> None:
-        """Save the notebook."""
-        self.command("docmanager:save")
-
-    def wait_idle(self, *, timeout: float = 120) -> None:
-        """Wait until the kernel has nothing to do and no cell waits for it [s]."""
-        self.page.wait_for_function(_IDLE, timeout=1000 * timeout)
-
-    def cell_errors(self) -> list[str]:
-        """Return the errors in the cells' outputs, as text."""
-        found: list[str] = self.page.evaluate(
-            """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.flatMap(
-              cell => (cell.outputs ?? []).map(o => o.toJSON ? o.toJSON() : o)
-                .filter(o => o.output_type === 'error').map(o => `${o.ename}: ${o.evalue}`))"""
-        )
-        return found
-
-    def canvas(self, number: int = 0) -> Any:
-        """Return a Bokeh figure's canvas as a locator; they are counted from the top."""
-        # Playwright's CSS looks through the shadow roots that Bokeh draws in.
-        return self.page.locator(".bk-Figure").nth(number).locator("canvas").first
-
-    def wheel(self, number: int = 0, *, steps: int = 3) -> None:
-        """Turn the wheel over a figure: up zooms in, and negative `steps` zoom out."""
-        self.canvas(number).scroll_into_view_if_needed()
-        box = self.canvas(number).bounding_box()
-        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        for _ in range(abs(steps)):
-            self.page.mouse.wheel(0, -120 if steps > 0 else 120)
-
-    def pixels(self, number: int = 0) -> bytes:
-        """Return a figure as it looks now, as the bytes of a PNG file."""
-        figure = self.page.locator(".bk-Figure").nth(number)
-        figure.scroll_into_view_if_needed()
-        image: bytes = figure.screenshot()
-        return image
-
-    def extents(self) -> dict[str, list[float]]:
-        """Return x, y, width and height of the image in each figure, by the figure's name.
-
-        It is the image that Python has sent: a new one after a zoom shows that it was aggregated
-        anew, while pixels would change by mere scaling too.
-        """
-        found: dict[str, list[float]] = self.page.evaluate(_EXTENTS)
-        return found
-
-    def settled(self, number: int = 0) -> bytes:
-        """Return a figure's pixels once they no longer change.
-
-        Raises
-        ------
-        StellarnbError
-            If it never comes to rest (10 s).
-        """
-        last = self.pixels(number)
-        for _ in range(40):
-            self.page.wait_for_timeout(250)
-            now = self.pixels(number)
-            if now == last:
-                return now
-            last = now
-        raise StellarnbError(f"Figure {number} never comes to rest.")
-
-    def zoom_is_live(self, key: str, number: int = 0) -> bool:
-        """Zoom into a figure; return whether Python sent a new image for it, and for no other.
-
-        Parameters
-        ----------
-        key : str
-            Name of the figure.
-        number : int, optional
-            Its place, counted from the top.
-        """
-        before, old = self.settled(number), self.extents()
-        self.wheel(number, steps=1)
-        self.page.wait_for_timeout(500)
-        self.wait_idle()
-        after, new = self.settled(number), self.extents()
-        aggregated_anew = 0 < new[key][2] < old[key][2]
-        others = all(new[other] == old[other] for other in old if other != key)
-        return after != before and aggregated_anew and others
-
-    def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(word in message.text for word in _HARMLESS):
-            self.console_errors.append(message.text)
-
-    def _filter(self, route: Route) -> None:
-        url = route.request.url
-        if urlsplit(url).hostname in _LOCAL or url.startswith(("data:", "blob:")):
-            route.continue_()
-        else:
-            self.foreign_requests.append(url)
-            route.abort()
 
 
 @contextmanager

@@ -6,18 +6,17 @@ imported (it needs libraries that it does not declare); only its file is read.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stellarnb.errors import ChecksumMismatch, MissingInput
+from stellarnb.errors import MissingInput
 from stellarnb.ids import as_source_ids
+from stellarnb.training.published import verify
 
 __all__ = [
     "LABELS",
@@ -187,20 +186,8 @@ def load_library(path: Path | None = None) -> ApogeeXP:
         If the file is not the published one.
     """
     path = library_path() if path is None else path
-    _verify(path)
+    verify(path, SHA256, SOURCE, _INSTALL)
     return _distinct(_read(path))
-
-
-def _verify(path: Path) -> None:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        for block in iter(partial(stream.read, 1 << 20), b""):
-            digest.update(block)
-    if digest.hexdigest() != SHA256:
-        raise ChecksumMismatch(
-            f"{path} is not the library of {SOURCE} (sha256 {digest.hexdigest()[:12]}…, "
-            f"expected {SHA256[:12]}…). Install it again: {_INSTALL}"
-        )
 
 
 def _read(path: Path) -> ApogeeXP:

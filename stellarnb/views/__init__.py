@@ -1,5 +1,5 @@
-"""Drawing: the same aggregates as live Bokeh figures, HoloViews objects, HTML and PNG."""
+"""Drawing: the same aggregates as live Bokeh figures, HoloViews objects, HTML and paper figures."""
 
-from stellarnb.views.save import save_maps
+import lazy_loader
 
-__all__ = ["save_maps"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,99 +1,89 @@
-"""The diagrams as HoloViews objects, from the same aggregates, to compose with ``+`` and ``*``."""
+"""Every view as a HoloViews object, from the same aggregates, to compose with ``+`` and ``*``.
+
+Each function takes what its namesake in `stellarnb.views` takes, and ``live=False`` for an object
+that is not aggregated anew at each zoom. In a notebook that reaches no other host, show a
+composition with `show`; ``hv.extension`` would load BokehJS from elsewhere.
+
+Examples
+--------
+>>> snb.hv.show(snb.hv.kiel(labels) + snb.hv.tinsley_wallerstein(labels))  # doctest: +SKIP
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-import holoviews as hv
-import numpy as np
-from numpy.typing import NDArray
+from stellarnb.views import all_sky, checks, plots, profiles
+from stellarnb.views.live_model import LiveModel
+from stellarnb.views.notebook import enable_notebook
+from stellarnb.views.view import View
 
-from stellarnb.views.panels import PANELS, Stars
-from stellarnb.views.pictures import draw
-from stellarnb.views.style import palette
+__all__ = [
+    "gradient",
+    "healpix",
+    "kiel",
+    "mdf",
+    "plane",
+    "r_z",
+    "r_z_grid",
+    "show",
+    "sky",
+    "tinsley_wallerstein",
+    "uncertainty",
+    "validation",
+    "x_y",
+]
 
-__all__ = ["kiel", "sky", "tinsley_wallerstein"]
 
-
-def kiel(labels: Any, *, color_by: str = "count", size: tuple[int, int] = (340, 320)) -> hv.Image:
-    """Return the Kiel diagram.
+def show(thing: Any) -> LiveModel:
+    """Return a HoloViews object as a live widget that needs no other host.
 
     Parameters
     ----------
-    labels : Labels or any table
-        With ``teff`` [K] and ``logg`` [dex(cm s-2)].
-    color_by : str, optional
-        ``count``, or a column to average.
-    size : tuple of int, optional
-        Width and height of the image [pixel].
+    thing : holoviews.Dimensioned
+        Any object or composition.
 
     Returns
     -------
-    holoviews.Image
+    LiveModel
+        Shows itself at the end of a cell.
 
     Raises
     ------
     MissingInput
-        If a column is missing.
-    InvalidInput
-        If it is no table, or cannot be coloured so.
+        If a package that draws in notebooks is missing.
     """
-    return _image("kiel", labels, color_by, size)
+    import holoviews as hv
+
+    enable_notebook()
+    return LiveModel(hv.render(thing, backend="bokeh"))
 
 
-def tinsley_wallerstein(
-    labels: Any, *, color_by: str = "count", size: tuple[int, int] = (340, 320)
-) -> hv.Image:
-    """Return [α/M] against [M/H] (or [Fe/H] without it); see `kiel`."""
-    return _image("tinsley_wallerstein", labels, color_by, size)
+def _as_holoviews(make: Callable[..., View]) -> Callable[..., Any]:
+    """Return a function that gives HoloViews objects instead of views."""
 
+    @wraps(make)
+    def made(*args: Any, live: bool = True, **kwargs: Any) -> Any:
+        return make(*args, **kwargs).to_holoviews(live=live)
 
-def sky(labels: Any, *, color_by: str = "count", size: tuple[int, int] = (520, 260)) -> hv.Image:
-    """Return the Galactic sky in the Mollweide projection; needs ra and dec; see `kiel`."""
-    return _image("sky", labels, color_by, size)
-
-
-def _image(key: str, labels: Any, color_by: str, size: tuple[int, int]) -> hv.Image:
-    _use_bokeh()
-    stars = Stars.of(labels)
-    panel = PANELS[key](stars)
-    picture = draw(stars, panel, size=size, color_by=color_by)
-    # An averaged column may be that of an axis, and HoloViews wants different names.
-    name = "count" if picture.is_count else f"mean_{color_by}"
-    image = hv.Image(
-        (*_centres(picture.view, picture.front), picture.front),
-        kdims=[
-            hv.Dimension(panel.x, label=panel.x_title or "Mollweide x"),
-            hv.Dimension(panel.y, label=panel.y_title or "Mollweide y"),
-        ],
-        vdims=[hv.Dimension(name, label=picture.bar_title)],
+    made.__doc__ = (
+        f"Return `stellarnb.views.{make.__name__}` as a HoloViews object; see there.\n\n"
+        "    With ``live=False`` it is not aggregated anew at each zoom.\n"
     )
-    return image.opts(
-        cmap=list(palette()),
-        cnorm="log" if picture.is_count else "linear",
-        clim=picture.limits,
-        colorbar=True,
-        clabel=picture.bar_title,
-        invert_xaxis=panel.flip_x,
-        invert_yaxis=panel.flip_y,
-        frame_width=size[0],
-        frame_height=size[1],
-        title=f"{panel.title} · {picture.caption}",
-        xaxis=None if panel.is_sky else "bottom",
-        yaxis=None if panel.is_sky else "left",
-    )
+    return made
 
 
-def _use_bokeh() -> None:
-    """Make Bokeh the backend; `hv.extension` would load BokehJS from another host."""
-    import holoviews.plotting.bokeh  # noqa: F401  (registers the backend)
-
-    hv.Store.set_current_backend("bokeh")
-
-
-def _centres(view: Any, front: NDArray[np.float32]) -> list[NDArray[np.float64]]:
-    out = []
-    for (low, high), bins in zip(view, front.shape[::-1], strict=True):
-        edges = np.linspace(low, high, bins + 1)
-        out.append((edges[:-1] + edges[1:]) / 2)
-    return out
+gradient = _as_holoviews(profiles.gradient)
+healpix = _as_holoviews(all_sky.healpix)
+kiel = _as_holoviews(plots.kiel)
+mdf = _as_holoviews(profiles.mdf)
+plane = _as_holoviews(plots.plane)
+r_z = _as_holoviews(plots.r_z)
+r_z_grid = _as_holoviews(plots.r_z_grid)
+sky = _as_holoviews(plots.sky)
+tinsley_wallerstein = _as_holoviews(plots.tinsley_wallerstein)
+uncertainty = _as_holoviews(plots.uncertainty)
+validation = _as_holoviews(checks.validation)
+x_y = _as_holoviews(plots.x_y)

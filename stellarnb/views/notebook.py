@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
+from html import escape
 from importlib.util import find_spec
+from typing import Any
 
 from stellarnb.errors import MissingInput
 
-__all__ = ["bokeh_js", "enable_notebook", "in_notebook"]
+__all__ = ["ASLEEP", "bokeh_js", "enable_notebook", "in_notebook", "show_with_picture"]
+
+#: Stands below the picture of a map without a kernel.
+ASLEEP = "A picture of a live map: run this cell (Shift+Enter) to bring the map back."
 
 #: What the JupyterLab extension of jupyter_bokeh runs as a script of the page.
 _LOAD = "application/vnd.bokehjs_load.v0+json"
+
+#: Hides the picture of a map where the map itself lives, and the words of the widget manager
+#: where it does not: the picture says what to do.
+_STYLE = """(() => {
+  if (document.getElementById("stellarnb-style")) return
+  const style = document.createElement("style")
+  style.id = "stellarnb-style"
+  style.textContent = `
+    .jp-OutputArea-child:has(.stellarnb-map) ~ .jp-OutputArea-child:has(.stellarnb-picture),
+    .jp-OutputArea:has(.stellarnb-picture) .jp-OutputArea-output.jupyter-widgets:not(:has(*))
+    { display: none }`
+  document.head.append(style)
+})()"""
 
 
 def in_notebook() -> bool:
@@ -48,8 +68,35 @@ def enable_notebook() -> bool:
         )
     from IPython.core.display_functions import display
 
-    display({_LOAD: bokeh_js(["bokeh"])}, raw=True)
+    display({_LOAD: f"{bokeh_js(['bokeh'])}\n{_STYLE}"}, raw=True)
     return True
+
+
+def show_with_picture(bundle: dict[str, Any], picture: Callable[[], bytes], words: str) -> None:
+    """Show a widget, and after it the picture of it that stays where no kernel is.
+
+    The widget is on its way to the page before the picture is drawn. Where the widget lives, the
+    picture is hidden; in a saved notebook, or after a restart of the kernel, it is there.
+
+    Parameters
+    ----------
+    bundle : dict
+        The widget by MIME types.
+    picture : callable
+        Returns the bytes of a PNG file.
+    words : str
+        Said instead of the picture where none can be shown.
+    """
+    from IPython.core.display_functions import display
+
+    display(bundle, raw=True)
+    image = base64.b64encode(picture()).decode()
+    html = (
+        f'<figure class="stellarnb-picture"><img alt="{escape(words)}" '
+        f'src="data:image/png;base64,{image}"><figcaption>{escape(ASLEEP)}</figcaption></figure>'
+    )
+    text = f"{words}. {ASLEEP}"
+    display({"text/html": html, "image/png": image, "text/plain": text}, raw=True)
 
 
 def bokeh_js(components: list[str]) -> str:

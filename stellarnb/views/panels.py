@@ -2,134 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from stellarnb.cartography import (
-    All,
-    Between,
-    Selection,
-    SkyWindow,
-    columns,
-    galactic,
-    mollweide,
-    span,
-)
-from stellarnb.cartography.columns import numbers
-from stellarnb.cartography.sky import X_EDGE, Y_EDGE
+from stellarnb.cartography import All, Box, Selection, SkyWindow, span
+from stellarnb.cartography.frame import frame
+from stellarnb.cartography.sky import SKY_X, SKY_Y, X_EDGE, Y_EDGE
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.tables import Labels, Table
+from stellarnb.views.stars import Range, Stars, thinned
 from stellarnb.views.style import axis_title, symbol
 
 __all__ = [
     "PANELS",
     "Absent",
     "Panel",
-    "Range",
-    "Stars",
     "find_panels",
     "kiel",
+    "make_panel",
+    "plane",
+    "r_z",
     "sky",
     "tinsley_wallerstein",
+    "x_y",
 ]
 
-Range = tuple[float, float]
-
-#: Columns of the sky map, made from ra and dec.
-SKY_X, SKY_Y = "mollweide_x", "mollweide_y"
 #: Fraction of stars at either end that the home view may leave outside.
 _TAIL = 0.0005
-#: What a map may be coloured by, where the table has it.
-_COLOURS = (
-    *("teff", "logg", "m_h", "fe_h", "alpha_m", "mg_fe", "si_fe", "al_fe", "ni_fe", "a_li"),
-    *("novelty", "phot_g_mean_mag"),
-)
-
-
-@dataclass(frozen=True)
-class Stars:
-    """A table made ready for many aggregates.
-
-    Attributes
-    ----------
-    table : Table
-        The table it comes from.
-    frame : pandas.DataFrame
-        float32 columns that a map may use, with the projected sky where positions are known.
-    good : numpy.ndarray of bool, shape [n], or None
-        The recommended cut, where the table has it.
-    model : str
-        The model's name as it must be shown; empty where it is not known.
-    """
-
-    table: Table
-    frame: pd.DataFrame
-    good: NDArray[np.bool_] | None
-    model: str
-
-    @classmethod
-    def of(cls, table: Any) -> Self:
-        """Take what maps need from any table.
-
-        Raises
-        ------
-        InvalidInput
-            If it is no table, or a column that a map needs holds no numbers.
-        """
-        own = table if isinstance(table, Table) else Table(table)
-        frame = columns(own, [name for name in _COLOURS if name in own])
-        if "ra" in own and "dec" in own:
-            x, y = mollweide(*galactic(numbers(own, "ra"), numbers(own, "dec")))
-            frame[SKY_X], frame[SKY_Y] = x.astype(np.float32), y.astype(np.float32)
-        good = None
-        if "good" in own:
-            good = np.ma.filled(np.ma.asarray(own["good"]), False).astype(bool)
-        model = own.model if isinstance(own, Labels) else str(own.provenance.get("model", ""))
-        return cls(own, frame, good, model)
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    @property
-    def colours(self) -> list[str]:
-        """What a map of these stars may be coloured by: ``count``, or the mean of a column."""
-        return ["count", *(name for name in _COLOURS if name in self.frame)]
-
-    def check_colour(self, color_by: str) -> str:
-        """Return `color_by` if the stars can be coloured so.
-
-        Raises
-        ------
-        InvalidInput
-            If they can't; the message says by what they can.
-        """
-        if color_by not in self.colours:
-            raise InvalidInput(f"color_by={color_by!r}: use one of {', '.join(self.colours)}.")
-        return color_by
-
-    def chosen(self, *, good_only: bool) -> NDArray[np.bool_] | None:
-        """Return the stars in colour as bool [n], or None for all.
-
-        Raises
-        ------
-        MissingInput
-            If only the good ones are asked for and the table has no column ``good``.
-        """
-        if not good_only:
-            return None
-        if self.good is None:
-            raise MissingInput("This table has no column 'good', so good_only cannot be used.")
-        return self.good
-
-    def colour_limits(self, color_by: str, chosen: NDArray[np.bool_] | None) -> Range:
-        """Return the ends of the colour scale of a column: where 98 % of the chosen stars lie."""
-        values = self.frame[color_by].to_numpy()
-        return span(values if chosen is None else values[chosen], pad=0.0, tail=0.01)
+#: Shown where nothing else is asked for; of the last two, those that the table has columns for.
+_USUAL, _PLACED = ("kiel", "tinsley_wallerstein", "sky"), ("r_z",)
 
 
 @dataclass(frozen=True)
@@ -141,7 +44,7 @@ class Panel:
     key, title : str
         Its name in Python and for people.
     x, y : str
-        Columns of `Stars.frame`.
+        Columns of `Stars`.
     x_title, y_title : str
         Axis titles with units; empty where the axes are not drawn.
     home : tuple of Range
@@ -149,7 +52,11 @@ class Panel:
     flip_x, flip_y : bool
         Whether the axis falls to the right or upwards.
     is_sky : bool
-        Whether it is the sky: equal scales, no axes, a graticule.
+        Whether it is the sky: no axes, a graticule.
+    equal : bool
+        Whether both axes have the same scale.
+    marks : tuple of (float, float, str)
+        Places with a name.
     """
 
     key: str
@@ -162,6 +69,8 @@ class Panel:
     flip_x: bool = False
     flip_y: bool = False
     is_sky: bool = False
+    equal: bool = False
+    marks: tuple[tuple[float, float, str], ...] = ()
 
     def inside(self, view: tuple[Range, Range]) -> Selection:
         """Return the rule that takes the stars in a view; the home view takes all."""
@@ -170,7 +79,15 @@ class Panel:
         (x0, x1), (y0, y1) = view
         if self.is_sky:
             return SkyWindow(x0, x1, y0, y1)
-        return Between(self.x, x0, x1) & Between(self.y, y0, y1)
+        return Box(self.x, self.y, x0, x1, y0, y1)
+
+    def fitted(self, size: tuple[int, int]) -> tuple[Range, Range]:
+        """Return the home view, widened to equal scales in x and y where they shall be."""
+        x, y = self.home
+        if not self.equal:
+            return x, y
+        shape, room = (y[1] - y[0]) / (x[1] - x[0]), size[1] / size[0]
+        return _grown(x, max(shape / room, 1.0)), _grown(y, max(room / shape, 1.0))
 
 
 @dataclass(frozen=True)
@@ -189,7 +106,7 @@ def kiel(stars: Stars) -> Panel:
     MissingInput
         If a column is missing.
     """
-    return _plane(stars, "kiel", "Kiel", "teff", "logg", flip=True)
+    return replace(_plane(stars, "kiel", "Kiel", "teff", "logg"), flip_x=True, flip_y=True)
 
 
 def tinsley_wallerstein(stars: Stars) -> Panel:
@@ -200,9 +117,32 @@ def tinsley_wallerstein(stars: Stars) -> Panel:
     MissingInput
         If a column is missing.
     """
-    metals = "m_h" if "m_h" in stars.frame else "fe_h"
-    title = "Tinsley-Wallerstein"
-    return _plane(stars, "tinsley_wallerstein", title, metals, "alpha_m")
+    metals = "m_h" if "m_h" in stars else "fe_h"
+    return _plane(stars, "tinsley_wallerstein", "Tinsley-Wallerstein", metals, "alpha_m")
+
+
+def r_z(stars: Stars) -> Panel:
+    """Describe the map of height Z against Galactocentric radius R [kpc].
+
+    Raises
+    ------
+    MissingInput
+        If a column is missing.
+    """
+    return _plane(stars, "r_z", "R-Z map", "R", "Z")
+
+
+def x_y(stars: Stars) -> Panel:
+    """Describe the map of the plane, from the Galactic north: Y against X [kpc], equal scales.
+
+    Raises
+    ------
+    MissingInput
+        If a column is missing.
+    """
+    panel = _plane(stars, "x_y", "X-Y map", "X", "Y")
+    sun_x, sun_y = (float(value) for value in frame().sun[:2])
+    return replace(panel, equal=True, marks=((sun_x, sun_y, "Sun"), (0.0, 0.0, "centre")))
 
 
 def sky(stars: Stars) -> Panel:
@@ -213,36 +153,121 @@ def sky(stars: Stars) -> Panel:
     MissingInput
         If the table has no ``ra`` and ``dec``.
     """
-    if SKY_X not in stars.frame:
-        raise MissingInput("A sky map needs the columns ra and dec [deg]; this table lacks them.")
+    stars.column(SKY_X)
     home = ((-1.04 * X_EDGE, 1.04 * X_EDGE), (-1.04 * Y_EDGE, 1.04 * Y_EDGE))
-    return Panel("sky", "Galactic sky", SKY_X, SKY_Y, "", "", home, is_sky=True)
+    title = _title(stars, "Galactic sky")
+    return Panel("sky", title, SKY_X, SKY_Y, "", "", home, is_sky=True, equal=True)
 
 
-#: Every diagram, in the order in which they are shown.
+def plane(stars: Stars, x: str, y: str) -> Panel:
+    """Describe the plane of any two columns of numbers.
+
+    Raises
+    ------
+    MissingInput
+        If a column is missing.
+    InvalidInput
+        If a column holds no numbers.
+    """
+    return _plane(stars, f"{x}:{y}", f"{symbol(y)} against {symbol(x)}", x, y)
+
+
+#: Every diagram with a name.
 PANELS: dict[str, Callable[[Stars], Panel]] = {
     "kiel": kiel,
     "tinsley_wallerstein": tinsley_wallerstein,
     "sky": sky,
+    "r_z": r_z,
+    "x_y": x_y,
 }
 
 
-def find_panels(stars: Stars) -> list[Panel | Absent]:
-    """Return every diagram, or why this table has none of that kind."""
+def make_panel(stars: Stars, wanted: Any) -> Panel:
+    """Return one diagram by its name, or by its two columns.
+
+    Parameters
+    ----------
+    stars : Stars
+        The stars.
+    wanted : str or tuple of str
+        A name of `PANELS`, or the columns along x and y, as a pair or as ``"x:y"``.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such diagram.
+    MissingInput
+        If this table has no columns for it.
+    """
+    if isinstance(wanted, str) and ":" in wanted:
+        wanted = tuple(wanted.split(":", 1))
+    if isinstance(wanted, str):
+        if wanted not in PANELS:
+            raise InvalidInput(
+                f"No diagram {wanted!r}; there are: {', '.join(PANELS)}, or any two columns as "
+                "'x:y'. Check the spelling."
+            )
+        return PANELS[wanted](stars)
+    if not isinstance(wanted, (tuple, list)) or len(wanted) != 2:
+        raise InvalidInput(f"panels: {wanted!r} is neither a name nor a pair of columns.")
+    return plane(stars, *map(str, wanted))
+
+
+def find_panels(
+    stars: Stars, wanted: Sequence[str | tuple[str, str]] | None = None
+) -> list[Panel | Absent]:
+    """Return the diagrams that are asked for.
+
+    Parameters
+    ----------
+    stars : Stars
+        The stars.
+    wanted : sequence of str or pairs, optional
+        See `make_panel`. Where not given: Kiel, Tinsley-Wallerstein and sky, with words for those
+        that this table has no columns for, and the R-Z map where it has places.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such diagram, or one is asked for twice.
+    MissingInput
+        If this table has no columns for one that is asked for.
+    """
+    if wanted is not None:
+        if isinstance(wanted, str) or not wanted:
+            raise InvalidInput(f"panels={wanted!r}: give a list, such as ['kiel', 'r_z'].")
+        found = [make_panel(stars, one) for one in wanted]
+        keys = [panel.key for panel in found]
+        if len(set(keys)) < len(keys):
+            raise InvalidInput(f"panels: one stands there twice: {', '.join(keys)}.")
+        return list(found)
     out: list[Panel | Absent] = []
-    for key, make in PANELS.items():
+    for key in (*_USUAL, *_PLACED):
         try:
-            out.append(make(stars))
+            out.append(PANELS[key](stars))
         except MissingInput as error:
-            out.append(Absent(key, str(error)))
+            if key in _USUAL:
+                out.append(Absent(key, str(error)))
     return out
 
 
-def _plane(stars: Stars, key: str, title: str, x: str, y: str, *, flip: bool = False) -> Panel:
+def _plane(stars: Stars, key: str, title: str, x: str, y: str) -> Panel:
     for name in (x, y):
-        if name not in stars.frame:
+        if name not in stars.table:
             raise MissingInput(f"{title}: it needs {symbol(name)}, column {name!r}, not here.")
-    both = np.isfinite(stars.frame[x]) & np.isfinite(stars.frame[y])
-    values = (stars.frame.loc[both, name].to_numpy() for name in (x, y))
-    x_range, y_range = (span(v, pad=0.06, tail=_TAIL) for v in values)
-    return Panel(key, title, x, y, axis_title(x), axis_title(y), (x_range, y_range), flip, flip)
+    first, second = thinned(stars.column(x)), thinned(stars.column(y))
+    both = np.isfinite(first) & np.isfinite(second)
+    x_range, y_range = (span(v[both], pad=0.06, tail=_TAIL) for v in (first, second))
+    units = stars.table.units
+    titles = axis_title(x, units), axis_title(y, units)
+    return Panel(key, _title(stars, title), x, y, *titles, (x_range, y_range))
+
+
+def _title(stars: Stars, title: str) -> str:
+    """Say in the title itself that stars are made up."""
+    return f"{title} (mock)" if stars.mock else title
+
+
+def _grown(limits: Range, factor: float) -> Range:
+    middle, half = (limits[0] + limits[1]) / 2, factor * (limits[1] - limits[0]) / 2
+    return middle - half, middle + half

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.cartography import Window, count, mean
-from stellarnb.views.panels import Panel, Range, Stars
-from stellarnb.views.style import axis_title
+from stellarnb.views.panels import Panel
+from stellarnb.views.stars import Range, Stars
+from stellarnb.views.style import axis_title, palette
 
-__all__ = ["Picture", "draw", "provenance"]
+__all__ = ["BACK", "Painter", "Picture", "draw", "provenance", "shades"]
 
 #: How full the bins shall be on average, and how coarse they may get to be so [screen pixels].
 _FILL, _COARSEST = 0.35, 4
+#: Shades of a picture: nothing, stars that are not chosen, then the palette.
+BACK = 1
 
 Pixels = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+View = tuple[Range, Range]
 
 
 @dataclass(frozen=True)
@@ -36,15 +42,18 @@ class Picture:
         Ends of the colour scale.
     n_in, n_left_out : int
         Chosen stars in view, and chosen stars without a finite value.
+    unit_title : str
+        The averaged column with its unit.
     """
 
-    view: tuple[Range, Range]
+    view: View
     front: Pixels
     back: Pixels
     color_by: str
     limits: Range
     n_in: int
     n_left_out: int
+    unit_title: str = ""
 
     @property
     def is_count(self) -> bool:
@@ -54,7 +63,7 @@ class Picture:
     @property
     def bar_title(self) -> str:
         """Title of the colour bar, with the unit."""
-        return "stars per bin" if self.is_count else f"mean {axis_title(self.color_by)}"
+        return "stars per bin" if self.is_count else f"mean {self.unit_title}"
 
     @property
     def caption(self) -> str:
@@ -65,15 +74,110 @@ class Picture:
             words = f"{self.n_in:,} star{'' if self.n_in == 1 else 's'}"
         return f"{words}, {self.n_left_out:,} without value" if self.n_left_out else words
 
+    def shades(self) -> NDArray[np.uint8]:
+        """Return the picture as shades [height, width]: 0 nothing, 1 back, 2 and on the palette.
+
+        A byte a pixel is a quarter of what a page would have to take in colours.
+        """
+        return shades(self.front, self.back, self.limits, logarithmic=self.is_count)
+
+
+def shades(front: Pixels, back: Pixels, limits: Range, *, logarithmic: bool) -> NDArray[np.uint8]:
+    """Return shades [height, width]: 0 nothing, 1 back, 2 and on the palette from low to high."""
+    low, high = (np.log(limits) if logarithmic else np.asarray(limits, dtype=np.float64)).tolist()
+    colours = len(palette())
+    out = np.where(np.isfinite(back), np.uint8(BACK), np.uint8(0))
+    seen = np.isfinite(front)
+    values = np.log(front[seen]) if logarithmic else front[seen]
+    place = (values - low) * (colours / max(high - low, 1e-30))
+    out[seen] = (BACK + 1 + np.clip(place, 0, colours - 1)).astype(np.uint8)
+    return out
+
+
+class Painter:
+    """Aggregates one diagram again and again; what all stars look like is kept with the view.
+
+    Parameters
+    ----------
+    stars : Stars
+        The stars.
+    panel : Panel
+        The diagram.
+    """
+
+    def __init__(self, stars: Stars, panel: Panel) -> None:
+        self._stars, self._panel = stars, panel
+        for name in (panel.x, panel.y):
+            stars.column(name)
+        self._asked: tuple[View, tuple[int, int]] | None = None
+        self._window: Window
+        self._everyone: Any
+
+    def draw(
+        self,
+        view: View | None = None,
+        *,
+        size: tuple[int, int] = (340, 320),
+        color_by: str = "count",
+        chosen: Mask | None = None,
+    ) -> Picture:
+        """Aggregate at a view; see `draw`."""
+        stars, x, y = self._stars, self._panel.x, self._panel.y
+        stars.check_colour(color_by)
+        self._look_at(view or self._panel.home, size)
+        title = ""
+        if color_by != "count":
+            stars.column(color_by)
+            found = mean(stars.frame, x, y, color_by, self._window, where=chosen)
+            front, limits = found.to_numpy(), stars.colour_limits(color_by)
+            title = axis_title(color_by, stars.table.units)
+        else:
+            found = self._everyone
+            if chosen is not None:
+                found = count(stars.frame, x, y, self._window, where=chosen)
+            numbers = found.to_numpy()
+            front = np.where(numbers > 0, numbers, np.nan)
+            limits = (1.0, float(max(10, numbers.max())))
+        everyone = self._everyone.to_numpy()
+        return Picture(
+            (self._window.x, self._window.y),
+            front.astype(np.float32),
+            np.where(everyone > 0, 1.0, np.nan).astype(np.float32),
+            color_by,
+            limits,
+            found.attrs["n_in"],
+            found.attrs["n_left_out"],
+            title,
+        )
+
+    def _look_at(self, view: View, size: tuple[int, int]) -> None:
+        """Count all stars of a view, unless that is what was counted last.
+
+        Few stars get bins of 2 to 4 pixels: in single ones they would be a dust nobody sees.
+        """
+        if self._asked == (view, size):
+            return
+        self._window, self._everyone = self._count(view, size, 1)
+        seen = max(self._everyone.attrs["n_in"], 1)
+        wanted = np.round(np.sqrt(_FILL * size[0] * size[1] / seen))
+        coarse = int(np.clip(wanted, 1, _COARSEST))
+        if coarse > 1:
+            self._window, self._everyone = self._count(view, size, coarse)
+        self._asked = view, size
+
+    def _count(self, view: View, size: tuple[int, int], coarse: int) -> tuple[Window, Any]:
+        window = Window(*view, *(max(side // coarse, 1) for side in size))
+        return window, count(self._stars.frame, self._panel.x, self._panel.y, window)
+
 
 def draw(
     stars: Stars,
     panel: Panel,
-    view: tuple[Range, Range] | None = None,
+    view: View | None = None,
     *,
     size: tuple[int, int] = (340, 320),
     color_by: str = "count",
-    chosen: NDArray[np.bool_] | None = None,
+    chosen: Mask | None = None,
 ) -> Picture:
     """Aggregate one diagram.
 
@@ -101,30 +205,10 @@ def draw(
     InvalidInput
         If `color_by` is not one of ``stars.colours``.
     """
-    stars.check_colour(color_by)
-    x_range, y_range = view or panel.home
-    coarse = _bin_size(stars, panel, (x_range, y_range), size)
-    window = Window(x_range, y_range, *(max(side // coarse, 1) for side in size))
-    everyone = count(stars.frame, panel.x, panel.y, window).to_numpy()
-    if color_by == "count":
-        aggregate = count(stars.frame, panel.x, panel.y, window, where=chosen)
-        front = np.where(aggregate > 0, aggregate, np.nan)
-        limits = (1.0, float(max(10, np.max(aggregate))))
-    else:
-        aggregate = mean(stars.frame, panel.x, panel.y, color_by, window, where=chosen)
-        front, limits = aggregate.to_numpy(), stars.colour_limits(color_by, chosen)
-    return Picture(
-        (window.x, window.y),
-        front.astype(np.float32),
-        np.where(everyone > 0, 1.0, np.nan).astype(np.float32),
-        color_by,
-        limits,
-        aggregate.attrs["n_in"],
-        aggregate.attrs["n_left_out"],
-    )
+    return Painter(stars, panel).draw(view, size=size, color_by=color_by, chosen=chosen)
 
 
-def provenance(stars: Stars, chosen: NDArray[np.bool_] | None, *, good_only: bool) -> str:
+def provenance(stars: Stars, chosen: Mask | None, *, good_only: bool) -> str:
     """Return the line under a map: how many stars, which cut, which model."""
     shown = len(stars) if chosen is None else int(chosen.sum())
     parts = [f"{shown:,} of {len(stars):,} stars" if len(stars) else "no stars"]
@@ -132,13 +216,7 @@ def provenance(stars: Stars, chosen: NDArray[np.bool_] | None, *, good_only: boo
         parts.append("good only, the others in grey")
     if stars.model:
         parts.append(f"labels: {stars.model}")
+    frame = stars.table.provenance.get("frame")
+    if frame and "R" in stars.table:
+        parts.append(f"frame: {frame}")
     return " · ".join(parts)
-
-
-def _bin_size(stars: Stars, panel: Panel, view: tuple[Range, Range], size: tuple[int, int]) -> int:
-    """Choose a bin of 1 to 4 pixels: few stars in single pixels would be a dust nobody sees."""
-    (x0, x1), (y0, y1) = view
-    x, y = stars.frame[panel.x].to_numpy(), stars.frame[panel.y].to_numpy()
-    seen = int(np.count_nonzero((x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)))
-    wanted = np.sqrt(_FILL * size[0] * size[1] / max(seen, 1))
-    return int(np.clip(np.round(wanted), 1, _COARSEST))

@@ -1,30 +1,31 @@
-"""Maps as files: an HTML page that needs no network, and a PNG."""
+"""Maps as files: an HTML page that needs no network, PNG, SVG and PDF."""
 
 from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.cartography import graticule, mollweide, outline
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write
 from stellarnb.views.notebook import bokeh_js
-from stellarnb.views.panels import Absent, Panel, Range, Stars, find_panels
-from stellarnb.views.pictures import Picture, draw, provenance
-from stellarnb.views.style import LIGHT, Theme, find_theme, palette
+from stellarnb.views.panels import Absent, Panel, find_panels
+from stellarnb.views.paper import add_colour_bar, new_page, paint, vector_text
+from stellarnb.views.pictures import View, draw, provenance
+from stellarnb.views.stars import Stars
+from stellarnb.views.style import LIGHT, Theme, find_theme
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+__all__ = ["ENDINGS", "Look", "html_page", "page_of", "picture_bytes", "save_maps", "write_look"]
 
-__all__ = ["html_page", "png_image", "save_maps"]
-
+#: What a map may be saved as.
+ENDINGS = (".html", ".png", ".svg", ".pdf")
 #: Pixels of a panel in a file: one that is zoomed later should not turn into blocks at once.
 _HTML_SIZE, _HTML_SKY, _PNG_SIZE = (400, 380), (540, 380), (360, 340)
 
@@ -49,8 +50,40 @@ _PAGE = """<!DOCTYPE html>
 </html>
 """
 
-Views = dict[str, tuple[Range, Range]]
 Mask = NDArray[np.bool_]
+Outline = tuple[Sequence[float], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is shown of some stars, and how.
+
+    Attributes
+    ----------
+    panels : sequence of Panel or Absent
+        The diagrams.
+    theme : Theme
+        Their colours.
+    color_by : str
+        ``count``, or a column to average.
+    chosen : numpy.ndarray of bool, shape [n], or None
+        The stars in colour; all where None.
+    title, line : str
+        Words above and below.
+    views : dict of str to tuple of Range
+        x and y range of a diagram by its key; the home view where not given.
+    outlines : dict of str to tuple
+        x and y of a brush's edge, by the key of its diagram.
+    """
+
+    panels: Sequence[Panel | Absent]
+    theme: Theme = LIGHT
+    color_by: str = "count"
+    chosen: Mask | None = None
+    title: str = ""
+    line: str = ""
+    views: dict[str, View] = field(default_factory=dict)
+    outlines: Mapping[str, Outline] = field(default_factory=dict)
 
 
 def save_maps(
@@ -61,7 +94,8 @@ def save_maps(
     color_by: str = "count",
     good_only: bool = False,
     title: str = "Chemical map",
-    views: Views | None = None,
+    views: dict[str, View] | None = None,
+    panels: Sequence[str | tuple[str, str]] | None = None,
 ) -> Path:
     """Write the maps of a table into a file; the ending tells the format.
 
@@ -70,7 +104,7 @@ def save_maps(
     labels : Labels or any table
         With the columns of at least one diagram.
     path : path-like
-        ``.html`` (one page that pans and zooms with no network) or ``.png``.
+        ``.html`` (one page that pans and zooms with no network), ``.png``, ``.svg`` or ``.pdf``.
     theme : str, optional
         ``light`` or ``dark``.
     color_by : str, optional
@@ -81,6 +115,8 @@ def save_maps(
         Title of the page.
     views : dict of str to tuple of Range, optional
         x and y range of a diagram by its key; the home view where not given.
+    panels : sequence of str or pairs of columns, optional
+        Which diagrams; see `stellarnb.ChemicalMap`.
 
     Returns
     -------
@@ -90,66 +126,98 @@ def save_maps(
     Raises
     ------
     InvalidInput
-        For another ending, theme or colour.
+        For another ending, theme, colour or diagram.
     MissingInput
-        If `good_only` is asked of a table without the column ``good``.
+        If `good_only` is asked of a table without the column ``good``, or a diagram of one
+        without its columns.
     OutputError
         If it cannot be written; nothing is left half-written.
     """
+    check_ending(path)
+    stars = Stars.of(labels)
+    chosen = stars.chosen(good_only=good_only)
+    look = Look(
+        find_panels(stars, panels),
+        find_theme(theme),
+        stars.check_colour(color_by),
+        chosen,
+        title,
+        provenance(stars, chosen, good_only=good_only),
+        views or {},
+    )
+    return write_look(stars, look, path)
+
+
+def check_ending(path: str | os.PathLike[str], more: Sequence[str] = ()) -> Path:
+    """Return the path of a map's file.
+
+    Raises
+    ------
+    InvalidInput
+        If nothing can be saved with its ending.
+    """
     target = Path(path).expanduser()
-    if target.suffix not in {".html", ".png"}:
-        raise InvalidInput(f"{target.name}: a map is saved as .html or .png.")
-    stars = labels if isinstance(labels, Stars) else Stars.of(labels)
-    look: dict[str, Any] = {
-        "theme": find_theme(theme),
-        "color_by": stars.check_colour(color_by),
-        "good_only": good_only,
-        "title": title,
-        "views": views or {},
-    }
+    endings = [*ENDINGS, *more]
+    if target.suffix not in endings:
+        known = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        raise InvalidInput(f"{target.name}: a map is saved as {known}.")
+    return target
+
+
+def write_look(stars: Stars, look: Look, path: str | os.PathLike[str]) -> Path:
+    """Write what is shown into a file; see `save_maps`."""
+    target = check_ending(path)
     if target.suffix == ".html":
-        content = html_page(stars, **look).encode()
+        content = html_page(stars, look).encode()
     else:
-        content = png_image(stars, **look)
+        content = picture_bytes(stars, look, target.suffix[1:])
     with atomic_write(target) as part:
         part.write_bytes(content)
     return target
 
 
-def html_page(
-    stars: Stars,
-    *,
-    theme: Theme = LIGHT,
-    color_by: str = "count",
-    good_only: bool = False,
-    title: str = "Chemical map",
-    views: Views | None = None,
-) -> str:
-    """Return the maps as one HTML page with BokehJS inside; see `save_maps`."""
-    from bokeh.embed import components
-
+def html_page(stars: Stars, look: Look) -> str:
+    """Return what is shown as one HTML page with BokehJS inside."""
     from stellarnb.views.figures import MapFigure
 
-    chosen = stars.chosen(good_only=good_only)
     figures: dict[str, Any] = {}
-    parts: dict[str, str] = {}
-    for panel in find_panels(stars):
+    words: dict[str, str] = {}
+    for panel in look.panels:
         if isinstance(panel, Absent):
-            parts[panel.key] = f'<p style="width: {_HTML_SIZE[0]}px">{escape(panel.words)}</p>'
+            words[panel.key] = panel.words
             continue
-        figures[panel.key] = MapFigure(
+        live = MapFigure(
             stars,
             panel,
-            theme=theme,
-            color_by=color_by,
-            chosen=chosen,
+            theme=look.theme,
+            color_by=look.color_by,
+            chosen=look.chosen,
             size=_HTML_SKY if panel.is_sky else _HTML_SIZE,
             live=False,
-            view=(views or {}).get(panel.key),
-        ).figure
-        parts[panel.key] = ""
+            view=look.views.get(panel.key),
+        )
+        live.outline(*(list(side) for side in look.outlines.get(panel.key, ((), ()))))
+        figures[panel.key] = live.figure
+    keys = [panel.key for panel in look.panels]
+    return page_of(figures, look.theme, title=look.title, line=look.line, words=words, order=keys)
+
+
+def page_of(
+    figures: dict[str, Any],
+    theme: Theme,
+    *,
+    title: str,
+    line: str,
+    words: dict[str, str] | None = None,
+    order: Sequence[str] | None = None,
+) -> str:
+    """Return Bokeh figures (and words in place of some) as a page that needs no network."""
+    from bokeh.embed import components
+
     script, divs = components(figures) if figures else ("", {})
-    line = provenance(stars, chosen, good_only=good_only)
+    parts = dict(divs)
+    for key, text in (words or {}).items():
+        parts[key] = f'<p style="width: {_HTML_SIZE[0]}px">{escape(text)}</p>'
     return _PAGE.format(
         title=escape(title),
         line=escape(line),
@@ -157,88 +225,62 @@ def html_page(
         text=theme.text,
         bokeh=bokeh_js(["bokeh"]),
         script=script,
-        parts="\n".join((parts | divs).values()),
+        parts="\n".join(parts[key] for key in order or parts),
     )
 
 
-def png_image(
-    stars: Stars,
-    *,
-    theme: Theme = LIGHT,
-    color_by: str = "count",
-    good_only: bool = False,
-    title: str = "",
-    views: Views | None = None,
-    dpi: int = 150,
-) -> bytes:
-    """Return the maps side by side as a PNG file's bytes; see `save_maps`."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    chosen = stars.chosen(good_only=good_only)
-    panels = find_panels(stars)
-    page = Figure(figsize=(14.5, 4.8), facecolor=theme.page, layout="constrained")
-    FigureCanvasAgg(page)
-    wide = [1.6 if panel.key == "sky" else 1.0 for panel in panels]
-    for panel, axes in zip(panels, page.subplots(1, len(panels), width_ratios=wide), strict=True):
+def picture_bytes(stars: Stars, look: Look, form: str = "png", *, dpi: int = 150) -> bytes:
+    """Return what is shown as the bytes of a ``png``, ``svg`` or ``pdf`` file."""
+    rows, columns = _rows_and_columns(len(look.panels))
+    width, height = max(4.8 * columns, 5.2), 4.9 * rows + 0.3
+    # Margins by hand: to find them from the words takes longer than all the rest.
+    page = new_page(width, height, look.theme, layout="none")
+    sides = {"left": 0.8 / width, "right": 1 - 0.25 / width, "bottom": 0.6 / height}
+    page.subplots_adjust(**sides, top=1 - 0.75 / height, wspace=0.26, hspace=0.26)
+    wide = [1.6 if panel.key == "sky" else 1.0 for panel in look.panels] if rows == 1 else None
+    grid = page.subplots(rows, columns, squeeze=False, width_ratios=wide)
+    for axes in grid.flat[len(look.panels) :]:
+        axes.axis("off")
+    for panel, axes in zip(look.panels, grid.flat, strict=False):
         if isinstance(panel, Absent):
             axes.axis("off")
-            axes.text(0.5, 0.5, panel.words, ha="center", va="center", wrap=True, color=theme.text)
+            text = {"ha": "center", "va": "center", "wrap": True, "parse_math": False}
+            axes.text(0.5, 0.5, panel.words, color=look.theme.text, **text)
             continue
-        view = (views or {}).get(panel.key)
         size = (2 * _PNG_SIZE[0], _PNG_SIZE[0]) if panel.is_sky else _PNG_SIZE
-        picture = draw(stars, panel, view, size=size, color_by=color_by, chosen=chosen)
-        _paint(page, axes, panel, picture, theme)
-    line = provenance(stars, chosen, good_only=good_only)
-    page.supxlabel(line, fontsize=8, color=theme.text, parse_math=False)
-    if title:
-        page.suptitle(title, fontsize=12, color=theme.text, parse_math=False)
+        picture = draw(
+            stars,
+            panel,
+            look.views.get(panel.key, panel.fitted(size)),
+            size=size,
+            color_by=look.color_by,
+            chosen=look.chosen,
+        )
+        image = paint(axes, panel, picture, look.theme)
+        if panel.key in look.outlines:
+            x, y = (np.append(side, side[0]) for side in look.outlines[panel.key])
+            axes.plot(x, y, color="#d55e00", linewidth=1.5, zorder=5)
+        pad = 0.06 if panel.is_sky else 0.16
+        add_colour_bar(page, image, axes, picture.bar_title, look.theme, pad=pad)
+    words: dict[str, Any] = {"ha": "center", "color": look.theme.text, "parse_math": False}
+    page.text(0.5, 0.12 / height, look.line, fontsize=8, va="bottom", **words)
+    page.text(0.5, 1 - 0.12 / height, look.title, fontsize=12, va="top", **words)
+    return bytes_of(page, form, dpi=dpi)
+
+
+def bytes_of(page: Any, form: str, *, dpi: int = 150) -> bytes:
+    """Return a matplotlib figure as the bytes of a file."""
     stream = io.BytesIO()
-    page.savefig(stream, format="png", dpi=dpi, facecolor=theme.page)
+    # No date inside: the same map makes the same file.
+    date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})
+    with vector_text():
+        page.savefig(stream, format=form, dpi=dpi, facecolor=page.get_facecolor(), metadata=date)
     return stream.getvalue()
 
 
-def _paint(page: Figure, axes: Axes, panel: Panel, picture: Picture, theme: Theme) -> None:
-    """Draw one diagram with its colour bar."""
-    from matplotlib.colors import ListedColormap, LogNorm, Normalize
-
-    (x0, x1), (y0, y1) = picture.view
-    place: dict[str, Any] = {
-        "extent": (x0, x1, y0, y1),
-        "origin": "lower",
-        "aspect": "equal" if panel.is_sky else "auto",
-        "interpolation": "nearest",
-        "zorder": 2,
-    }
-    axes.imshow(picture.back, cmap=ListedColormap([theme.back]), **place)
-    norm = (LogNorm if picture.is_count else Normalize)(*picture.limits)
-    image = axes.imshow(picture.front, cmap=ListedColormap(list(palette())), norm=norm, **place)
-    axes.set_title(f"{panel.title} · {picture.caption}", fontsize=10, color=theme.text)
-    if panel.is_sky:
-        _paint_sky(axes, theme)
-    else:
-        axes.set_xlabel(panel.x_title, color=theme.text)
-        axes.set_ylabel(panel.y_title, color=theme.text)
-        axes.grid(color=theme.line, linewidth=0.6)
-        axes.set_axisbelow(True)
-    axes.set_xlim(*((x1, x0) if panel.flip_x else (x0, x1)))
-    axes.set_ylim(*((y1, y0) if panel.flip_y else (y0, y1)))
-    axes.set_facecolor(theme.page)
-    axes.tick_params(colors=theme.text, labelsize=8)
-    for spine in axes.spines.values():
-        spine.set_edgecolor(theme.line)
-    bar = page.colorbar(image, ax=axes, orientation="horizontal", shrink=0.9, aspect=35, pad=0.03)
-    bar.set_label(picture.bar_title, color=theme.text, fontsize=9)
-    bar.ax.tick_params(colors=theme.text, labelsize=8, which="both")
-
-
-def _paint_sky(axes: Axes, theme: Theme) -> None:
-    for x, y in (*graticule(), outline()):
-        axes.plot(x, y, color="#808080", alpha=0.5, linewidth=0.6)
-    lon = np.array([120, 60, 0, 300, 240])
-    for value, x, y in zip(lon, *mollweide(lon, np.zeros(len(lon))), strict=True):
-        axes.text(x, y, f"{value}°", fontsize=7, ha="center", va="bottom", color=theme.text)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+def _rows_and_columns(number: int) -> tuple[int, int]:
+    """Return a page's shape: up to three diagrams in a row, then two rows and more."""
+    if number <= 3:
+        return 1, max(number, 1)
+    columns = 2 if number == 4 else 3
+    return -(-number // columns), columns

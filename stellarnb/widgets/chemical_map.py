@@ -2,57 +2,78 @@
 
 from __future__ import annotations
 
-import base64
 import os
-from collections.abc import Callable
-from difflib import get_close_matches
+from collections.abc import Callable, Sequence
 from html import escape
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as ipw
-import numpy as np
 import traitlets
-from numpy.typing import NDArray
 
-from stellarnb.cartography import All, Flag, Selection
-from stellarnb.errors import InvalidInput
+from stellarnb.cartography import Bins, Selection
+from stellarnb.errors import InvalidInput, StellarnbError
 from stellarnb.tables import Table
 from stellarnb.views.figures import MapFigure
+from stellarnb.views.live_model import LiveModel
 from stellarnb.views.notebook import enable_notebook
-from stellarnb.views.panels import Absent, Panel, Stars, find_panels
-from stellarnb.views.pictures import provenance
-from stellarnb.views.save import png_image, save_maps
-from stellarnb.views.style import LIGHT, axis_title, find_theme
-from stellarnb.widgets.live_model import LiveModel
+from stellarnb.views.panels import find_panels
+from stellarnb.views.pictures import View
+from stellarnb.views.stars import Stars
+from stellarnb.views.style import find_theme
+from stellarnb.widgets.map_checks import check_range, refuse_unknown
+from stellarnb.widgets.map_controls import build_controls
+from stellarnb.widgets.map_output import MapOutput
+from stellarnb.widgets.map_page import MapPage
+from stellarnb.widgets.map_state import Brush, History, MapState, read_state
+from stellarnb.widgets.star_card import SpectrumFigure, card_html
+
+if TYPE_CHECKING:
+    from stellarnb.spectra import SpectrumSet
 
 __all__ = ["ChemicalMap"]
 
-_KEYWORDS = ("theme", "good_only", "color_by", "title", "height")
+_KEYWORDS = (
+    *("theme", "good_only", "color_by", "title", "height"),
+    *("panels", "grid", "spectra", "state"),
+)
+#: Traits that say which stars are in colour, and how.
+_CUTS = ("good_only", "color_by", "snr", "unflagged", "bins")
 
 
-class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Kiel diagram, Tinsley-Wallerstein diagram and sky of a table, aggregated at each zoom.
+class ChemicalMap(MapOutput):
+    """Linked diagrams of a table, aggregated anew at each zoom and each brush.
 
-    Each control has its twin in Python: setting the trait moves the control, and the other way
-    round. The stars outside the cut stay visible in grey.
+    Zoom with the wheel; drag to pan, or to brush stars with a box or a lasso: they stay in
+    colour in all diagrams, the others turn grey. A double click shows a whole diagram again, a
+    click names the nearest star. Each control has its twin in Python: setting the trait moves
+    the control, and the other way round.
 
     Parameters
     ----------
     labels : Labels or any table
         With the columns of at least one diagram: ``teff`` [K] and ``logg``; ``alpha_m`` and
-        ``m_h`` or ``fe_h`` [dex]; ``ra`` and ``dec`` [deg].
+        ``m_h`` or ``fe_h`` [dex]; ``ra`` and ``dec`` [deg]; ``R`` and ``Z``, ``X`` and ``Y``
+        [kpc], as `stellarnb.place` adds them.
     theme : {None, 'light', 'dark'}, optional
         Colours of the page; those of JupyterLab where not given.
     good_only : bool, optional
         Whether only the recommended cut is in colour; True where the table has a column
         ``good``.
     color_by : str, optional
-        ``'count'``, or the name of a label to average in each bin.
+        ``'count'``, or the name of a column to average in each bin.
     title : str, optional
         Words above the map, as plain text.
     height : int, optional
         Height of a diagram [pixel].
+    panels : sequence of str or pairs of str, optional
+        Which diagrams: ``'kiel' 'tinsley_wallerstein' 'sky' 'r_z' 'x_y'``, or any two columns
+        of numbers, as ``('snr', 'fe_h')`` or ``'snr:fe_h'``.
+    grid : Bins, optional
+        The bins in R and abs(Z) that can be picked.
+    spectra : SpectrumSet, optional
+        Spectra, to show that of the star that was tapped.
+    state : path-like, optional
+        A file of ``save("map.json")`` to begin with; it brings its panels and bins along.
 
     Attributes
     ----------
@@ -60,24 +81,32 @@ class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         Whether only the recommended cut is in colour.
     color_by : str
         What the colours show.
+    snr : tuple of float or None
+        Lowest and highest S/N in colour.
+    unflagged : tuple of str
+        Flags that must not be set, such as ``'teff_flag'``.
+    bins : list of (int, int)
+        Bins, as (row in abs(Z), column in R) from 0, whose stars are in colour; all where empty.
+    drag : {'pan', 'box', 'lasso'}
+        What dragging does.
+    star : int or None
+        Row of the star that was tapped.
 
     Raises
     ------
     InvalidInput
-        If it is no table, or for an unknown keyword, theme or colour.
+        If it is no table, or for an unknown keyword, theme, colour or diagram.
     MissingInput
-        If `good_only` is asked of a table without the column ``good``, or a package that
-        draws in notebooks is missing.
+        If `good_only` is asked of a table without the column ``good``, a diagram of one without
+        its columns, or a package that draws in notebooks is missing.
 
     Examples
     --------
     >>> view = ChemicalMap(labels)  # doctest: +SKIP
     >>> view.color_by = "alpha_m"  # doctest: +SKIP
-    >>> view.selection  # the stars in view, as a table  # doctest: +SKIP
+    >>> view.brush("kiel", x=(4200, 5000), y=(1.0, 3.0))  # doctest: +SKIP
+    >>> view.selection  # the stars in colour and in view, as a table  # doctest: +SKIP
     """
-
-    good_only = traitlets.Bool(False, help="Only the recommended cut is in colour.")
-    color_by = traitlets.Unicode("count", help="'count', or a label to average in each bin.")
 
     def __init__(
         self,
@@ -88,48 +117,53 @@ class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         color_by: str = "count",
         title: str = "Chemical map",
         height: int = 320,
+        panels: Sequence[str | tuple[str, str]] | None = None,
+        grid: Bins | None = None,
+        spectra: SpectrumSet | None = None,
+        state: str | os.PathLike[str] | None = None,
         **unknown: Any,
     ) -> None:
-        _refuse(unknown)
+        refuse_unknown("ChemicalMap", unknown, _KEYWORDS)
         self._theme = None if theme is None else find_theme(theme)
         self._stars = Stars.of(labels)
-        wanted = self._stars.good is not None if good_only is None else bool(good_only)
-        self._title = str(title)
+        self._grid = grid or Bins()
+        start = None
+        if state is not None:
+            start, saved, self._grid = read_state(state)
+            panels = panels or saved
+        cut = self._stars.good is not None if good_only is None else bool(good_only)
+        self._title = f"{title} (mock)" if self._stars.mock else str(title)
         enable_notebook()
-        self._status, self._line = ipw.HTML(), ipw.HTML()
-        self.figures: dict[str, MapFigure] = {}
-        self._live: list[LiveModel] = []
-        look: dict[str, Any] = {
-            "color_by": self._stars.check_colour(color_by),
-            "chosen": self._stars.chosen(good_only=wanted),
-            "size": (340, height),
-        }
-        parts = [self._part(panel, look) for panel in find_panels(self._stars)]
-        super().__init__(
-            [
-                ipw.HTML(f"<b>{escape(self._title)}</b>"),
-                self._controls(),
-                ipw.HBox(parts, layout=ipw.Layout(width="100%", flex_flow="row wrap")),
-                self._line,
-                self._status,
-            ]
+        self._page = MapPage(
+            self._stars,
+            find_panels(self._stars, panels),
+            self,
+            theme=self._theme,
+            height=height,
+            color_by=self._stars.check_colour(color_by),
+            chosen=self._stars.chosen(good_only=cut),
         )
+        self._status, self._line, self._card = ipw.HTML(), ipw.HTML(), ipw.HTML()
+        self._spectrum = None if spectra is None else SpectrumFigure(spectra, self._theme)
+        self._brush: Brush | None = None
+        self._quiet = False
+        super().__init__()
         self.set_trait("color_by", color_by)
-        self.set_trait("good_only", wanted)
-        self.observe(lambda change: self._guarded(self._redraw), ["color_by", "good_only"])
-        self._line.value = escape(self._caption())
+        self.set_trait("good_only", cut)
+        self._history = History(self.state)
+        self.children = self._parts()
+        self.add_class("stellarnb-map")
+        self.observe(lambda change: self.guarded(self._redraw), list(_CUTS))
+        self.observe(lambda change: self._page.drag(self.drag), "drag")
+        self.observe(lambda change: self.guarded(self._show_star), "star")
+        self._line.value = escape(self._caption(self._chosen()))
+        if start is not None:
+            self._put(start)
 
-    def __repr__(self) -> str:
-        return f"ChemicalMap({self._caption()})"
-
-    @traitlets.validate("color_by")
-    def _check_color_by(self, proposal: Any) -> str:
-        return self._stars.check_colour(proposal["value"])
-
-    @traitlets.validate("good_only")
-    def _check_good_only(self, proposal: Any) -> bool:
-        self._stars.chosen(good_only=proposal["value"])
-        return bool(proposal["value"])
+    @property
+    def figures(self) -> dict[str, MapFigure]:
+        """The diagrams, by name."""
+        return self._page.figures
 
     @property
     def table(self) -> Table:
@@ -137,24 +171,34 @@ class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return self._stars.table
 
     @property
-    def views(self) -> dict[str, tuple[tuple[float, float], tuple[float, float]]]:
+    def views(self) -> dict[str, View]:
         """The x and y range of each diagram that is not at its home view."""
         return {
             key: live.view for key, live in self.figures.items() if live.view != live.panel.home
         }
 
     @property
+    def state(self) -> MapState:
+        """What the map shows, as plain values."""
+        return MapState(
+            color_by=self.color_by,
+            good_only=self.good_only,
+            snr=self.snr,
+            unflagged=tuple(self.unflagged),
+            bins=tuple(self.bins),
+            brush=self._brush,
+            views=self.views,
+        )
+
+    @property
     def rule(self) -> Selection:
-        """The rule behind `selection`: the cut, and the view of each diagram that was zoomed."""
-        rule: Selection = Flag("good") if self.good_only else All()
-        for key, view in self.views.items():
-            rule = rule & self.figures[key].panel.inside(view)
-        return rule
+        """The rule behind `selection`: cut, bins, brush, and the view of each zoomed diagram."""
+        return self.state.rule(self._grid, self._page.panel)
 
     @property
     def selection(self) -> Table:
-        """The stars that pass the cut and are in view in every diagram that was zoomed."""
-        return self.table.take(self.rule.mask(self.table))
+        """The stars that are in colour, and in view in every diagram that was zoomed."""
+        return self.table.take(self._stars.mask(self.rule))
 
     @property
     def status(self) -> str:
@@ -169,7 +213,7 @@ class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         Parameters
         ----------
         key : str
-            ``kiel``, ``tinsley_wallerstein`` or ``sky``.
+            Name of the diagram, such as ``kiel``.
         x, y : tuple of float
             Ranges in the units of the axes; for the sky, in its plane (±2.83, ±1.41).
 
@@ -178,115 +222,73 @@ class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         InvalidInput
             If there is no such diagram, or a range is empty or not finite.
         """
-        if key not in self.figures:
-            raise InvalidInput(f"No diagram {key!r} here; there are: {', '.join(self.figures)}.")
-        if not all(np.isfinite(np.subtract(*ends)) and ends[0] != ends[1] for ends in (x, y)):
-            raise InvalidInput(f"zoom: {x!r}, {y!r} are not two ranges.")
-        self.figures[key].view = x, y
+        figure = self._page.figure(key)
+        view = check_range("zoom: x", x), check_range("zoom: y", y)
+        with self._page.link.batch():
+            figure.view = view
+        self._history.add(self.state)
 
-    def reset(self) -> None:
-        """Show all stars again, as the button 'Reset' does; the cut and colours stay."""
-        for live in self.figures.values():
-            live.reset()
-
-    def to_code(self) -> str:
-        """Return Python that makes `selection` again from the table ``labels``."""
-        rule = self.rule
-        names = ", ".join(rule.names())
-        return (
-            f"from stellarnb.cartography import {names}\n\n"
-            f"rule = {rule.to_code()}\n"
-            "selection = labels[rule.mask(labels)]\n"
-        )
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Save what is shown as ``.html`` (pans and zooms with no network) or ``.png``.
+    def brush(self, key: str, x: Sequence[float], y: Sequence[float]) -> None:
+        """Choose the stars in a region of a diagram, as dragging does; they stay in colour.
 
         Parameters
         ----------
-        path : path-like
-            The file.
-
-        Returns
-        -------
-        pathlib.Path
+        key : str
+            Name of the diagram.
+        x, y : sequence of float
+            Two edges in x and two in y for a box, or three corners and more for a lasso, in the
+            units of the axes.
 
         Raises
         ------
         InvalidInput
-            For another ending.
-        OutputError
-            If it cannot be written; nothing is left half-written.
+            If there is no such diagram, or this is no region.
         """
-        theme = self._theme or LIGHT
-        return save_maps(self._stars, path, theme=theme.name, **self._look())
+        self._page.figure(key)
+        self._brush = Brush.of(key, x, y)
+        self._redraw()
 
-    def _look(self) -> dict[str, Any]:
-        return {
-            "color_by": self.color_by,
-            "good_only": self.good_only,
-            "title": self._title,
-            "views": self.views,
-        }
+    def clear_brush(self) -> None:
+        """Choose no region: all stars that pass the cut are in colour again."""
+        self._brush = None
+        self._redraw()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Add a picture and words to the widget, so that a saved notebook is not blank."""
-        for live in self._live:
-            live.update_page()
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            image = png_image(self._stars, theme=self._theme or LIGHT, dpi=80, **self._look())
-            data["image/png"] = base64.b64encode(image).decode()
-            data["text/plain"] = repr(self)
-        return bundle
+    def reset(self) -> None:
+        """Show all stars of the cut again, as the button 'Reset' does; cut and colours stay."""
+        self._brush = None
+        with self._page.link.batch():
+            for live in self.figures.values():
+                live.reset()
+            self._redraw()
 
-    def _part(self, panel: Panel | Absent, look: dict[str, Any]) -> ipw.Widget:
-        """Return one diagram as a widget, or the words why it is not there."""
-        box = ipw.Layout(flex="1 1 300px", min_width="280px")
-        if isinstance(panel, Absent):
-            return ipw.HTML(escape(panel.words), layout=box)
-        live = MapFigure(
-            self._stars, panel, theme=self._theme, stretch=True, guard=self._guarded, **look
-        )
-        self.figures[panel.key] = live
-        self._live.append(LiveModel(live.figure, layout=box))
-        return self._live[-1]
+    def undo(self) -> None:
+        """Go one step back, as the button 'Undo' does; nothing happens at the beginning."""
+        before = self._history.back()
+        if before is not None:
+            self._put(before)
 
-    def _controls(self) -> ipw.Widget:
-        good = ipw.Checkbox(
-            description="good stars only",
-            indent=False,
-            disabled=self._stars.good is None,
-            tooltip=".good_only",
-            layout=ipw.Layout(width="auto"),
-        )
-        titles = [
-            ("count" if name == "count" else f"mean {axis_title(name)}", name)
-            for name in self._stars.colours
-        ]
-        colour = ipw.Dropdown(options=titles, description="colour", tooltip=".color_by")
-        reset = ipw.Button(description="Reset", tooltip=".reset()")
-        reset.on_click(lambda button: self._guarded(self.reset))
-        self._links = (
-            traitlets.link((self, "good_only"), (good, "value")),
-            traitlets.link((self, "color_by"), (colour, "value")),
-        )
-        return ipw.HBox([good, colour, reset])
+    def restore(self, path: str | os.PathLike[str]) -> None:
+        """Show again what ``save("map.json")`` kept; the panels stay those of this map.
 
-    def _chosen(self) -> NDArray[np.bool_] | None:
-        return self._stars.chosen(good_only=self.good_only)
+        Raises
+        ------
+        InvalidInput
+            If the file is no state of a map, or speaks of columns, diagrams or bins that are not
+            here; the map stays as it was.
+        """
+        state, _, grid = read_state(path)
+        if state.bins and grid != self._grid:
+            raise InvalidInput("This map has other bins in R and |Z|: use ChemicalMap(state=...).")
+        before = self.state
+        try:
+            self._put(state)
+        except (StellarnbError, traitlets.TraitError):
+            self._put(before)
+            raise
+        self._history.add(self.state)
 
-    def _redraw(self) -> None:
-        for live in self.figures.values():
-            live.show(color_by=self.color_by, chosen=self._chosen())
-        self._line.value = escape(self._caption())
-
-    def _caption(self) -> str:
-        return provenance(self._stars, self._chosen(), good_only=self.good_only)
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        """Do what a control or a zoom asks for, and show in words what goes wrong.
+    def guarded(self, work: Callable[[], None]) -> None:
+        """Do what a control or the page asks for, and show in words what goes wrong.
 
         An error in a callback from the page would otherwise end in a log that nobody reads.
         """
@@ -298,12 +300,54 @@ class ChemicalMap(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._words = ""
         self._status.value = f"<b>{escape(self._words)}</b>" if self._words else ""
 
+    def zoomed(self) -> None:
+        """Take note that a diagram shows another view (called by the page)."""
+        self._history.add(self.state)
 
-def _refuse(unknown: dict[str, Any]) -> None:
-    for name in unknown:
-        near = get_close_matches(name, _KEYWORDS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise InvalidInput(
-            f"ChemicalMap has no keyword {name!r}: check the spelling.{hint} "
-            f"There are: {', '.join(_KEYWORDS)}."
-        )
+    def tapped(self, row: int | None) -> None:
+        """Take the star that was tapped (called by the page)."""
+        self.star = row
+
+    def _parts(self) -> list[ipw.Widget]:
+        parts = [
+            ipw.HTML(f"<b>{escape(self._title)}</b>"),
+            build_controls(self, self._stars, self._grid),
+            self._page.widget,
+            self._line,
+            self._status,
+            self._card,
+        ]
+        if self._spectrum is not None:
+            parts.append(LiveModel(self._spectrum.figure, layout=ipw.Layout(width="100%")))
+        return parts
+
+    def _redraw(self) -> None:
+        if self._quiet:
+            return
+        chosen = self._chosen()
+        self._page.show(color_by=self.color_by, chosen=chosen, brush=self._brush)
+        self._line.value = escape(self._caption(chosen))
+        self._history.add(self.state)
+
+    def _put(self, state: MapState) -> None:
+        """Show a state, in one step."""
+        for key in (*state.views, *([state.brush.key] if state.brush else ())):
+            self._page.figure(key)
+        self._quiet = True
+        try:
+            for name in ("good_only", "color_by", "snr", "unflagged"):
+                self.set_trait(name, getattr(state, name))
+            self.bins = list(state.bins)
+            self._brush = state.brush
+        finally:
+            self._quiet = False
+        self._page.move(state.views)
+        self._redraw()
+
+    def _show_star(self) -> None:
+        self._page.point(self.star)
+        self._card.value = "" if self.star is None else card_html(self.table, self.star)
+        if self._spectrum is not None:
+            known = self.star is not None and "source_id" in self.table
+            star = self.table["source_id"][self.star] if known else None
+            self._spectrum.show(None if star is None else int(star))

@@ -28,8 +28,8 @@ def test_the_tour_runs_zooms_and_comes_back_after_a_reload(tmp_path, open_in_lab
     page = open_in_lab(tmp_path / NOTEBOOK, dark=theme == "dark")
     page.run_all()
     assert page.cell_errors() == []
-    page.canvas(0).wait_for()
-    assert page.page.locator(".bk-Figure").count() == 3
+    page.figure(2)
+    assert set(page.figures()) == {"kiel", "tinsley_wallerstein", "sky"}
     keep_picture(page, f"tour-{theme}")
     assert page.zoom_is_live("kiel")
     page.run_code(IN_VIEW)
@@ -37,8 +37,8 @@ def test_the_tour_runs_zooms_and_comes_back_after_a_reload(tmp_path, open_in_lab
     keep_picture(page, f"tour-{theme}-zoomed")
     page.save()
     page.reload()
-    page.canvas(0).wait_for()
-    assert page.zoom_is_live("tinsley_wallerstein", 1)
+    page.figure(0)
+    assert page.zoom_is_live("tinsley_wallerstein")
     keep_picture(page, f"tour-{theme}-reloaded")
     assert page.console_errors == []
     assert page.foreign_requests == []

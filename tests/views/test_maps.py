@@ -4,16 +4,18 @@ from html.parser import HTMLParser
 import holoviews as hv
 import numpy as np
 import pytest
-from bokeh.events import RangesUpdate
 from matplotlib.image import imread
 
+from stellarnb import views
 from stellarnb.errors import InvalidInput, MissingInput, OutputError
 from stellarnb.tables import Table
 from stellarnb.views import hv as maps
 from stellarnb.views import save_maps
 from stellarnb.views.figures import MapFigure
-from stellarnb.views.panels import Absent, Stars, find_panels, kiel, sky, tinsley_wallerstein
+from stellarnb.views.link import Link
+from stellarnb.views.panels import Absent, find_panels, kiel, sky, tinsley_wallerstein
 from stellarnb.views.pictures import draw
+from stellarnb.views.stars import Stars
 from stellarnb.views.style import axis_title
 
 
@@ -87,17 +89,21 @@ def test_axes_fall_as_astronomers_draw_them_and_carry_units(labels):
 def test_a_zoom_aggregates_anew(labels):
     stars = Stars.of(labels)
     live = MapFigure(stars, kiel(stars))
-    before = live.figure.renderers[1].data_source.data["front"][0]
-    live.figure.x_range.update(start=5000.0, end=4600.0)
-    live.figure.y_range.update(start=3.0, end=2.0)
-    live.figure._trigger_event(RangesUpdate(live.figure, x0=5000, x1=4600, y0=3, y1=2))
-    source = live.figure.renderers[1].data_source.data
+    before = live.picture
+    link = Link({"view": lambda ask: live.look(ask, link)})
+    live.join(link)
+    ask = {"kind": "view", "key": "kiel", "x": [5000, 4600], "y": [3, 2]}
+    link.take({"id": "1", "asks": [ask | {"width": 200, "height": 100}]})
+    assert link.mailbox.answered == "1"
     teff, logg = labels.values("teff"), labels.values("logg")
     inside = (teff >= 4600) & (teff <= 5000) & (logg >= 2) & (logg <= 3)
-    assert np.nansum(source["front"][0]) == inside.sum() != np.nansum(before)
+    assert np.nansum(live.picture.front) == inside.sum() != np.nansum(before.front)
+    source = live.figure.select_one({"name": "stars"}).data_source.data
     assert (source["x"], source["dw"]) == ([4600.0], [400.0])
+    np.testing.assert_array_equal(source["shades"][0], live.picture.shades())
+    assert live.view == ((4600.0, 5000.0), (2.0, 3.0))
     live.reset()
-    np.testing.assert_array_equal(live.figure.renderers[1].data_source.data["front"][0], before)
+    assert live.view == live.panel.home
 
 
 def test_a_reset_of_the_sky_keeps_its_shape(labels):
@@ -155,7 +161,7 @@ def test_no_finite_value_and_one_value_and_infinities_make_a_file(tmp_path):
 
 
 def test_files_that_cannot_be_are_refused(labels, tmp_path):
-    with pytest.raises(InvalidInput, match=r"\.html or \.png"):
+    with pytest.raises(InvalidInput, match=r"\.html, \.png, \.svg or \.pdf"):
         save_maps(labels, tmp_path / "map.jpg")
     with pytest.raises(InvalidInput, match="theme"):
         save_maps(labels, tmp_path / "map.png", theme="pink")
@@ -171,11 +177,19 @@ def test_files_that_cannot_be_are_refused(labels, tmp_path):
 @pytest.mark.parametrize("make", [maps.kiel, maps.tinsley_wallerstein, maps.sky])
 @pytest.mark.parametrize("color_by", ["count", "fe_h"])
 def test_holoviews_objects_hold_the_same_numbers_and_compose(labels, make, color_by):
-    image = make(labels, color_by=color_by)
-    assert isinstance(image, hv.Image)
-    stars = Stars.of(labels)
-    panel = {"kiel": kiel, "sky": sky}.get(make.__name__, tinsley_wallerstein)(stars)
-    size = (520, 260) if panel.is_sky else (340, 320)
-    expected = draw(stars, panel, size=size, color_by=color_by).front
-    np.testing.assert_array_equal(image.dimension_values(2, flat=False), expected)
-    assert hv.render(image + image, backend="bokeh") is not None
+    thing = make(labels, color_by=color_by, live=False)
+    image = thing if isinstance(thing, hv.Image) else thing.get(0)
+    picture = getattr(views, make.__name__)(labels, color_by=color_by).scene.panes[0].picture
+    np.testing.assert_array_equal(image.dimension_values(2, flat=False), picture.front)
+    assert hv.render(thing + thing, backend="bokeh") is not None
+
+
+def test_a_holoviews_object_is_aggregated_anew_at_each_zoom(labels):
+    thing = maps.kiel(labels)
+    assert isinstance(thing, hv.DynamicMap)
+    hv.render(thing * hv.VLine(4800) + maps.tinsley_wallerstein(labels), backend="bokeh")
+    (stream,) = thing.streams
+    stream.event(x_range=(4500, 5000), y_range=(2.0, 3.0))
+    teff, logg = labels.values("teff"), labels.values("logg")
+    inside = (teff >= 4500) & (teff <= 5000) & (logg >= 2) & (logg <= 3)
+    assert np.nansum(thing[()].dimension_values(2)) == inside.sum() > 0

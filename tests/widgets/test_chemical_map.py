@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from bokeh.events import RangesUpdate
 
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.views.figures import MapFigure
@@ -13,6 +12,17 @@ def texts(widget):
     """Return all HTML of a widget and its children."""
     own = [widget.value] if type(widget).__name__ == "HTML" else []
     return own + [text for child in getattr(widget, "children", ()) for text in texts(child)]
+
+
+def ask(view, *asks):
+    """Let the page wish for something, as link.js does."""
+    number = str(np.random.default_rng().integers(1 << 60))
+    view._page.link.mailbox.request = {"id": number, "asks": list(asks)}
+    assert view._page.link.mailbox.answered == number
+
+
+def zoom_ask(key, x, y, size=(300, 280)):
+    return {"kind": "view", "key": key, "x": x, "y": y, "width": size[0], "height": size[1]}
 
 
 def find(widget, kind):
@@ -90,17 +100,16 @@ def test_a_figure_that_is_shown_late_is_shown_as_it_is_now(labels):
 
 def test_an_error_while_drawing_is_said_in_place(labels, monkeypatch):
     view = ChemicalMap(labels)
-    plot = view.figures["kiel"].figure
 
     def fail(self):
         raise ValueError("<i>no pixels</i>")
 
     monkeypatch.setattr(MapFigure, "refresh", fail)
-    plot._trigger_event(RangesUpdate(plot, x0=1, x1=2, y0=1, y1=2))
+    ask(view, zoom_ask("kiel", [4400, 5200], [1.8, 3.3]))
     assert "no pixels" in view.status
     assert "&lt;i&gt;no pixels" in "".join(texts(view))
     monkeypatch.undo()
-    plot._trigger_event(RangesUpdate(plot, x0=1, x1=2, y0=1, y1=2))
+    ask(view, zoom_ask("kiel", [4500, 5200], [1.8, 3.3]))
     assert view.status == ""
 
 

@@ -1,0 +1,124 @@
+"""The bins in R and |Z| in which the chemistry of the discs is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stellarnb.cartography.columns import as_float32
+from stellarnb.cartography.compiled import compiled
+from stellarnb.errors import InvalidInput
+
+__all__ = ["Bins"]
+
+#: More panels than this nobody can look at.
+_MAX_PANELS = 1000
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Bins in Galactocentric R and in height abs(Z), after Hayden et al. (2015, ApJ 808, 132).
+
+    A star belongs where ``low <= R < high`` and ``low <= |Z| < high``, in float32 as on the maps.
+
+    Attributes
+    ----------
+    r, z : tuple of float
+        Rising edges [kpc] of R and of abs(Z); the last may be infinite.
+    r_column, z_column : str
+        Columns of the table.
+
+    Raises
+    ------
+    InvalidInput
+        If edges do not rise, or one of abs(Z) or R is negative.
+    """
+
+    r: tuple[float, ...] = (3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0)
+    z: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0)
+    r_column: str = "R"
+    z_column: str = "Z"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "r", _edges("R", self.r))
+        object.__setattr__(self, "z", _edges("|Z|", self.z))
+        if len(self) > _MAX_PANELS:
+            raise InvalidInput(
+                f"{len(self)} bins in R and |Z|: at most {_MAX_PANELS} can be shown."
+            )
+
+    def __len__(self) -> int:
+        return self.shape[0] * self.shape[1]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Go through the bins as (row in |Z|, column in R), as their codes rise."""
+        return ((i, j) for i in range(self.shape[0]) for j in range(self.shape[1]))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of bins in |Z| and in R."""
+        return len(self.z) - 1, len(self.r) - 1
+
+    def codes(self, table: Any) -> NDArray[np.int16]:
+        """Return the bin of each star.
+
+        Parameters
+        ----------
+        table : table or pandas.DataFrame
+            With the columns of R and Z [kpc].
+
+        Returns
+        -------
+        numpy.ndarray of int16, shape [n]
+            ``row * (number of bins in R) + column`` with row counting in abs(Z) and column in
+            R, both from 0; -1 outside of all bins or without a finite place.
+
+        Raises
+        ------
+        MissingInput
+            If a column is not there.
+        """
+        names = (self.r_column, self.z_column)
+        found = as_float32(table, names)
+        r, z = (found[name] for name in names)
+        out = np.empty(len(r), dtype=np.int16)
+        _code_loop(r, z, np.asarray(self.r), np.asarray(self.z), out)
+        return out
+
+    def title(self, row: int, column: int) -> str:
+        """Return the limits of a bin in words."""
+        return f"{_pair('R', self.r, column)}, {_pair('|Z|', self.z, row)} kpc"
+
+
+@compiled
+def _code_loop(
+    r: NDArray[Any], z: NDArray[Any], r_edges: NDArray[Any], z_edges: NDArray[Any], out: Any
+) -> None:  # pragma: no cover - numba
+    for i in range(r.size):
+        column = row = -1
+        for edge in r_edges:
+            if r[i] >= edge:
+                column += 1
+        for edge in z_edges:
+            if abs(z[i]) >= edge:
+                row += 1
+        inside = 0 <= column < r_edges.size - 1 and 0 <= row < z_edges.size - 1
+        out[i] = row * (r_edges.size - 1) + column if inside else -1
+
+
+def _edges(name: str, edges: Sequence[float]) -> tuple[float, ...]:
+    values = tuple(float(edge) for edge in edges)
+    if len(values) < 2 or not np.all(np.diff(values) > 0):
+        raise InvalidInput(f"bins in {name}: give rising edges [kpc], such as (0, 0.5, 1, 2).")
+    if values[0] < 0 or not np.isfinite(values[0]):
+        raise InvalidInput(f"bins in {name} begin at {values[0]:g} kpc; a length is needed.")
+    return values
+
+
+def _pair(name: str, edges: tuple[float, ...], index: int) -> str:
+    low, high = edges[index], edges[index + 1]
+    return f"{name} > {low:g}" if np.isinf(high) else f"{low:g} < {name} < {high:g}"

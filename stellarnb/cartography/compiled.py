@@ -1,0 +1,29 @@
+"""Loops over stars, compiled by numba."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+__all__ = ["compiled", "inlined"]
+
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+
+def compiled(loop: Loop) -> Loop:
+    """Compile a loop when it is first called, and keep the machine code where that can be.
+
+    It runs without Python's lock, so that a page stays alive beside it. Not even a folder for
+    numba's cache is needed: where none can be written, each process compiles anew.
+    """
+    try:
+        return cast("Loop", numba.njit(nogil=True, cache=True)(loop))
+    except RuntimeError:  # no folder to keep it in
+        return cast("Loop", numba.njit(nogil=True)(loop))
+
+
+def inlined(piece: Loop) -> Loop:
+    """Compile a piece of a loop for use inside `compiled` ones."""
+    return cast("Loop", numba.njit(piece))

@@ -1,0 +1,69 @@
+"""Medians and other quantiles in bins: they need all stars of a bin at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from stellarnb.cartography import loops
+from stellarnb.cartography.aggregate import Mask, image_of, star_mask
+from stellarnb.cartography.columns import as_float32
+from stellarnb.cartography.window import Window
+from stellarnb.errors import InvalidInput
+
+__all__ = ["median", "quantiles"]
+
+
+def median(
+    table: Any, x: str, y: str, of: str, window: Window, *, where: Mask | None = None
+) -> xr.DataArray:
+    """Return the median of a third column over the stars in each bin; see `quantiles`."""
+    return quantiles(table, x, y, of, window, (0.5,), where=where).isel(quantile=0, drop=True)
+
+
+def quantiles(
+    table: Any,
+    x: str,
+    y: str,
+    of: str,
+    window: Window,
+    wanted: Sequence[float] = (0.16, 0.5, 0.84),
+    *,
+    where: Mask | None = None,
+) -> xr.DataArray:
+    """Return quantiles of a third column over the stars in each bin.
+
+    Parameters
+    ----------
+    table, x, y, of, window, where
+        As for `stellarnb.cartography.mean`.
+    wanted : sequence of float, optional
+        Between 0 and 1.
+
+    Returns
+    -------
+    xarray.DataArray
+        float64 [quantiles, height, width], linear between two stars as in `numpy.quantile`, NaN
+        in a bin without stars; ``attrs`` as for `stellarnb.cartography.mean`.
+
+    Raises
+    ------
+    InvalidInput
+        If a quantile is not between 0 and 1.
+    """
+    levels = np.asarray(wanted, dtype=np.float64)
+    if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
+        raise InvalidInput(f"quantiles: {wanted!r} are not numbers between 0 and 1.")
+    data = as_float32(table, (x, y, of))
+    n, shape = len(data[x]), (window.height, window.width)
+    bins, tally = np.empty(n, dtype=np.int32), np.zeros(4, dtype=np.int64)
+    if n:
+        mask, scales = star_mask(where, n), window.scales
+        loops.bin_loop(data[x], data[y], data[of], mask, scales, shape, bins, tally)
+    out = np.full((len(levels), shape[0] * shape[1]), np.nan)
+    loops.quantile_loop(bins, data[of], levels, out)
+    values = out.reshape(len(levels), *shape)
+    return image_of(values, (x, y), window, tally, {"quantile": levels})

@@ -1,0 +1,15 @@
+from . import hv as hv
+from .all_sky import healpix as healpix
+from .checks import validation as validation
+from .plots import kiel as kiel
+from .plots import plane as plane
+from .plots import r_z as r_z
+from .plots import r_z_grid as r_z_grid
+from .plots import sky as sky
+from .plots import tinsley_wallerstein as tinsley_wallerstein
+from .plots import uncertainty as uncertainty
+from .plots import x_y as x_y
+from .profiles import gradient as gradient
+from .profiles import mdf as mdf
+from .save import save_maps as save_maps
+from .view import View as View

@@ -1,0 +1,133 @@
+// The page's half of a link: tells Python what the user does, one message at a time.
+//
+// While Python works, newer wishes replace older ones of the same kind, so that a wheel that
+// turns faster than stars can be counted never builds up a queue. Arguments: `link` is the
+// mailbox, `figure` and `key` are the diagram that the event belongs to; both are null when
+// Python has answered.
+
+// Steps of the wheel come in bursts: those within a frame are one wish [ms].
+const FRAME = 16
+
+const state = link.__state ??= {
+  page: Math.random().toString(36).slice(2),
+  number: 0, waiting: null, wishes: new Map(), timer: 0, alarm: 0, rest: 0, captions: new Map(),
+}
+
+// Words where the number of stars stood, until Python answers.
+const complain = () => {
+  for (const shown of link.figures) {
+    const caption = shown.above.find(part => part.name === "caption")
+    if (caption == null) continue
+    state.captions.set(caption, caption.text)
+    caption.text = "No answer from Python: it is busy, or run this cell again."
+  }
+}
+
+const relieve = () => {
+  clearTimeout(state.alarm)
+  for (const [caption, text] of state.captions) {
+    // A newer text from Python is not overwritten.
+    if (caption.text.startsWith("No answer from Python")) caption.text = text
+  }
+  state.captions.clear()
+}
+
+const flush = () => {
+  state.timer = 0
+  if (state.waiting != null || state.wishes.size === 0) return
+  state.number += 1
+  state.waiting = `${state.page}-${state.number}`
+  const asks = [...state.wishes.values()]
+  state.wishes.clear()
+  clearTimeout(state.alarm)
+  state.alarm = setTimeout(complain, link.patience)
+  link.request = {id: state.waiting, asks}
+}
+
+const wish = (kind, what, name = `${kind} ${key}`, wait = 0) => {
+  state.wishes.set(name, {kind, key, ...what})
+  if (state.timer === 0) state.timer = setTimeout(flush, wait)
+}
+
+// JupyterLab's colours, for what its style sheet does not reach on a canvas.
+const dress = () => {
+  if (!link.in_lab) return
+  const style = getComputedStyle(document.body)
+  const text = style.getPropertyValue("--jp-ui-font-color1").trim()
+  const page = style.getPropertyValue("--jp-layout-color0").trim()
+  if (text === "" || page === "") return
+  for (const shown of link.figures) {
+    for (const bar of shown.below.filter(part => part.type === "ColorBar")) {
+      bar.title_text_color = text
+      bar.major_label_text_color = text
+      bar.major_tick_line_color = text
+    }
+    for (const part of shown.renderers.filter(part => part.name === "words")) {
+      part.glyph.text_color = {value: text}
+      part.glyph.text_outline_color = {value: page}
+    }
+    for (const part of shown.center.filter(part => part.type === "Legend")) {
+      part.label_text_color = text
+      part.background_fill_color = page
+    }
+    for (const part of shown.center.filter(part => part.name === "hover")) {
+      part.text_color = text
+      part.background_fill_color = page
+    }
+  }
+}
+
+if (figure == null) {
+  if (link.answered === state.waiting) {
+    state.waiting = null
+    relieve()
+    flush()
+  }
+  return
+}
+
+if (!state.dressed) {
+  state.dressed = true
+  dress()
+  const watch = new MutationObserver(dress)
+  watch.observe(document.body, {attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"]})
+}
+
+const per_pixel = () => {
+  const {x_range: x, y_range: y} = figure
+  return {
+    dx: Math.abs(x.end - x.start) / figure.inner_width,
+    dy: Math.abs(y.end - y.start) / figure.inner_height,
+  }
+}
+
+switch (cb_obj.event_name) {
+  case "selectiongeometry": {
+    if (!cb_obj.final) break
+    const {type, x0, x1, y0, y1, x, y} = cb_obj.geometry
+    if (type === "rect") wish("brush", {x: [x0, x1], y: [y0, y1], shape: "box"}, "brush")
+    if (type === "poly") wish("brush", {x: [...x], y: [...y], shape: "lasso"}, "brush")
+    break
+  }
+  case "tap":
+    wish("tap", {x: cb_obj.x, y: cb_obj.y, ...per_pixel()}, "tap")
+    break
+  case "doubletap":
+    wish("home", {})
+    break
+  case "mousemove": {
+    const at = {x: cb_obj.x, y: cb_obj.y}
+    clearTimeout(state.rest)
+    // Only where the mouse comes to rest: a moving one would keep Python busy.
+    state.rest = setTimeout(() => wish("hover", {...at, ...per_pixel()}, "hover"), 120)
+    break
+  }
+  case "mouseleave":
+    clearTimeout(state.rest)
+    wish("leave", {}, "hover")
+    break
+  default: {
+    const {x_range: x, y_range: y, inner_width: width, inner_height: height} = figure
+    wish("view", {x: [x.start, x.end], y: [y.start, y.end], width, height}, undefined, FRAME)
+  }
+}

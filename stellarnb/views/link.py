@@ -1,0 +1,138 @@
+"""What connects figures on a page with Python: wishes of the user in, new images out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from importlib import resources
+from typing import Any
+
+from bokeh.core.properties import Any as AnyValue
+from bokeh.core.properties import Bool, Instance, Int, List, Nullable, String
+from bokeh.model import DataModel, Model
+from bokeh.models import CustomJS
+from bokeh.models.plots import Plot
+
+__all__ = ["Link", "Mailbox"]
+
+#: After so long without an answer the page says so [ms].
+PATIENCE = 8000
+
+Ask = dict[str, Any]
+Handler = Callable[[Ask], None]
+
+
+class Mailbox(DataModel):  # type: ignore[misc]  # bokeh has no types
+    """What the page and Python write to each other, beside the figures themselves."""
+
+    request = Nullable(AnyValue, default=None)
+    answered = String(default="")
+    figures = List(Instance(Plot), default=[])
+    in_lab = Bool(default=True)
+    patience = Int(default=PATIENCE)
+
+
+class Link:
+    """Takes what the user does on the page, and answers with one message.
+
+    Parameters
+    ----------
+    handlers : dict of str to callable
+        What to do, by the kind of wish: ``view home brush tap hover leave``. Each is called with
+        the wish: its ``kind``, the ``key`` of its figure and what belongs to it.
+    guard : callable, optional
+        Called with what there is to do; the place to catch errors.
+    in_lab : bool, optional
+        Whether the figures take the colours of the JupyterLab page around them.
+
+    Attributes
+    ----------
+    mailbox : Mailbox
+        To go into the document, with `keep`.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        guard: Callable[[Callable[[], None]], None] | None = None,
+        in_lab: bool = True,
+    ) -> None:
+        self._handlers = handlers
+        self._guard = guard or (lambda work: work())
+        self._live: Any = None
+        self._last = ""
+        self.mailbox = Mailbox(in_lab=in_lab)
+        self.mailbox.on_change("request", lambda attr, old, new: self.take(new))
+        self.mailbox.js_on_change("answered", self._script(None, ""))
+
+    def add(self, key: str, figure: Plot, events: Iterable[str] = ()) -> None:
+        """Listen to a figure: to its zoom and size, and to some events of the page.
+
+        Parameters
+        ----------
+        key : str
+            Its name in a wish.
+        figure : bokeh.models.Plot
+            Its ranges are no longer sent by Bokeh itself: that would be four messages a zoom.
+        events : iterable of str, optional
+            Of ``selectiongeometry tap doubletap mousemove mouseleave``.
+        """
+        self.dress(figure)
+        script = self._script(figure, key)
+        for part in (figure.x_range, figure.y_range):
+            part.syncable = False
+            for end in ("start", "end"):
+                part.js_on_change(end, script)
+        for side in ("inner_width", "inner_height"):
+            figure.js_on_change(side, script)
+        for name in events:
+            figure.js_on_event(name, script)
+
+    def dress(self, figure: Plot) -> None:
+        """Let a figure without wishes take the colours of the page."""
+        self.mailbox.figures = [*self.mailbox.figures, figure]
+
+    def keep(self, root: Model) -> None:
+        """Put the mailbox into the document of a root, before it is shown."""
+        root.tags = [*root.tags, self.mailbox]
+
+    def show(self, live: Any) -> None:
+        """Say which `LiveModel` shows the figures."""
+        self._live = live
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Send all changes within the block as one message."""
+        return nullcontext() if self._live is None else self._live.batch()
+
+    def silence(self) -> AbstractContextManager[None]:
+        """Send no changes within the block: they come from the page, which has them."""
+        return nullcontext() if self._live is None else self._live.silence()
+
+    def take(self, request: Any) -> None:
+        """Do what the page wishes, and answer.
+
+        Parameters
+        ----------
+        request : dict
+            ``id`` and ``asks``, a list of wishes. One that was taken already is left alone, since
+            jupyter_bokeh tells of each change twice.
+        """
+        if not isinstance(request, dict) or request.get("id") == self._last:
+            return
+        self._last = str(request.get("id"))
+
+        def work() -> None:
+            for ask in request.get("asks", []):
+                handler = self._handlers.get(ask.get("kind"))
+                if handler is not None:
+                    handler(ask)
+
+        with self.batch():
+            self._guard(work)
+            # Whatever went wrong: a page without an answer would wait for ever.
+            self.mailbox.answered = self._last
+
+    def _script(self, figure: Plot | None, key: str) -> CustomJS:
+        code = resources.files("stellarnb.views").joinpath("link.js").read_text(encoding="utf-8")
+        return CustomJS(args={"link": self.mailbox, "figure": figure, "key": key}, code=code)

@@ -1,0 +1,183 @@
+"""Diagrams through matplotlib: pictures for a notebook, figures for a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from stellarnb.cartography import graticule, mollweide, outline
+from stellarnb.errors import InvalidInput
+from stellarnb.views.panels import Panel
+from stellarnb.views.pictures import Picture
+from stellarnb.views.style import Theme, palette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["COLUMN", "PAGE", "add_colour_bar", "dress_axes", "new_page", "paint", "width_of"]
+
+#: Widths of a figure in Astronomy & Astrophysics [inch]: 88 mm and 180 mm.
+COLUMN, PAGE = 88 / 25.4, 180 / 25.4
+
+
+def width_of(width: str | float) -> float:
+    """Return a figure's width [inch] from ``'column'``, ``'page'`` or inches.
+
+    Raises
+    ------
+    InvalidInput
+        If it is none of these, or not between 1 and 100 inches.
+    """
+    if isinstance(width, str):
+        if width not in {"column", "page"}:
+            raise InvalidInput(f"width={width!r}: use 'column', 'page' or inches.")
+        return COLUMN if width == "column" else PAGE
+    if not 1 <= float(width) <= 100:
+        raise InvalidInput(f"width={width!r} inches: between 1 and 100 can be drawn.")
+    return float(width)
+
+
+def new_page(
+    width: float,
+    height: float,
+    theme: Theme,
+    layout: Literal["constrained", "none"] = "constrained",
+) -> Figure:
+    """Return an empty figure [inch] that no window belongs to."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    page = Figure(figsize=(width, height), facecolor=theme.page, layout=layout)  # type: ignore[arg-type]  # 'none' is documented
+    FigureCanvasAgg(page)
+    return page
+
+
+@contextmanager
+def vector_text() -> Iterator[None]:
+    """Keep text as text in a PDF: searchable, and editable by a publisher."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "stellarnb"}):
+        yield
+
+
+def paint(axes: Axes, panel: Panel, picture: Picture, theme: Theme, *, font: float = 10.0) -> Any:
+    """Draw one diagram; return the image that a colour bar needs.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where.
+    panel : Panel
+        The diagram.
+    picture : Picture
+        Its pixels.
+    theme : Theme
+        Its colours.
+    font : float, optional
+        Size of the title [pt]; all other words are smaller.
+    """
+    from matplotlib.colors import ListedColormap, LogNorm, Normalize
+
+    (x0, x1), (y0, y1) = picture.view
+    place: dict[str, Any] = {
+        "extent": (x0, x1, y0, y1),
+        "origin": "lower",
+        "aspect": "equal" if panel.equal else "auto",
+        "interpolation": "nearest",
+        "zorder": 2,
+    }
+    axes.imshow(picture.back, cmap=ListedColormap([theme.back]), **place)
+    norm = (LogNorm if picture.is_count else Normalize)(*picture.limits)
+    image = axes.imshow(picture.front, cmap=ListedColormap(list(palette())), norm=norm, **place)
+    axes.set_title(f"{panel.title} · {picture.caption}", fontsize=font, color=theme.text)
+    dress_axes(axes, theme, font=font)
+    if panel.is_sky:
+        _paint_sky(axes, theme, font)
+    else:
+        axes.set_xlabel(panel.x_title, color=theme.text, fontsize=0.95 * font)
+        axes.set_ylabel(panel.y_title, color=theme.text, fontsize=0.95 * font)
+    for x, y, name in panel.marks:
+        axes.plot(x, y, marker="+", color="#808080", markersize=0.7 * font, zorder=4)
+        axes.annotate(
+            name,
+            (x, y),
+            (0, 0.4 * font),
+            textcoords="offset points",
+            ha="center",
+            fontsize=0.7 * font,
+            color=theme.text,
+            path_effects=_outline(theme),
+            zorder=4,
+        )
+    axes.set_xlim(*((x1, x0) if panel.flip_x else (x0, x1)))
+    axes.set_ylim(*((y1, y0) if panel.flip_y else (y0, y1)))
+    return image
+
+
+def dress_axes(axes: Axes, theme: Theme, *, font: float = 10.0) -> None:
+    """Give axes the look of every view."""
+    axes.grid(color=theme.line, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_facecolor(theme.page)
+    axes.tick_params(colors=theme.text, labelsize=0.8 * font)
+    for spine in axes.spines.values():
+        spine.set_edgecolor(theme.line)
+
+
+def add_colour_bar(
+    page: Figure,
+    image: Any,
+    axes: Any,
+    title: str,
+    theme: Theme,
+    *,
+    font: float = 10.0,
+    pad: float = 0.03,
+    shrink: float = 0.95,
+) -> None:
+    """Put a colour bar below one or more axes, `pad` of their height away."""
+    bar = page.colorbar(
+        image, ax=axes, orientation="horizontal", fraction=0.05, shrink=shrink, aspect=35, pad=pad
+    )
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    # 10, not ten to the first power, as on the page.
+    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    bar.ax.xaxis.set_minor_formatter(NullFormatter())
+    bar.set_label(title, color=theme.text, fontsize=0.9 * font)
+    bar.ax.tick_params(colors=theme.text, labelsize=0.8 * font, which="both")
+    bar.outline.set_edgecolor(theme.line)
+
+
+def _outline(theme: Theme) -> list[Any]:
+    """Return what makes words legible on stars of any colour."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2, foreground=theme.page)]
+
+
+def _paint_sky(axes: Axes, theme: Theme, font: float) -> None:
+    for x, y in (*graticule(), outline()):
+        axes.plot(x, y, color="#808080", alpha=0.5, linewidth=0.6)
+    lon = np.array([120, 60, 0, 300, 240])
+    for value, x, y in zip(lon, *mollweide(lon, np.zeros(len(lon))), strict=True):
+        axes.text(
+            x,
+            y,
+            f"{value}°",
+            fontsize=0.7 * font,
+            ha="center",
+            va="bottom",
+            color=theme.text,
+            path_effects=_outline(theme),
+        )
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)

@@ -1,0 +1,114 @@
+"""Whether what a user sets on a map can be: refused in words if not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from stellarnb.cartography import Bins, RZBins
+from stellarnb.errors import InvalidInput, MissingInput
+from stellarnb.views.stars import Stars
+
+__all__ = ["check_bins", "check_flags", "check_range", "check_row", "check_snr", "refuse_unknown"]
+
+
+def refuse_unknown(what: str, unknown: dict[str, Any], known: Sequence[str]) -> None:
+    """Refuse keywords that there are not.
+
+    Raises
+    ------
+    InvalidInput
+        For each; the message names the nearest and all that there are.
+    """
+    for name in unknown:
+        near = get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InvalidInput(
+            f"{what} has no keyword {name!r}: check the spelling.{hint} "
+            f"There are: {', '.join(known)}."
+        )
+
+
+def check_range(name: str, ends: Any) -> tuple[float, float]:
+    """Return two different finite ends as a rising pair.
+
+    Raises
+    ------
+    InvalidInput
+        If they are not.
+    """
+    try:
+        low, high = sorted(float(end) for end in ends)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name}: {ends!r} is not a pair of numbers.") from error
+    if not (np.isfinite(high - low) and low < high):
+        raise InvalidInput(f"{name}: {ends!r} is not a range.")
+    return low, high
+
+
+def check_snr(stars: Stars, value: Any) -> tuple[float, float] | None:
+    """Return a range of S/N, or None.
+
+    Raises
+    ------
+    MissingInput
+        If the table has no column ``snr``.
+    InvalidInput
+        If it is no range.
+    """
+    if value is None:
+        return None
+    if "snr" not in stars:
+        raise MissingInput("This table has no column 'snr', so a S/N cannot be asked for.")
+    return check_range("snr", value)
+
+
+def check_flags(stars: Stars, value: Any) -> tuple[str, ...]:
+    """Return names of flags, each once.
+
+    Raises
+    ------
+    InvalidInput
+        If the table has no such flag.
+    """
+    if isinstance(value, str) or not isinstance(value, (list, tuple, set)):
+        raise InvalidInput(f"unflagged={value!r}: give a list of flags, such as ['teff_flag'].")
+    for name in value:
+        if name not in stars.flags:
+            known = ", ".join(stars.flags) or "none"
+            raise InvalidInput(f"unflagged: no flag {name!r} in this table; there are: {known}.")
+    return tuple(name for name in stars.flags if name in value)
+
+
+def check_bins(stars: Stars, grid: Bins, value: Any) -> list[tuple[int, int]]:
+    """Return bins in abs(Z) and R, sorted, each once.
+
+    Raises
+    ------
+    MissingInput
+        If the table has no R and Z.
+    InvalidInput
+        If there is no such bin.
+    """
+    cells = sorted(set(RZBins(tuple(map(tuple, value)), grid).cells))
+    if cells and not (grid.r_column in stars and grid.z_column in stars):
+        raise MissingInput("This table has no columns R and Z: give it to stellarnb.place first.")
+    return cells
+
+
+def check_row(stars: Stars, value: Any) -> int | None:
+    """Return the number of a row, or None.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such row.
+    """
+    if value is None:
+        return None
+    if isinstance(value, (int, np.integer)) and 0 <= value < len(stars):
+        return int(value)
+    raise InvalidInput(f"star={value!r}: give the number of a row below {len(stars)}, or None.")
