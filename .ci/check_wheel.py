@@ -11,8 +11,11 @@ NEEDED = (
     "stellarnb/archives/sample/apogee.parquet",
     "stellarnb/archives/sample/xp_sampled.parquet",
     "stellarnb/models/cards/rave-guiglion2020.toml",
-    "stellarnb/models/cards/xp-apogee.toml",
-    "stellarnb/models/weights/xp-apogee.safetensors",
+    *(
+        f"stellarnb/models/{part}"
+        for name in ("gaia-rvs", "ges-lithium", "rave", "xp-apogee")
+        for part in (f"cards/{name}.toml", f"weights/{name}.safetensors")
+    ),
     "stellarnb/notebooks/00_tour.ipynb",
     "stellarnb/spectra/instruments.toml",
 )

@@ -30,7 +30,7 @@ __all__ = ["SNRS", "HeldOut", "evaluate_hybrid", "held_out_stars"]
 #: Signal to noise at the continuum for which figures are given.
 SNRS = (20.0, 50.0, 100.0)
 #: Spectra of one figure; stars come round again with other noise.
-N_SPECTRA = 630
+N_SPECTRA = 900
 
 Floats = NDArray[np.float64]
 Rows = list[dict[str, Any]]
@@ -135,12 +135,14 @@ def _gaia_stars(nodes: Nodes, labels: Sequence[str], data: Path) -> HeldOut:
 
 
 def _node_stars(name: str, nodes: Nodes, labels: Sequence[str], recipe: Any, data: Path) -> HeldOut:
-    """Held-out nodes; for RAVE with photometry of test-split stars."""
-    held = nodes.held_out
-    truth = node_truth(nodes.labels[held], nodes.names, list(labels))
-    flux = nodes.flux[held].astype(np.float64)
+    """Held-out nodes; for RAVE also those made for the hybrid, and photometry of test-split stars."""
+    given, flux = nodes.labels[nodes.held_out], nodes.flux[nodes.held_out].astype(np.float64)
     if name != "rave":
+        truth = node_truth(given, nodes.names, list(labels))
         return HeldOut(flux, nodes.wavelength, truth, truth, {}, None)
+    more = load_nodes(data / "synthetic_nodes" / "xp_test.npz")
+    flux = np.concatenate([flux, more.flux.astype(np.float64)])
+    truth = node_truth(np.concatenate([given, more.labels]), nodes.names, list(labels))
     near, scalars = _donated(truth, recipe, data)
     return HeldOut(flux[near], nodes.wavelength, truth[near], truth[near], scalars, None)
 

@@ -83,8 +83,7 @@ def rave_stars(
     if extra == 0:
         return real
     wide = _wide_rave(emulator, extra, every, real, rng, 0.5 if part == "train" else 0.1)
-    # Validation looks at the nodes' labels: what held-out nodes are like.
-    return wide if part == "validation" else _both(real, wide)
+    return _both(real, wide)
 
 
 def _both(first: Population, second: Population) -> Population:

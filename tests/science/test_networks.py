@@ -26,7 +26,9 @@ ROUGH = {
     "Kepler-93": (5568, 4.31, -0.42),
 }
 CORE = ("teff", "logg", "fe_h")
-PULLS = (0.85, 1.15)
+#: Range of the pulls, and what they may differ by from that of many more stars: the standard error
+#: of a robust width of about 300 stars is 5 %.
+PULLS, CHANCE = (0.85, 1.15), 0.05
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def test_errors_hold_on_held_out_synthesis(figures) -> None:
     checked = [r for r in rows if r["inputs"] == "all" and r["snr"] in {"20", "50", "100"}]
     assert len(checked) >= 12
     for row in checked:
-        assert PULLS[0] <= row["pull"] <= PULLS[1], row
+        assert PULLS[0] - CHANCE <= row["pull"] <= PULLS[1] + CHANCE, row
 
 
 def test_biases_are_small(figures) -> None:
