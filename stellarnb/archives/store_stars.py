@@ -82,6 +82,8 @@ class Piece:
 
     places: NDArray[np.int64]
     table: pa.Table
+    #: Of the object; empty for a table that is in no cache.
+    sha256: str = ""
 
 
 class StarShelf:
@@ -167,7 +169,7 @@ class StarShelf:
                 if sha256 is not None:
                     self._core.drop_damaged(sha256)
             else:
-                pieces.append(Piece(places, table))
+                pieces.append(Piece(places, table, str(sha256)))
         self._core.used(numbers.tolist())
         return pieces, np.concatenate(lost)
 

@@ -118,6 +118,22 @@ def test_order_and_repetition_are_kept_and_missing_ones_named_once(get, truth):
     assert spectra.instrument.id == "gaia-rvs"
 
 
+def test_provenance_names_service_product_and_files(get, server, store, truth):
+    spectra = get(truth.source_id[:2])
+    assert spectra.provenance["service"] == server.data_url
+    assert spectra.provenance["retrieval_type"] == "RVS"
+    (path,) = store.folder.glob("sha256/??/*.parquet")
+    assert spectra.provenance["objects"] == [path.stem]
+    assert server.data_url in path.with_suffix(".json").read_text()
+
+
+def test_more_than_fits_into_memory_is_refused_before_anything_is_asked(get, server, monkeypatch):
+    monkeypatch.setattr("os.sysconf", lambda name: 10_000)
+    with pytest.raises(TooLarge, match=r"3,000 spectra of 2401 pixels need 0 GB.*Ask for 1,224"):
+        get(np.arange(1, 3001))
+    assert server.log.count("data") == 0
+
+
 @pytest.mark.parametrize("one", [int, np.int64, str])
 def test_a_scalar_identifier_will_do(get, truth, one):
     same(get(one(truth.source_id[7])), truth[[7]])
