@@ -198,12 +198,14 @@ class _Call:
         """Fetch what is missing, and read all of it; a damaged file is fetched anew."""
         for _ in range(ROUNDS):
             found = self.store.stars.find(self.scope, self.unique)
+            # What is needed is not evicted to make room for the rest of it.
+            self.work.pin(found)
             if found.gaps.any():
                 if offline:
                     raise self._miss(found)
                 self._fill(found, transport, progress=progress, cancel=cancel)
                 found = self.store.stars.find(self.scope, self.unique)
-            self.work.pin(found)
+                self.work.pin(found)
             pieces, lost = self.store.stars.read(found)
             if not len(lost) and not found.gaps.any():
                 return found, pieces

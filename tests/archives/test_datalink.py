@@ -28,6 +28,7 @@ from stellarnb.errors import (
 )
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet
+from stellarnb.tables import Result
 from stellarnb.testing.archive_server import ArchiveServer, Fault, Limits, archive_server
 from stellarnb.testing.interrupted import run
 
@@ -270,9 +271,16 @@ def test_without_a_cache_nothing_is_kept(get, server, truth):
     assert server.log.count("data") == 2
 
 
-def test_a_cache_too_small_for_the_question_still_answers(get, tmp_path, truth):
-    small = Store(tmp_path / "small", limit_bytes=1000)
+def test_a_cache_too_small_for_the_question_answers_and_asks_for_nothing_twice(
+    get, tmp_path, server, truth
+):
+    small = Store(tmp_path / "small", limit_bytes=400_000)
+    get(truth.source_id[:20], store=small)
     same(get(truth.source_id, store=small), truth)
+    assert set(server.log.served.values()) == {1}
+    get([5], store=small)
+    small.keep_table({"n": 1}, Result({"a": [1]}))
+    assert small.bytes <= small.limit_bytes
 
 
 def test_the_users_login_goes_with_the_transport(get, server, truth):
