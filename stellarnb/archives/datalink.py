@@ -19,7 +19,7 @@ from stellarnb.archives.transport import Transport
 from stellarnb.errors import ArchiveDown, GridMismatch, InvalidInput, StellarnbError
 from stellarnb.ids import as_source_ids
 from stellarnb.progress import Cancel
-from stellarnb.spectra import SpectrumSet
+from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.spectra.readers import read_contents
 
 __all__ = ["DR3_NAMES", "DR4_NAMES", "MAX_IDS", "DataLink"]
@@ -61,8 +61,8 @@ class DataLink:
     names : mapping of str to str
         What the service calls the products, see `DR3_NAMES` and `DR4_NAMES`.
     structure : str
-        ``RAW``: one table with a row a star, which is read forty times faster; or
-        ``INDIVIDUAL``: a file a star.
+        ``RAW``: one table with a row a star, which is less than half as large and read several
+        times faster; or ``INDIVIDUAL``: a file a star.
     form : str
         ``fits``, ``csv``, ``ecsv``, ``votable`` or ``votable_plain``.
     chunk : int
@@ -113,6 +113,19 @@ class DataLink:
         if product == "xp_continuous":
             xp_continuous.check_installed()
         return f"{self.release}/{product}"
+
+    def describe(self, product: str) -> dict[str, Any]:
+        """Return service and product, for provenance."""
+        return {
+            "service": self.urls[0],
+            "title": self.title,
+            "release": self.release,
+            "retrieval_type": self.names[product],
+        }
+
+    def pixels(self, product: str) -> int:
+        """Return how many pixels a spectrum has."""
+        return get_instrument(_INSTRUMENTS[product]).n_pix
 
     def keys(self, ids: Any) -> NDArray[np.int64]:
         """Return source_ids as int64 [n]; a scalar counts as one."""
@@ -208,12 +221,11 @@ class DataLink:
         self, product: str, pieces: Sequence[Piece], provenance: Mapping[str, Any]
     ) -> SpectrumSet:
         """Put what the cache has together."""
-        more = {**provenance, "release": self.release}
         if not pieces:
-            return empty(_INSTRUMENTS[product], more)
+            return empty(_INSTRUMENTS[product], provenance)
         if product == "xp_continuous":
-            return xp_continuous.sampled(pieces, more)
-        return join(pieces, more)
+            return xp_continuous.sampled(pieces, provenance)
+        return join(pieces, provenance)
 
     def _ask(self, form: Mapping[str, str], transport: Transport, cancel: Cancel | None) -> bytes:
         """Ask the service, or a mirror where it fails."""

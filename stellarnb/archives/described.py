@@ -64,6 +64,15 @@ class Described:
             }
         )
 
+    @property
+    def label_columns(self) -> dict[str, str]:
+        """Where each column is: ``{"teff": "apogee.teff", …}``; the first table that has it."""
+        out: dict[str, str] = {}
+        for info in self._infos.values():
+            for name in info.columns:
+                out.setdefault(name, f"{info.written}.{name}")
+        return out
+
     def cite(self) -> str:
         """Return the credit lines that belong to the archive's data, one a line."""
         return "\n".join(self.credits)

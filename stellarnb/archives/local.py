@@ -310,7 +310,12 @@ class LocalArchive(Described):
         return found
 
     def spectra(
-        self, stars: Any, product: str | None = None, *, strict: bool = False
+        self,
+        stars: Any,
+        product: str | None = None,
+        *,
+        strict: bool = False,
+        progress: bool = True,  # noqa: ARG002 - remote archives show some; one interface for both
     ) -> SpectrumSet:
         """Return the spectra of some stars, in the order asked for.
 
@@ -322,6 +327,8 @@ class LocalArchive(Described):
             Which kind of spectrum, one of `products`; the first where not given.
         strict : bool, optional
             Raise instead of leaving out the stars without a spectrum.
+        progress : bool, optional
+            Nothing is shown here: it takes no time.
 
         Returns
         -------

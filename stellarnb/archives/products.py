@@ -11,9 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stellarnb.archives.parquet import ParquetFile, read_parquet, read_rows
-from stellarnb.errors import InvalidInput, MissingInput, PartialProducts
+from stellarnb.errors import MissingInput, PartialProducts
 from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.spectra import SpectrumSet, get_instrument
+from stellarnb.spectra.binary import from_cells
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 
 __all__ = ["LocalProduct", "ids_of"]
@@ -21,8 +22,6 @@ __all__ = ["LocalProduct", "ids_of"]
 
 #: Spectra of a file that is larger than this [bytes] are read as they are asked for.
 _IN_MEMORY = 500_000_000
-#: A spectrum in one cell: little-endian numbers of 2 or 4 bytes.
-_NUMBERS = {2: "<f2", 4: "<f4"}
 
 
 class LocalProduct:
@@ -101,25 +100,8 @@ class LocalProduct:
         return read_rows(self._file.path, wanted, names).take(pa.array(back))
 
     def _unpack(self, rows: pa.Table, name: str) -> NDArray[np.float32]:
-        """Return a column of spectra as float32 [n, n_pix]."""
-        column, n_pix = rows[name], self.instrument.n_pix
-        kind = column.type
-        size = kind.byte_width // n_pix if pa.types.is_fixed_size_binary(kind) else 0
-        if size not in _NUMBERS or kind.byte_width != size * n_pix or column.null_count:
-            raise InvalidInput(
-                f"{self._file.path}: a spectrum of {self.instrument.id} is {n_pix} values of "
-                f"float16 or float32 in fixed_size_binary, without nulls; {name} is {kind}."
-            )
-        parts = [
-            np.frombuffer(chunk.buffers()[1], dtype=_NUMBERS[size]).reshape(-1, n_pix)[
-                chunk.offset : chunk.offset + len(chunk)
-            ]
-            for chunk in column.chunks
-            if len(chunk)
-        ]
-        if not parts:
-            return np.empty((0, n_pix), dtype=np.float32)
-        return np.concatenate(parts).astype(np.float32)
+        what = f"{self._file.path}, {name} of {self.instrument.id}"
+        return from_cells(rows[name], self.instrument.n_pix, what)
 
 
 def ids_of(stars: Any) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from stellarnb.archives.spectra_gaps import Gaps, fill
 from stellarnb.archives.store import Store
 from stellarnb.archives.store_stars import Claims, Found, Keys, Piece
 from stellarnb.archives.transport import Transport
-from stellarnb.errors import ArchiveDown, CacheMiss, Interrupted, PartialProducts
+from stellarnb.errors import ArchiveDown, CacheMiss, Interrupted, PartialProducts, TooLarge
 from stellarnb.progress import Cancel, progress_bar
 from stellarnb.spectra import SpectrumSet
 
@@ -23,6 +24,8 @@ __all__ = ["SpectraSource", "fetch_spectra"]
 
 #: How often spectra whose files turn out damaged are fetched anew before the disk is blamed.
 ROUNDS = 3
+#: Flux, error and mask as they are read and as they are returned [bytes a pixel].
+PIXEL_BYTES = 17
 
 
 class SpectraSource(Protocol):
@@ -38,6 +41,12 @@ class SpectraSource(Protocol):
 
     def scope(self, product: str) -> str:
         """Return under what the cache keeps a product, or raise `InvalidInput`."""
+
+    def describe(self, product: str) -> dict[str, Any]:
+        """Return service and product as JSON, for the notes in the cache."""
+
+    def pixels(self, product: str) -> int:
+        """Return how many pixels a spectrum has."""
 
     def keys(self, ids: Any) -> Keys:
         """Return identifiers, checked: int64 source_ids or the survey's own, as text."""
@@ -106,8 +115,10 @@ def fetch_spectra(
         For an unknown product, or identifiers that are none.
     CacheMiss
         Offline, if a spectrum is not in the cache; names the first ones.
-    ArchiveDown, QueryError, TooLarge
+    ArchiveDown, QueryError
         If the service fails for good; what had arrived is in the cache.
+    TooLarge
+        If they would not fit into this machine's memory; nothing is asked then.
     PartialProducts
         With ``strict=True``.
     Interrupted
@@ -115,6 +126,7 @@ def fetch_spectra(
     """
     wanted = source.keys(ids)
     scope = source.scope(product)
+    _check_memory(len(wanted), source.pixels(product))
     unique, inverse = np.unique(wanted, return_inverse=True)
     with _kept(store) as cache, cache.stars.work() as work:
         job = _Call(source, product, scope, unique, cache, work)
@@ -134,6 +146,21 @@ def fetch_spectra(
             "Leave them out, or call without strict=True and look at .missing."
         )
     return spectra
+
+
+def _check_memory(spectra: int, pixels: int) -> None:
+    """Refuse what does not fit, before it is fetched for hours."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # a system that does not tell
+        return
+    need = spectra * pixels * PIXEL_BYTES
+    if need > memory:
+        raise TooLarge(
+            f"{spectra:,} spectra of {pixels} pixels need {need / 1e9:,.0f} GB of memory, and this "
+            f"machine has {memory / 1e9:,.0f}. Ask for {memory // (2 * pixels * PIXEL_BYTES):,} at "
+            "a time: what was fetched stays in the cache."
+        )
 
 
 @contextmanager
@@ -171,12 +198,14 @@ class _Call:
         """Fetch what is missing, and read all of it; a damaged file is fetched anew."""
         for _ in range(ROUNDS):
             found = self.store.stars.find(self.scope, self.unique)
+            # What is needed is not evicted to make room for the rest of it.
+            self.work.pin(found)
             if found.gaps.any():
                 if offline:
                     raise self._miss(found)
                 self._fill(found, transport, progress=progress, cancel=cancel)
                 found = self.store.stars.find(self.scope, self.unique)
-            self.work.pin(found)
+                self.work.pin(found)
             pieces, lost = self.store.stars.read(found)
             if not len(lost) and not found.gaps.any():
                 return found, pieces
@@ -211,13 +240,15 @@ class _Call:
     def result(self, pieces: Sequence[Piece], inverse: NDArray[np.int64]) -> SpectrumSet:
         """Return the spectra in the order that they were asked for."""
         provenance = {
+            **self.source.describe(self.product),
             "product": self.product,
             "cache": self.scope,
-            "service": self.source.title,
+            "objects": sorted({piece.sha256 for piece in pieces})[:100],
         }
         spectra = self.source.assemble(self.product, pieces, provenance)
         here = np.zeros(len(self.unique), dtype=bool)
-        here[[place for piece in pieces for place in piece.places.tolist()]] = True
+        for piece in pieces:
+            here[piece.places] = True
         row = np.cumsum(here) - 1
         rows = row[inverse[here[inverse]]]
         if not np.array_equal(rows, np.arange(len(spectra))):

@@ -20,7 +20,7 @@ from stellarnb.archives.transport import Reply, Transport, scrub_url
 from stellarnb.archives.votable import read_votable
 from stellarnb.errors import ArchiveDown, GridMismatch, InvalidInput, StellarnbError
 from stellarnb.progress import Cancel
-from stellarnb.spectra import SpectrumSet
+from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.spectra.readers import read_contents
 
 __all__ = ["SpectraFiles", "Target"]
@@ -98,6 +98,16 @@ class SpectraFiles:
             raise InvalidInput(f"{self.title}: {product!r} is not {self.product!r}.")
         return f"{self.release}/{product}"
 
+    def describe(self, product: str) -> dict[str, Any]:
+        """Return service and product, for provenance."""
+        self.scope(product)
+        return {"service": self.hosts[0], "title": self.title, "release": self.release}
+
+    def pixels(self, product: str) -> int:
+        """Return how many pixels a spectrum has."""
+        self.scope(product)
+        return get_instrument(self.instrument).n_pix
+
     def keys(self, ids: Any) -> NDArray[np.str_]:
         """Return keys, which must be among `stars`."""
         keys = np.atleast_1d(np.asarray(ids, dtype=np.str_))
@@ -167,10 +177,10 @@ class SpectraFiles:
 
         ``source_id`` is Gaia's where it is known, else the number of the row in `targets`.
         """
-        more = {**provenance, "cache": self.scope(product), "release": self.release}
+        self.scope(product)
         if not pieces:
-            return empty(self.instrument, more)
-        spectra = join(pieces, more)
+            return empty(self.instrument, provenance)
+        spectra = join(pieces, provenance)
         places = np.concatenate([piece.places for piece in pieces])
         keys = np.concatenate([piece.table[STAR].to_numpy() for piece in pieces])
         known = self._known()

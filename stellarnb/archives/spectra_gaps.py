@@ -136,7 +136,8 @@ class _Filler:
         tables = self._patiently(chunk)
         seen: list[Keys] = [chunk[:0]]
         for table in tables:
-            gaps.store.stars.keep(gaps.scope, table, {"service": gaps.source.title})
+            note = gaps.source.describe(gaps.product)
+            gaps.store.stars.keep(gaps.scope, table, note, gaps.work)
             seen.append(table[STAR].to_numpy().astype(chunk.dtype))
         came = np.concatenate(seen)
         self.counted += len(came)

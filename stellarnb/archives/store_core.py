@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from stellarnb.archives.store_index import Index, IndexDamaged
 from stellarnb.archives.store_objects import Objects
-from stellarnb.archives.store_owner import Owners, hold
+from stellarnb.archives.store_owner import Owners, hold, sweep_locks
 from stellarnb.errors import OutputError
 
 __all__ = ["STAR", "Core", "without_secrets"]
@@ -53,6 +53,7 @@ class Core:
             self.locks.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"The cache {folder} cannot be written: {error.strerror}.") from error
+        sweep_locks(self.locks)
         self.owners = Owners(self.locks)
         self.index = self._open()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -15,10 +16,12 @@ import filelock
 from stellarnb.errors import Interrupted, OutputError
 from stellarnb.progress import Cancel
 
-__all__ = ["Owners", "hold"]
+__all__ = ["Owners", "hold", "sweep_locks"]
 
 #: How often a lock that another kernel holds is tried [s].
 POLL_SECONDS = 0.05
+#: Lock files that were not used for so long are removed [s].
+STALE_SECONDS = 7 * 24 * 3600.0
 
 
 class Owners:
@@ -47,6 +50,7 @@ class Owners:
                 lock = filelock.FileLock(self._path(word), thread_local=False)
                 _acquire(lock, 0.0)
                 self._own = os.getpid(), word, lock
+                atexit.register(_leave, lock, os.getpid())
             return f"{self._own[1]}.{self._count}"
 
     def alive(self, name: str) -> bool:
@@ -58,14 +62,7 @@ class Owners:
         path = self._path(word)
         if not path.exists():
             return False
-        lock = filelock.FileLock(path, thread_local=False)
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            return True
-        lock.release()
-        path.unlink(missing_ok=True)
-        return False
+        return not _remove_if_free(path)
 
     def _path(self, word: str) -> Path:
         return self._folder / f"owner-{word}.lock"
@@ -95,9 +92,38 @@ def hold(path: Path, cancel: Cancel | None = None) -> Iterator[None]:
             raise Interrupted("Stopped while another kernel was fetching the same answer.")
         time.sleep(POLL_SECONDS)
     try:
+        with suppress(OSError):
+            os.utime(path)
         yield
     finally:
         lock.release()
+
+
+def sweep_locks(folder: Path) -> None:
+    """Remove the files of locks that nobody has used for a week: killed kernels, old questions."""
+    limit = time.time() - STALE_SECONDS
+    for path in folder.glob("*.lock"):
+        with suppress(OSError):
+            if path.stat().st_mtime < limit:
+                _remove_if_free(path)
+
+
+def _remove_if_free(path: Path) -> bool:
+    """Remove a lock's file unless somebody holds it, and return whether it was removed."""
+    lock = filelock.FileLock(path, thread_local=False)
+    if not _acquire(lock, 0.0):
+        return False
+    path.unlink(missing_ok=True)
+    lock.release()
+    return True
+
+
+def _leave(lock: filelock.BaseFileLock, pid: int) -> None:
+    """Remove this process's own lock as it ends; a forked child leaves its parent's alone."""
+    if os.getpid() == pid:
+        with suppress(OSError):
+            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
 
 
 def _acquire(lock: filelock.BaseFileLock, timeout: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -82,6 +83,8 @@ class Piece:
 
     places: NDArray[np.int64]
     table: pa.Table
+    #: Of the object; empty for a table that is in no cache.
+    sha256: str = ""
 
 
 class StarShelf:
@@ -167,11 +170,13 @@ class StarShelf:
                 if sha256 is not None:
                     self._core.drop_damaged(sha256)
             else:
-                pieces.append(Piece(places, table))
+                pieces.append(Piece(places, table, str(sha256)))
         self._core.used(numbers.tolist())
         return pieces, np.concatenate(lost)
 
-    def keep(self, scope: str, table: pa.Table, note: Mapping[str, Any]) -> None:
+    def keep(
+        self, scope: str, table: pa.Table, note: Mapping[str, Any], work: Claims | None = None
+    ) -> None:
         """Store spectra: whole, on the disk and found by every kernel, or not at all.
 
         Parameters
@@ -183,6 +188,8 @@ class StarShelf:
             who reads it.
         note : mapping
             Provenance as JSON.
+        work : Claims, optional
+            Until it ends, the spectra are not evicted.
 
         Raises
         ------
@@ -194,10 +201,16 @@ class StarShelf:
         stars = table[STAR].to_pylist()
         if len(set(stars)) != len(stars):
             raise InvalidInput("A star has two rows in what is to be stored; give one.")
+
+        def register(db: sqlite3.Connection, number: int) -> None:
+            register_stars(db, number, scope, stars)
+            if work is not None:
+                db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?)", (work.name, number))
+
         self._core.add(
             lambda path: _write(table, path),
             {"kind": "stars", "scope": scope, "provenance": dict(note)},
-            lambda db, number: register_stars(db, number, scope, stars),
+            register,
         )
 
     def keep_absent(self, scope: str, stars: Keys, seconds: float = ABSENT_SECONDS) -> None:

@@ -28,6 +28,7 @@ from stellarnb.errors import (
 )
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet
+from stellarnb.tables import Result
 from stellarnb.testing.archive_server import ArchiveServer, Fault, Limits, archive_server
 from stellarnb.testing.interrupted import run
 
@@ -116,6 +117,22 @@ def test_order_and_repetition_are_kept_and_missing_ones_named_once(get, truth):
     assert spectra.missing == (5, 77)
     assert spectra.provenance["release"] == "gaiadr3"
     assert spectra.instrument.id == "gaia-rvs"
+
+
+def test_provenance_names_service_product_and_files(get, server, store, truth):
+    spectra = get(truth.source_id[:2])
+    assert spectra.provenance["service"] == server.data_url
+    assert spectra.provenance["retrieval_type"] == "RVS"
+    (path,) = store.folder.glob("sha256/??/*.parquet")
+    assert spectra.provenance["objects"] == [path.stem]
+    assert server.data_url in path.with_suffix(".json").read_text()
+
+
+def test_more_than_fits_into_memory_is_refused_before_anything_is_asked(get, server, monkeypatch):
+    monkeypatch.setattr("os.sysconf", lambda name: 10_000)
+    with pytest.raises(TooLarge, match=r"3,000 spectra of 2401 pixels need 0 GB.*Ask for 1,224"):
+        get(np.arange(1, 3001))
+    assert server.log.count("data") == 0
 
 
 @pytest.mark.parametrize("one", [int, np.int64, str])
@@ -254,9 +271,16 @@ def test_without_a_cache_nothing_is_kept(get, server, truth):
     assert server.log.count("data") == 2
 
 
-def test_a_cache_too_small_for_the_question_still_answers(get, tmp_path, truth):
-    small = Store(tmp_path / "small", limit_bytes=1000)
+def test_a_cache_too_small_for_the_question_answers_and_asks_for_nothing_twice(
+    get, tmp_path, server, truth
+):
+    small = Store(tmp_path / "small", limit_bytes=400_000)
+    get(truth.source_id[:20], store=small)
     same(get(truth.source_id, store=small), truth)
+    assert set(server.log.served.values()) == {1}
+    get([5], store=small)
+    small.keep_table({"n": 1}, Result({"a": [1]}))
+    assert small.bytes <= small.limit_bytes
 
 
 def test_the_users_login_goes_with_the_transport(get, server, truth):
@@ -268,17 +292,23 @@ def test_the_users_login_goes_with_the_transport(get, server, truth):
 # Faults
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        *(Fault.UNAVAILABLE, Fault.POOL_EMPTY, Fault.MAINTENANCE, Fault.ERROR_200),
-        *(Fault.CUT_STREAM, Fault.CUT_CHUNKED, Fault.WRONG_LENGTH, Fault.SLOW_DRIP),
-        *(Fault.UPPER_CASE, Fault.MISSING_IDS, Fault.DUPLICATE_PRODUCTS, Fault.ENTITY_BOMB),
-        *(Fault.PATH_TRAVERSAL, Fault.ZIP_BOMB),
-    ],
-    ids=lambda fault: fault.word,
+#: Faults that do something else to a file a star than to one for all.
+IN_FILES = (
+    *(Fault.UPPER_CASE, Fault.MISSING_IDS, Fault.DUPLICATE_PRODUCTS),
+    *(Fault.WRONG_LENGTH, Fault.PATH_TRAVERSAL, Fault.ZIP_BOMB),
 )
-@pytest.mark.parametrize("structure", ["RAW", "INDIVIDUAL"])
+ON_THE_WAY = (
+    *(Fault.UNAVAILABLE, Fault.POOL_EMPTY, Fault.MAINTENANCE, Fault.ERROR_200),
+    *(Fault.CUT_STREAM, Fault.CUT_CHUNKED, Fault.SLOW_DRIP, Fault.ENTITY_BOMB),
+)
+
+
+@pytest.mark.parametrize(
+    ("fault", "structure"),
+    [(fault, "RAW") for fault in (*ON_THE_WAY, *IN_FILES)]
+    + [(fault, "INDIVIDUAL") for fault in IN_FILES],
+    ids=lambda value: value.word if isinstance(value, Fault) else value,
+)
 def test_a_fault_that_passes_is_recovered_from(get, link, server, store, truth, fault, structure):
     server.faults.inject(fault, times=2, where="data")
     spectra = get(truth.source_id, source=replace(link, structure=structure))

@@ -511,3 +511,31 @@ def test_unfinished_files_are_swept_up_after_a_day(store):
     os.utime(old, (time.time() - 90_000,) * 2)
     Store(store.folder)
     assert [path.name for path in store.parts.iterdir()] == ["new.part"]
+
+
+def test_lock_files_do_not_pile_up(store):
+    with store.lock(KEY):
+        pass
+    (lock,) = (store.folder / "locks").glob("key-*.lock")
+    Store(store.folder)
+    assert lock.exists()
+    os.utime(lock, (time.time() - 8 * 24 * 3600,) * 2)
+    with store.lock({"another": 1}):
+        Store(store.folder)
+    assert not lock.exists()
+    assert len(list((store.folder / "locks").glob("key-*.lock"))) == 1
+
+
+def _claim_and_leave(folder: str) -> None:
+    with Store(folder).stars.work() as work:
+        work.claim(SCOPE, np.arange(4))
+
+
+def test_a_kernel_that_ends_takes_its_lock_file_along(store):
+    kernel = multiprocessing.get_context("spawn").Process(
+        target=_claim_and_leave, args=(str(store.folder),)
+    )
+    kernel.start()
+    kernel.join()
+    assert kernel.exitcode == 0
+    assert list((store.folder / "locks").glob("owner-*.lock")) == []
