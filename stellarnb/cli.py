@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from stellarnb.cli_map import map_command
 from stellarnb.cli_models import app as models_app
 from stellarnb.cli_words import Json, in_words, print_rows, rich_table
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 
 app.add_typer(models_app)
+app.command("map")(in_words(map_command))
 
 
 @app.command()
