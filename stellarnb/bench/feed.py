@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from stellarnb.bench.memory import peak_gb
 from stellarnb.bench.reference import N_PIX, N_XP
-from stellarnb.errors import OutputError
 from stellarnb.models.columns import spectra_of, xp_of
 from stellarnb.models.dataset import read_tables
 from stellarnb.models.engine import CHUNK, run_networks
@@ -33,17 +30,10 @@ SCALARS = {
 }
 
 _CHILD = """
-import json, pathlib, resource, sys
+import sys
 from stellarnb.models import load_model
 source, out = sys.argv[1:]
 load_model("gaia-rvs").predict_dataset(source, out, progress=False)
-status = pathlib.Path("/proc/self/status")
-if status.exists():  # the peak of this program alone: getrusage counts its parent's too
-    kb = next(line.split()[1] for line in status.read_text().splitlines() if "VmHWM" in line)
-    peak = int(kb) * 1024
-else:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps(peak))
 """
 
 
@@ -147,10 +137,5 @@ def peak_memory_gb(folder: Path, n: int = 200_000) -> float:
         If the process fails; says why.
     """
     source = write_spectra(folder / "spectra.parquet", n)
-    command = [sys.executable, "-c", _CHILD, str(source), str(folder / "labels")]
-    done = subprocess.run(  # noqa: S603 - our own interpreter and text
-        command, capture_output=True, text=True, check=False, timeout=3600
-    )
-    if done.returncode:
-        raise OutputError(f"The process that predicts {n} spectra failed: {done.stderr[-500:]}")
-    return float(json.loads(done.stdout)) / 1e9
+    arguments = [str(source), str(folder / "labels")]
+    return peak_gb(_CHILD, arguments, f"predicts {n} spectra")

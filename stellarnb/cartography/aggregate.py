@@ -18,11 +18,16 @@ from stellarnb.cartography import loops
 from stellarnb.cartography.bins import Bins
 from stellarnb.cartography.columns import as_float32, category_codes
 from stellarnb.cartography.window import Window
-from stellarnb.errors import InvalidInput
+from stellarnb.errors import InvalidInput, TooLarge
 
 __all__ = ["Aggregate", "categories", "count", "grid", "image_of", "mean", "star_mask", "std"]
 
 Mask = NDArray[np.bool_]
+
+#: Stand for 'no third column' and 'no panels' in the loops.
+NO_VALUES, NO_CODES = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int16)
+#: More bins than this in all are no map.
+_MAX_PIXELS = 2**28
 
 
 class Aggregate:
@@ -61,14 +66,20 @@ class Aggregate:
             raise InvalidInput("A spread needs a column (of), and is made for one panel at a time.")
         self.x, self.y, self.window, self.of = x, y, window, of
         self.columns = [x, y] if of is None else [x, y, of]
-        self._spread, self._panels = spread, panels
-        shape = (window.height, window.width) if panels is None else (panels, *_shape(window))
+        self._spread, self._panels, self._n = spread, panels, 0
+        self._shape = (1 if panels is None else panels, window.height, window.width)
+        self._size = int(np.prod(self._shape, dtype=np.int64))
+        if self._size > _MAX_PIXELS:
+            raise TooLarge(
+                f"{self._shape[0]} panels of {window.width} x {window.height} bins: at most "
+                f"{_MAX_PIXELS:,} bins can be aggregated."
+            )
+        places = self._size + loops.SPARES
         self._out: NDArray[Any] = (
-            np.zeros(shape, dtype=np.uint32)
+            np.zeros(places, dtype=np.uint32)
             if of is None
-            else np.zeros((*shape, 3 if spread else 2))
+            else np.zeros((places, 3 if spread else 2))
         )
-        self._tally = np.zeros(4, dtype=np.int64)
 
     def add(
         self, table: Any, *, where: Mask | None = None, codes: NDArray[np.int16] | None = None
@@ -90,49 +101,44 @@ class Aggregate:
             Itself.
         """
         data = as_float32(table, self.columns)
-        parts: list[Any] = [data[name] for name in self.columns]
-        n = len(parts[0])
-        if self._panels is not None:
-            parts.append(_codes(codes, n, self._panels))
-        loop = self._loop()
-        tally = np.zeros(4, dtype=np.int64)
-        if n:  # an empty mask would stand for all stars
-            loop(*parts, star_mask(where, n), self.window.scales, self._out, tally)
-        self._tally += tally
+        x, y = data[self.x], data[self.y]
+        of = NO_VALUES if self.of is None else data[self.of]
+        codes = NO_CODES if self._panels is None else _codes(codes, len(x), self._panels)
+        mask = star_mask(where, len(x))
+        loop = loops.count_loop if self.of is None else loops.mean_loop
+        loop = loops.spread_loop if self._spread else loop
+        loop(x, y, of, codes, mask, self.window.scales, self._shape, self._out)
+        self._n += len(x)
         return self
 
-    def _loop(self) -> Any:
-        if self._spread:
-            return loops.spread_loop
-        if self._panels is None:
-            return loops.count_loop if self.of is None else loops.mean_loop
-        return loops.count_panels_loop if self.of is None else loops.mean_panels_loop
-
     def values(self) -> NDArray[Any]:
-        """Return the pixels: uint32 counts, or float64 with NaN in bins with too few stars."""
-        if self.of is None:
-            return self._out.copy()
-        number, least = self._out[..., 0], 1 if self._spread else 0
-        total, by = (self._out[..., 2], number - 1) if self._spread else (self._out[..., 1], number)
-        ratio = np.divide(total, by, out=np.full_like(number, np.nan), where=number > least)
-        return np.asarray(np.sqrt(ratio) if self._spread else ratio)
+        """Return the pixels: uint32 counts, or float64 with NaN in bins with too few stars.
 
-    def panel_stars(self) -> NDArray[np.int64]:
-        """Return how many stars are in each panel's window, int64 [panels]."""
-        counts = self._out if self.of is None else self._out[..., 0]
-        return np.asarray(counts.sum(axis=(-2, -1)), dtype=np.int64)
+        Counts are those that the next `add` goes on with: copy them to keep them.
+        """
+        shape = self._shape[1:] if self._panels is None else self._shape
+        if self.of is None:
+            return self._out[: self._size].reshape(shape)
+        values = np.empty(self._size)
+        if not self._spread:
+            loops.means(self._out[: self._size], values)
+            return values.reshape(shape)
+        n, squares = self._out[: self._size, 0], self._out[: self._size, 2]
+        values.fill(np.nan)
+        np.divide(squares, n - 1, out=values, where=n > 1)
+        return np.sqrt(values).reshape(shape)
 
     def image(self) -> xr.DataArray:
-        """Return the pixels with coordinates, and what became of the stars in ``attrs``."""
+        """Return `values` with coordinates, and what became of the stars in ``attrs``."""
         more = None if self._panels is None else {"panel": np.arange(self._panels)}
         return self._labelled(self.values(), more)
 
     def grid_image(self, bins: Bins) -> xr.DataArray:
         """Return the panels as rows in abs(Z) and columns in R; see `grid`."""
         more = {"z_bin": np.arange(bins.shape[0]), "r_bin": np.arange(bins.shape[1])}
-        values = self.values().reshape(*bins.shape, *_shape(self.window))
+        values = self.values().reshape(*bins.shape, *self._shape[1:])
         image = self._labelled(values, more)
-        image.attrs["panel_stars"] = self.panel_stars().reshape(bins.shape).tolist()
+        image.attrs["panel_stars"] = self._panel_stars().reshape(bins.shape).tolist()
         return image
 
     def category_image(self, by: str, names: list[Any]) -> xr.DataArray:
@@ -140,10 +146,21 @@ class Aggregate:
         return self._labelled(self.values(), {by: names})
 
     def _labelled(self, values: NDArray[Any], more: Mapping[str, Any] | None) -> xr.DataArray:
-        image = image_of(values, (self.x, self.y), self.window, self._tally, more)
-        if self._panels is not None:
-            image.attrs["n_no_panel"] = int(self._tally[3])
-        return image
+        counts = self._out if self.of is None else self._out[:, 0]
+        outside, left_out, unchosen, no_panel = loops.tally(counts).tolist()
+        notes = {
+            "n_in": self._n - outside - left_out - unchosen - no_panel,
+            "n_outside": outside,
+            "n_left_out": left_out,
+        }
+        notes |= {} if self._panels is None else {"n_no_panel": no_panel}
+        return image_of(values, (self.x, self.y), self.window, notes, more)
+
+    def _panel_stars(self) -> NDArray[np.int64]:
+        counts = self._out if self.of is None else self._out[:, 0]
+        panels = counts[: self._size].reshape(self._shape[0], -1)
+        # In the type of the pixels, which is fast: no panel has 4e9 stars.
+        return np.asarray(panels.sum(axis=1, dtype=panels.dtype), dtype=np.int64)
 
 
 def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = None) -> xr.DataArray:
@@ -309,18 +326,17 @@ def image_of(
     values: NDArray[Any],
     names: tuple[str, str],
     window: Window,
-    tally: NDArray[np.int64],
+    notes: Mapping[str, int],
     more: Mapping[str, Any] | None = None,
 ) -> xr.DataArray:
-    """Give pixels their coordinates, those of more dimensions first, and the tally of stars."""
+    """Give pixels their coordinates, those of more dimensions first, and notes on the stars."""
     x, y = names
     if x == y:  # a dimension cannot stand twice
         y = f"{y}_y"
     coords, dims = _coordinates(x, y, window), [y, x]
     if more:
         coords, dims = coords.assign(more), [*more, y, x]
-    notes = dict(zip(("n_in", "n_outside", "n_left_out"), map(int, tally[:3]), strict=True))
-    return xr.DataArray(values, coords=coords, dims=dims, attrs=notes)
+    return xr.DataArray(values, coords=coords, dims=dims, attrs=dict(notes))
 
 
 @lru_cache(maxsize=64)
@@ -328,10 +344,6 @@ def _coordinates(x: str, y: str, window: Window) -> xr.Coordinates:
     """Return the bins' centres; linked panels ask for the same ones again and again."""
     x_centres, y_centres = window.centres()
     return xr.Coordinates({y: y_centres, x: x_centres})
-
-
-def _shape(window: Window) -> tuple[int, int]:
-    return window.height, window.width
 
 
 def _codes(codes: NDArray[Any] | None, n: int, panels: int) -> NDArray[np.int16]:

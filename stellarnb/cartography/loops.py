@@ -1,9 +1,11 @@
-"""The loops behind the aggregates: one pass over the stars each.
+"""The loops behind the aggregates: one pass over the stars each, block by block.
 
-Each takes float32 columns [n], a mask `where` [n] (or an empty one for all stars) and the scales
-of a `Window`. Each fills its output, and a tally of stars: in the window, outside of it, left out
-because a value is not finite, and in no panel. The signatures are long because numba takes
-arrays, not tables; bins are unsigned, since numba else looks for negative ones.
+For a block of stars the bins are found first, without a branch, so that the processor does eight
+at a time; then each star is added where it belongs. A star that belongs to no bin goes to a spare
+place behind the image, one for each reason: so the spare places tell what became of the stars.
+
+The image lies flat: panel after panel, row after row, then `SPARES` spare places. The signatures
+are long because numba takes arrays, not tables.
 """
 
 from __future__ import annotations
@@ -16,159 +18,64 @@ from numpy.typing import NDArray
 from stellarnb.cartography.compiled import compiled, inlined
 
 __all__ = [
+    "SPARES",
     "bin_loop",
     "count_loop",
-    "count_panels_loop",
     "mean_loop",
-    "mean_panels_loop",
+    "means",
     "quantile_loop",
     "spread_loop",
+    "tally",
 ]
 
 Array = NDArray[Any]
 Scales = tuple[float, ...]
+Shape = tuple[int, int, int]
+
+#: Why a star is in no bin: beyond the window, a value is not finite, not chosen, in no panel.
+_OUTSIDE, _LEFT_OUT, _UNCHOSEN, _NO_PANEL = 0, 1, 2, 3
+#: Each reason has eight places in turn, as adding to one and the same place again has to wait.
+SPARES = 4 * 8
+_BLOCK = 2048
 
 
 @inlined
-def _bin(a: float, b: float, scales: Scales, height: int, width: int) -> Any:
-    """Return the bin of a star inside the window, row after row."""
-    _, _, sx, tx, _, _, sy, ty = scales
-    return np.uintp(min(int(b * sy + ty), height - 1) * width + min(int(a * sx + tx), width - 1))
-
-
-@compiled
-def count_loop(
-    x: Array, y: Array, where: Array, scales: Scales, out: Array, tally: Array
+def _locate(
+    x: Array, y: Array, scales: Scales, shape: Shape, bins: Array
 ) -> None:  # pragma: no cover - numba
-    """Add 1 to the bin of each star; out uint32 [height, width]."""
-    x0, x1, y0, y1 = scales[0], scales[1], scales[4], scales[5]
-    (height, width), flat = out.shape, out.reshape(-1)
-    n_in = n_outside = n_left = 0
-    every = where.size == 0
+    """Write the bin of each star within its panel, or a spare place."""
+    x0, x1, sx, tx, y0, y1, sy, ty = scales
+    panels, height, width = shape
+    last_x, last_y, step = np.int32(width - 1), np.int32(height - 1), np.int32(width)
+    spare = panels * height * width
     for i in range(x.size):
-        if every or where[i]:
-            a, b = x[i], y[i]
-            if x0 <= a <= x1 and y0 <= b <= y1:
-                flat[_bin(a, b, scales, height, width)] += np.uint32(1)
-                n_in += 1
-            elif np.isfinite(a) and np.isfinite(b):
-                n_outside += 1
-            else:
-                n_left += 1
-    tally[0], tally[1], tally[2] = n_in, n_outside, n_left
+        a, b = np.float64(x[i]), np.float64(y[i])
+        inside = (a >= x0) & (a <= x1) & (b >= y0) & (b <= y1)
+        ix = min(np.int32(min(max(a, x0), x1) * sx + tx), last_x)
+        iy = min(np.int32(min(max(b, y0), y1) * sy + ty), last_y)
+        known = (a - a == 0.0) & (b - b == 0.0)
+        other = np.int32(spare + 4 * (i & 7)) + np.int32(0 if known else _LEFT_OUT)
+        bins[i] = iy * step + ix if inside else other
 
 
-@compiled
-def count_panels_loop(
-    x: Array, y: Array, code: Array, where: Array, scales: Scales, out: Array, tally: Array
+@inlined
+def _sort_out(
+    of: Array, code: Array, where: Array, shape: Shape, bins: Array
 ) -> None:  # pragma: no cover - numba
-    """Add 1 to the bin of each star in the panel of its code; out uint32 [panels, h, w]."""
-    x0, x1, y0, y1 = scales[0], scales[1], scales[4], scales[5]
-    _, height, width = out.shape
-    flat, size = out.reshape(-1), np.uintp(height * width)
-    n_in = n_outside = n_left = n_none = 0
-    every = where.size == 0
-    for i in range(x.size):
-        if every or where[i]:
-            a, b, k = x[i], y[i], code[i]
-            if k < 0:
-                n_none += 1
-            elif x0 <= a <= x1 and y0 <= b <= y1:
-                flat[np.uintp(k) * size + _bin(a, b, scales, height, width)] += np.uint32(1)
-                n_in += 1
-            elif np.isfinite(a) and np.isfinite(b):
-                n_outside += 1
-            else:
-                n_left += 1
-    tally[0], tally[1], tally[2], tally[3] = n_in, n_outside, n_left, n_none
-
-
-@compiled
-def mean_loop(
-    x: Array, y: Array, of: Array, where: Array, scales: Scales, out: Array, tally: Array
-) -> None:  # pragma: no cover - numba
-    """Add 1 and the third value to the bin of each star; out float64 [height, width, 2]."""
-    x0, x1, y0, y1 = scales[0], scales[1], scales[4], scales[5]
-    (height, width, _), flat = out.shape, out.reshape(-1)
-    n_in = n_outside = n_left = 0
-    every = where.size == 0
-    for i in range(x.size):
-        if every or where[i]:
-            a, b, c = x[i], y[i], of[i]
-            if x0 <= a <= x1 and y0 <= b <= y1 and np.isfinite(c):
-                k = np.uintp(2) * _bin(a, b, scales, height, width)
-                flat[k] += 1.0
-                flat[k + np.uintp(1)] += c
-                n_in += 1
-            elif np.isfinite(a) and np.isfinite(b) and np.isfinite(c):
-                n_outside += 1
-            else:
-                n_left += 1
-    tally[0], tally[1], tally[2] = n_in, n_outside, n_left
-
-
-@compiled
-def mean_panels_loop(
-    x: Array,
-    y: Array,
-    of: Array,
-    code: Array,
-    where: Array,
-    scales: Scales,
-    out: Array,
-    tally: Array,
-) -> None:  # pragma: no cover - numba
-    """Add 1 and the third value in the panel of each star; out float64 [panels, h, w, 2]."""
-    x0, x1, y0, y1 = scales[0], scales[1], scales[4], scales[5]
-    _, height, width, _ = out.shape
-    flat, size = out.reshape(-1), np.uintp(height * width)
-    n_in = n_outside = n_left = n_none = 0
-    every = where.size == 0
-    for i in range(x.size):
-        if every or where[i]:
-            a, b, c, k = x[i], y[i], of[i], code[i]
-            if k < 0:
-                n_none += 1
-            elif x0 <= a <= x1 and y0 <= b <= y1 and np.isfinite(c):
-                j = np.uintp(k) * size + _bin(a, b, scales, height, width)
-                flat[np.uintp(2) * j] += 1.0
-                flat[np.uintp(2) * j + np.uintp(1)] += c
-                n_in += 1
-            elif np.isfinite(a) and np.isfinite(b) and np.isfinite(c):
-                n_outside += 1
-            else:
-                n_left += 1
-    tally[0], tally[1], tally[2], tally[3] = n_in, n_outside, n_left, n_none
-
-
-@compiled
-def spread_loop(
-    x: Array, y: Array, of: Array, where: Array, scales: Scales, out: Array, tally: Array
-) -> None:  # pragma: no cover - numba
-    """Update number, mean and summed squared deviation of each bin; out float64 [h, w, 3].
-
-    Welford (1962, Technometrics 4, 419): no cancellation where the spread is small against the
-    mean.
-    """
-    x0, x1, y0, y1 = scales[0], scales[1], scales[4], scales[5]
-    (height, width, _), flat = out.shape, out.reshape(-1)
-    n_in = n_outside = n_left = 0
-    every = where.size == 0
-    for i in range(x.size):
-        if every or where[i]:
-            a, b, c = x[i], y[i], np.float64(of[i])
-            if x0 <= a <= x1 and y0 <= b <= y1 and np.isfinite(c):
-                k = np.uintp(3) * _bin(a, b, scales, height, width)
-                flat[k] += 1.0
-                step = c - flat[k + np.uintp(1)]
-                flat[k + np.uintp(1)] += step / flat[k]
-                flat[k + np.uintp(2)] += step * (c - flat[k + np.uintp(1)])
-                n_in += 1
-            elif np.isfinite(a) and np.isfinite(b) and np.isfinite(c):
-                n_outside += 1
-            else:
-                n_left += 1
-    tally[0], tally[1], tally[2] = n_in, n_outside, n_left
+    """Move stars to their panel, and those without a value or not chosen to spare places."""
+    panels, height, width = shape
+    size, spare = np.int32(height * width), panels * height * width
+    if of.size:
+        for i in range(of.size):
+            other = np.int32(spare + 4 * (i & 7) + _LEFT_OUT)
+            bins[i] = bins[i] if of[i] - of[i] == 0.0 else other
+    if code.size:
+        for i in range(code.size):
+            here = bins[i] + np.int32(code[i]) * size if bins[i] < size else bins[i]
+            bins[i] = here if code[i] >= 0 else np.int32(spare + 4 * (i & 7) + _NO_PANEL)
+    if where.size:
+        for i in range(where.size):
+            bins[i] = bins[i] if where[i] else np.int32(spare + 4 * (i & 7) + _UNCHOSEN)
 
 
 @compiled
@@ -176,29 +83,114 @@ def bin_loop(
     x: Array,
     y: Array,
     of: Array,
+    code: Array,
     where: Array,
     scales: Scales,
-    shape: Any,
-    out: Array,
-    tally: Array,
+    shape: Shape,
+    bins: Array,
 ) -> None:  # pragma: no cover - numba
-    """Write the bin of each star, row after row, or -1; out int32 [n], shape (height, width)."""
-    x0, x1, y0, y1 = scales[0], scales[1], scales[4], scales[5]
-    height, width = shape
-    n_in = n_outside = n_left = 0
-    every = where.size == 0
-    for i in range(x.size):
-        out[i] = -1
-        if every or where[i]:
-            a, b, c = x[i], y[i], of[i]
-            if x0 <= a <= x1 and y0 <= b <= y1 and np.isfinite(c):
-                out[i] = np.int32(_bin(a, b, scales, height, width))
-                n_in += 1
-            elif np.isfinite(a) and np.isfinite(b) and np.isfinite(c):
-                n_outside += 1
-            else:
-                n_left += 1
-    tally[0], tally[1], tally[2] = n_in, n_outside, n_left
+    """Write the place of each star in the flat image.
+
+    Parameters
+    ----------
+    x, y, of : numpy.ndarray of float32, shape [n]
+        Columns; `of` may be empty.
+    code : numpy.ndarray of int16, shape [n]
+        Panel of each star, negative for none; or empty.
+    where : numpy.ndarray of bool, shape [n]
+        Which stars are chosen; empty for all.
+    scales : tuple of float
+        Of the `Window`.
+    shape : tuple of int
+        Panels, height and width.
+    bins : numpy.ndarray of int32, shape [n]
+        The result.
+    """
+    _locate(x, y, scales, shape, bins)
+    _sort_out(of, code, where, shape, bins)
+
+
+@compiled
+def count_loop(
+    x: Array,
+    y: Array,
+    of: Array,
+    code: Array,
+    where: Array,
+    scales: Scales,
+    shape: Shape,
+    out: Array,
+) -> None:  # pragma: no cover - numba
+    """Add 1 to the place of each star; out uint32 [places]."""
+    buffer = np.empty(_BLOCK, dtype=np.int32)
+    for s in range(0, x.size, _BLOCK):
+        e = min(s + _BLOCK, x.size)
+        bins = buffer[: e - s]
+        _locate(x[s:e], y[s:e], scales, shape, bins)
+        _sort_out(of[s:e], code[s:e], where[s:e], shape, bins)
+        for i in range(e - s):
+            out[np.uint32(bins[i])] += np.uint32(1)
+
+
+@compiled
+def mean_loop(
+    x: Array,
+    y: Array,
+    of: Array,
+    code: Array,
+    where: Array,
+    scales: Scales,
+    shape: Shape,
+    out: Array,
+) -> None:  # pragma: no cover - numba
+    """Add 1 and the third value to the place of each star; out float64 [places, 2]."""
+    buffer, flat = np.empty(_BLOCK, dtype=np.int32), out.reshape(-1)
+    for s in range(0, x.size, _BLOCK):
+        e = min(s + _BLOCK, x.size)
+        bins = buffer[: e - s]
+        _locate(x[s:e], y[s:e], scales, shape, bins)
+        _sort_out(of[s:e], code[s:e], where[s:e], shape, bins)
+        for i in range(e - s):
+            k = np.uint64(2) * np.uint64(bins[i])
+            flat[k] += 1.0
+            flat[k + np.uint64(1)] += of[s + i]
+
+
+@compiled
+def spread_loop(
+    x: Array,
+    y: Array,
+    of: Array,
+    code: Array,
+    where: Array,
+    scales: Scales,
+    shape: Shape,
+    out: Array,
+) -> None:  # pragma: no cover - numba
+    """Update number, mean and summed squared deviation of each place; out float64 [places, 3].
+
+    Welford (1962, Technometrics 4, 419): no cancellation where the spread is small against the
+    mean.
+    """
+    buffer, flat = np.empty(_BLOCK, dtype=np.int32), out.reshape(-1)
+    for s in range(0, x.size, _BLOCK):
+        e = min(s + _BLOCK, x.size)
+        bins = buffer[: e - s]
+        _locate(x[s:e], y[s:e], scales, shape, bins)
+        _sort_out(of[s:e], code[s:e], where[s:e], shape, bins)
+        for i in range(e - s):
+            k, value = np.uint64(3) * np.uint64(bins[i]), np.float64(of[s + i])
+            flat[k] += 1.0
+            step = value - flat[k + np.uint64(1)]
+            flat[k + np.uint64(1)] += step / flat[k]
+            flat[k + np.uint64(2)] += step * (value - flat[k + np.uint64(1)])
+
+
+@compiled
+def means(sums: Array, out: Array) -> None:  # pragma: no cover - numba
+    """Divide the sums of `mean_loop` by their numbers; out float64 [bins], NaN without stars."""
+    for i in range(out.size):
+        out[i] = sums[i, 1] / sums[i, 0] if sums[i, 0] > 0 else np.nan
 
 
 @compiled
@@ -206,17 +198,18 @@ def quantile_loop(
     bins: Array, of: Array, wanted: Array, out: Array
 ) -> None:  # pragma: no cover - numba
     """Fill the quantiles of each bin, linear between two stars; out float64 [k, bins]."""
-    start = np.zeros(out.shape[1] + 1, dtype=np.int64)
+    size = out.shape[1]
+    start = np.zeros(size + 1, dtype=np.int64)
     for i in range(bins.size):
-        if bins[i] >= 0:
+        if bins[i] < size:
             start[bins[i] + 1] += 1
     start = np.cumsum(start)
     values, place = np.empty(start[-1], dtype=of.dtype), start[:-1].copy()
     for i in range(bins.size):
-        if bins[i] >= 0:
+        if bins[i] < size:
             values[place[bins[i]]] = of[i]
             place[bins[i]] += 1
-    for j in range(out.shape[1]):
+    for j in range(size):
         n = start[j + 1] - start[j]
         if n:
             part = np.sort(values[start[j] : start[j + 1]])
@@ -226,3 +219,8 @@ def quantile_loop(
                 above = min(below + 1, n - 1)
                 low, high = np.float64(part[below]), np.float64(part[above])
                 out[k, j] = low + (at - below) * (high - low)
+
+
+def tally(spares: Array) -> Array:
+    """Return how many stars are outside, left out, not chosen, in no panel; int64 [4]."""
+    return np.asarray(spares[-SPARES:].reshape(8, 4).sum(axis=0), dtype=np.int64)

@@ -2,7 +2,7 @@
 
 Sources: bolometric correction of Andrae et al. (2018, A&A 616, A8), equation 7 and table 4;
 masses of dwarfs and subgiants of Torres, Andersen & Giménez (2010, A&ARv 18, 67), section 8;
-A_G / A_V of Wang & Chen (2019, ApJ 877, 116), table 3; solar values of IAU 2015 resolutions B2, B3.
+A_G / A_V and A_K / A_V of Wang & Chen (2019, ApJ 877, 116), table 3; solar values of IAU 2015 resolutions B2, B3.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "A_G_PER_A_K",
     "A_G_PER_A_V",
     "BC_RANGE",
     "BC_SCATTER",
@@ -22,8 +23,9 @@ __all__ = [
     "surface_gravity",
 ]
 
-#: Extinction in G for one magnitude in V.
+#: Extinction in G for one magnitude in V, and for one in K.
 A_G_PER_A_V = 0.789
+A_G_PER_A_K = 0.789 / 0.078
 #: Teff [K] between which the bolometric correction was fitted.
 BC_RANGE = (3300.0, 8000.0)
 #: Scatter [mag] of the correction about its polynomial, from log g and metallicity.

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from stellarnb.cartography import loops
-from stellarnb.cartography.aggregate import Mask, image_of, star_mask
+from stellarnb.cartography.aggregate import NO_CODES, Mask, image_of, star_mask
 from stellarnb.cartography.columns import as_float32
 from stellarnb.cartography.window import Window
 from stellarnb.errors import InvalidInput
@@ -58,12 +58,14 @@ def quantiles(
     if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
         raise InvalidInput(f"quantiles: {wanted!r} are not numbers between 0 and 1.")
     data = as_float32(table, (x, y, of))
-    n, shape = len(data[x]), (window.height, window.width)
-    bins, tally = np.empty(n, dtype=np.int32), np.zeros(4, dtype=np.int64)
-    if n:
-        mask, scales = star_mask(where, n), window.scales
-        loops.bin_loop(data[x], data[y], data[of], mask, scales, shape, bins, tally)
-    out = np.full((len(levels), shape[0] * shape[1]), np.nan)
+    bins, shape = np.empty(len(data[x]), dtype=np.int32), (1, window.height, window.width)
+    where = star_mask(where, len(bins))
+    loops.bin_loop(data[x], data[y], data[of], NO_CODES, where, window.scales, shape, bins)
+    size = window.height * window.width
+    out = np.full((len(levels), size), np.nan)
     loops.quantile_loop(bins, data[of], levels, out)
-    values = out.reshape(len(levels), *shape)
-    return image_of(values, (x, y), window, tally, {"quantile": levels})
+    spares = np.bincount(bins[bins >= size] - size, minlength=loops.SPARES)
+    outside, left_out, _, _ = loops.tally(spares).tolist()
+    notes = {"n_in": int(np.sum(bins < size)), "n_outside": outside, "n_left_out": left_out}
+    values = out.reshape(len(levels), *shape[1:])
+    return image_of(values, (x, y), window, notes, {"quantile": levels})

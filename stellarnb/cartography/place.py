@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stellarnb.cartography import geometry, parallax
 from stellarnb.cartography.frame import FRAME
-from stellarnb.cartography.luminosity import A_G_PER_A_V, BC_RANGE
+from stellarnb.cartography.luminosity import A_G_PER_A_K, A_G_PER_A_V, BC_RANGE
 from stellarnb.cartography.spectroscopic import SpectroscopicInputs, spectroscopic_distances
 from stellarnb.cartography.stars import StarColumns
 from stellarnb.cartography.words import DESCRIPTIONS, UNITS
@@ -23,12 +23,17 @@ __all__ = ["MissingExtinction", "NoZeroPoint", "place"]
 
 Floats = NDArray[np.float64]
 
+_KINDS = ("parallax", "spectroscopic", "starhorse")
 #: Distances [kpc] beyond these are none of a star of the Milky Way.
 _NEAREST, _FARTHEST = 1e-6, 1000.0
 #: How many of the stars without a distance the provenance names.
 _LISTED = 1000
 #: Relative error of an extinction whose error is not known.
 _A_G_RELATIVE = 0.15
+#: A_G [mag] beyond these is none: targeting tables hold numbers like -86.
+_A_G_LIMITS = (-0.5, 15.0)
+#: Columns of extinctions, and A_G for one magnitude of each.
+_EXTINCTIONS = {"a_g": 1.0, "ag_gspphot": 1.0, "av": A_G_PER_A_V, "a_k": A_G_PER_A_K}
 _ZERO_POINT_INPUTS = (
     "nu_eff_used_in_astrometry",
     "pseudocolour",
@@ -167,7 +172,7 @@ def _find_distances(
             "StarHorse (Anders et al. 2022, A&A 658, A91): dist50, half of 16-84 %"
         )
     else:
-        value, error = columns.length(kind)
+        value, error = columns.length(kind, _KINDS)
         out.fill(every, value, error, kind)
     return out
 
@@ -233,17 +238,19 @@ def _by_spectrum(
 
 def _extinction(columns: StarColumns) -> tuple[Floats, Floats, str]:
     """Return A_G and its error [mag], and where it comes from."""
-    for name, factor in (("a_g", 1.0), ("ag_gspphot", 1.0), ("av", A_G_PER_A_V)):
+    for name, factor in _EXTINCTIONS.items():
         if columns.has(name):
             value = factor * columns.need(name)
-            known = np.where(np.isfinite(value), value, 0.0)
-            text = name if factor == 1.0 else f"{factor:g} {name} (Wang & Chen 2019)"
-            n = int(np.sum(~np.isfinite(value)))
-            text += f", none for {n} stars without a value" if n else ""
-            return known, _A_G_RELATIVE * np.abs(known), f"{text}, ±{_A_G_RELATIVE:.0%}"
+            with np.errstate(invalid="ignore"):
+                known = (value >= _A_G_LIMITS[0]) & (value <= _A_G_LIMITS[1])
+            value = np.where(known, np.maximum(value, 0.0), 0.0)
+            text = name if factor == 1.0 else f"{factor:.4g} {name} (Wang & Chen 2019)"
+            n = int(np.sum(~known))
+            text += f", neglected for {n} stars without a credible one" if n else ""
+            return value, _A_G_RELATIVE * value, f"{text}, ±{_A_G_RELATIVE:.0%}"
     warnings.warn(
-        "Spectroscopic distances: no extinction (a_g, ag_gspphot or av), so dust is neglected "
-        "and reddened stars come out too far away.",
+        "Spectroscopic distances: no extinction (a_g, ag_gspphot, av or a_k), so dust is "
+        "neglected and reddened stars come out too far away.",
         MissingExtinction,
         stacklevel=5,
     )

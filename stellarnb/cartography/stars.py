@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Self
 
 import numpy as np
@@ -98,8 +99,15 @@ class StarColumns:
         """Return a column as float64 [n]; all NaN where neither table has it."""
         return self.need(name) if self.has(name) else np.full(len(self), np.nan)
 
-    def length(self, name: str) -> tuple[Floats, Floats]:
+    def length(self, name: str, kinds: tuple[str, ...] = ()) -> tuple[Floats, Floats]:
         """Return a column of distances and its error [kpc], shape [n] each.
+
+        Parameters
+        ----------
+        name : str
+            The column.
+        kinds : tuple of str, optional
+            Words that could have been meant, for the message.
 
         Raises
         ------
@@ -109,9 +117,12 @@ class StarColumns:
             If its unit is no length.
         """
         if not self.has(name):
+            names = [*kinds, *self.stars.colnames]
+            near = get_close_matches(name, names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
             raise MissingInput(
-                f"distance={name!r}: use 'parallax', 'spectroscopic', 'starhorse' or a column of "
-                f"distances [kpc]; there are: {', '.join(self.stars.colnames)}."
+                f"distance={name!r}: check the spelling.{hint} Use one of {', '.join(kinds)} or a "
+                f"column of distances [kpc]; there are: {', '.join(self.stars.colnames)}."
             )
         factor = next(
             (_kpc(t.units[name], name) for t in (self.stars, self.labels) if name in t.units), 1.0

@@ -167,7 +167,8 @@ class _Work:
         running.add(batch, where=mask, codes=codes)
 
     def image(self, running: Aggregate) -> xr.DataArray:
-        return running.image() if self.bins is None else running.grid_image(self.bins)
+        image = running.image() if self.bins is None else running.grid_image(self.bins)
+        return image.copy()  # the aggregate goes on
 
 
 @dataclass(frozen=True)

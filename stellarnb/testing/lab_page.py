@@ -223,7 +223,8 @@ class LabPage:
         which : int or str, optional
             Its number, counted from the top and from the left, or its name.
         """
-        self.page.wait_for_function(f"which => ({_ELEMENT})(which) !== null", arg=which)
+        there = f"which => ({_ELEMENT})(which) !== null"
+        self.page.wait_for_function(there, arg=which, timeout=60_000)
         return self.page.evaluate_handle(_ELEMENT, which).as_element()
 
     def wheel(self, which: int | str = 0, *, steps: int = 3) -> None:
@@ -276,10 +277,12 @@ class LabPage:
 
     def drag(self, which: int | str, *path: tuple[float, float]) -> None:
         """Drag the mouse over a figure, along places from (0, 0) to (1, 1)."""
-        self.page.mouse.move(*self.place(which, path[0]))
+        # All places first: a button that is held down for long is a press, and no drag.
+        start, *rest = [self.place(which, at) for at in path]
+        self.page.mouse.move(*start)
         self.page.mouse.down()
-        for at in path[1:]:
-            self.page.mouse.move(*self.place(which, at), steps=3)
+        for place in rest:
+            self.page.mouse.move(*place, steps=3)
         self.page.mouse.up()
 
     def hover(self, which: int | str, at: tuple[float, float]) -> None:

@@ -107,9 +107,11 @@ def _column(
 ) -> Any:
     """Return what makes the two panes of one label."""
     mock = " (mock)" if own.provenance.get("mock") else ""
-    residual = value - truth
+    known = np.isfinite(value) & np.isfinite(truth)
+    residual = np.subtract(value, truth, out=np.full(len(value), np.nan), where=known)
     good = np.isfinite(residual)
-    stars = Stars.of({"truth": truth, "value": value, "snr": np.log10(snr), "residual": residual})
+    log_snr = np.log10(snr, out=np.full(len(snr), np.nan), where=snr > 0)
+    stars = Stars.of({"truth": truth, "value": value, "snr": log_snr, "residual": residual})
     title = axis_title(name, own.units)
     unit = unit_of(name, own.units)
     ends = span(np.concatenate([value[good], truth[good]]), pad=0.04, tail=0.002)

@@ -177,7 +177,8 @@ def r_z_grid(
         where=chosen,
         codes=codes,
     )
-    numbers = np.asarray(home.attrs["panel_stars"])
+    inside = codes[codes >= 0] if chosen is None else codes[(codes >= 0) & chosen]
+    numbers = np.bincount(inside, minlength=len(grid_bins)).reshape(grid_bins.shape)
     shapes = {
         cell: contours(home.to_numpy()[cell], panel.home)
         for cell in grid_bins

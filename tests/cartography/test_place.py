@@ -213,6 +213,17 @@ def test_dust_that_is_not_known_is_a_warning(some):
     assert np.nanmedian(ratio[reddened]) > 1.4
 
 
+def test_dust_may_be_known_in_another_band_and_nonsense_is_neglected(some):
+    by_v = place(some, distance="spectroscopic")
+    in_k = 0.078 * some["av"]
+    in_k[:5] = [-86, 14, np.nan, np.inf, -0.001]
+    bare = Table(some.arrow.drop_columns(["av"])).with_columns({"a_k": in_k})
+    by_k = place(bare, distance="spectroscopic")
+    np.testing.assert_allclose(by_k["distance"][5:], by_v["distance"][5:], rtol=1e-4)
+    assert (by_k["distance"][:4] >= by_v["distance"][:4]).all()
+    assert "neglected for 4 stars" in by_k.provenance["place"]["spectroscopic"]
+
+
 def test_a_mass_may_be_given(some):
     one = place(some, distance="spectroscopic", mass=(1.0, 0.0))["distance"]
     four = place(some, distance="spectroscopic", mass=(4.0, 0.0))["distance"]
@@ -259,7 +270,7 @@ def test_whatever_is_in_the_columns_no_star_has_half_a_place(parallax, error):
     [
         (lambda: place(SKY), MissingInput, "parallax"),
         (lambda: place({"mine": [1.0]}, distance="mine"), MissingInput, "ra"),
-        (lambda: place(SKY, distance="paralax"), MissingInput, "'paralax'"),
+        (lambda: place(SKY, distance="paralax"), MissingInput, "mean 'parallax'"),
         (lambda: place(SKY, distance="starhorse"), MissingInput, "dist16"),
         (lambda: place(SKY, distance="spectroscopic"), MissingInput, "teff"),
         (lambda: place(SKY, {"ra": [1.0], "dec": [1.0]}), InvalidInput, "source_id"),
