@@ -18,8 +18,8 @@ __all__ = ["CARRIED", "spectra_of", "wanted_columns", "xp_of"]
 
 #: Columns that a map needs; labels carry them along where the stars have them.
 CARRIED = ("ra", "dec")
-#: Column of XP spectra beside those of another instrument.
-XP_FLUX = "xp_flux"
+#: Column of XP spectra beside those of another instrument, and what a training set calls it.
+XP_FLUX, XP_ALIAS = "xp_flux", "xp_sampled_flux"
 
 
 def wanted_columns(names: Sequence[str], card: Card, *, allow_missing: bool = False) -> list[str]:
@@ -47,10 +47,10 @@ def wanted_columns(names: Sequence[str], card: Card, *, allow_missing: bool = Fa
     needed = ["source_id", "flux", *([] if allow_missing else scalars)]
     if card.second_instrument and not allow_missing:
         needed.append(XP_FLUX)
-    others = ("flux_error", *scalars, *CARRIED)
+    others = ("flux_error", *scalars, *(f"{n}_error" for n in scalars if n == "parallax"), *CARRIED)
     if card.second_instrument:
         others = (*others, XP_FLUX, f"{XP_FLUX}_error")
-    found = {name: find_column(names, name) for name in (*needed, *others)}
+    found = {name: _column(names, name) for name in (*needed, *others)}
     absent = [name for name in needed if found[name] is None]
     if absent:
         raise MissingInput(
@@ -111,15 +111,23 @@ def xp_of(table: pa.Table, card: Card) -> SpectrumSet | None:
     GridMismatch, InvalidInput
         As `spectra_of`.
     """
-    if not card.second_instrument or find_column(table.column_names, XP_FLUX) is None:
+    if not card.second_instrument or _column(table.column_names, XP_FLUX) is None:
         return None
     return _spectra(table, XP_FLUX, get_instrument(card.second_instrument))
+
+
+def _column(names: Sequence[str], name: str) -> str | None:
+    """Return what a table calls a column; XP spectra go by two names."""
+    found = find_column(names, name)
+    if found is None and name.startswith(XP_FLUX):
+        found = find_column(names, XP_ALIAS + name.removeprefix(XP_FLUX))
+    return found
 
 
 def _spectra(table: pa.Table, name: str, instrument: Instrument) -> SpectrumSet:
     """Return the spectra in a column, with the errors beside it if there are any."""
     ids, flux, error = (
-        find_column(table.column_names, n) for n in ("source_id", name, f"{name}_error")
+        _column(table.column_names, n) for n in ("source_id", name, f"{name}_error")
     )
     grid = instrument.wavelength
     return SpectrumSet(

@@ -70,11 +70,14 @@ def test_lithium_rests_on_its_line(lithium: Model, dwarfs: SpectrumSet) -> None:
     ("name", "centres", "reach", "width"),
     [
         ("ges-lithium", (6562.8,), 30.0, 5.0),
-        ("gaia-rvs", (850.04, 854.44, 866.45), 1.6, 0.3),
+        # Single metal lines tell more there: only over their breadth do the wings stand out.
+        ("gaia-rvs", (850.04, 854.44, 866.45), 1.2, 0.6),
     ],
 )
-def test_teff_rests_on_the_wings_of_strong_lines(name, centres, reach, width, dwarfs, rvs) -> None:
-    spectra = dwarfs if name == "ges-lithium" else rvs[1:]
+def test_over_the_breadth_of_a_strong_line_teff_rests_on_its_wings(
+    name, centres, reach, width, dwarfs, rvs
+) -> None:
+    spectra = dwarfs if name == "ges-lithium" else rvs
     found = snb.load_model(name).explain(spectra, "teff")
     grid = np.asarray(found.wavelength.value)
     n = round(width / (grid[1] - grid[0]))

@@ -149,7 +149,7 @@ def test_the_level_of_a_spectrum_does_not_matter(model, rvs) -> None:
         rvs.ids, rvs.wavelength, rvs.flux * slope, rvs.error * slope, instrument="gaia-rvs"
     )
     one, two = (model.predict(s, progress=False) for s in (rvs, lower))
-    np.testing.assert_allclose(one["teff"], two["teff"], atol=0.1)
+    np.testing.assert_allclose(one["teff"], two["teff"], atol=2.0)
     np.testing.assert_allclose(two["continuum_level"], 0.55, atol=0.02)
 
 
