@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+class Source(StrEnum):
+    """Where training spectra come from."""
+
+    recipe = "recipe"
+    archive = "archive"
+
 
 app.add_typer(models_app)
 app.add_typer(cache_app)
@@ -71,9 +80,18 @@ def train(
     data: Annotated[
         Path | None, typer.Option(help="Folder of the synthetic nodes and published tables.")
     ] = None,
+    source: Annotated[
+        Source, typer.Option(help="gaia-rvs: real spectra and labels of the archives instead.")
+    ] = Source.recipe,
+    n: Annotated[int | None, typer.Option(min=1, help="Stars to ask the archives for.")] = None,
 ) -> None:
     """Train a model by its recipe, or evaluate the shipped weights on the test split."""
-    from stellarnb.training.run import evaluate_model, refusals_model, train_model
+    from stellarnb.training.run import (
+        evaluate_model,
+        refusals_model,
+        train_from_archive,
+        train_model,
+    )
 
     if evaluate:
         rows = evaluate_model(name, data=data)
@@ -82,7 +100,11 @@ def train(
     if refusals:
         print_rows(refusals_model(name), f"{name}: not good() on the test split", as_json=as_json)
         return
-    for path in train_model(name, out, threads=threads, data=data):
+    if source is Source.archive:
+        paths = train_from_archive(name, out, n=n, threads=threads)
+    else:
+        paths = train_model(name, out, threads=threads, data=data)
+    for path in paths:
         typer.echo(str(path))
 
 

@@ -19,11 +19,19 @@ from stellarnb.models.features import MAGNITUDES
 from stellarnb.training import evaluate, hybrid, hybrid_errors, xp
 from stellarnb.training.hybrid_evaluate import evaluate_hybrid
 from stellarnb.training.populations import DATA
+from stellarnb.training.recorded import evaluate_recorded, prepare_recorded
+from stellarnb.training.training_set import training_set
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["evaluate_model", "load_recipe", "recipe_names", "refusals_model", "train_model"]
+__all__ = [
+    "evaluate_model",
+    "load_recipe",
+    "refusals_model",
+    "train_from_archive",
+    "train_model",
+]
 
 Rows = list[dict[str, Any]]
 Recipe = Mapping[str, Any]
@@ -36,11 +44,6 @@ class Trained:
     tensors: dict[str, Tensor]
     labels: Rows
     scalars: Rows
-
-
-def recipe_names() -> list[str]:
-    """Return the models that can be trained."""
-    return list(_KINDS)
 
 
 def _check(name: str) -> None:
@@ -130,14 +133,100 @@ def train_model(name: str, out: Path, *, threads: int = 2, data: Path | None = N
     InvalidInput, MissingInput, OutputError
         For an unknown name, a missing library, a folder that cannot be written.
     """
-    from safetensors.torch import save
-
     recipe = load_recipe(name)
     folder = make_folder(out)
     kind = _KINDS[name]
-    trained = kind.train(recipe, folder, threads, data or DATA)
+    where = data or DATA
+    trained = kind.train(recipe, folder, threads, where)
+
+    def figures(card: str) -> dict[str, Rows]:
+        found = {"test": kind.evaluate(name, card, where)}
+        return found if kind.refusals is None else found | {"refused": kind.refusals(card)}
+
+    return _write(recipe, trained, folder, figures)
+
+
+def train_from_archive(
+    name: str,
+    out: Path,
+    *,
+    n: int | None = None,
+    threads: int = 2,
+    archive: Any = None,
+    reference: Any = "apogee",
+    recipe: Recipe | None = None,
+) -> list[Path]:
+    """Train a hybrid on real spectra of an archive and real labels of another.
+
+    Parameters
+    ----------
+    name : str
+        ``gaia-rvs``.
+    out : pathlib.Path
+        Folder; the training set and finished members are kept there and taken up again.
+    n : int, optional
+        Stars; all that the archives have in common where not given.
+    threads : int, optional
+        Members trained at a time.
+    archive, reference : str or archive, optional
+        Who has the spectra (Gaia where not given), and the labels.
+    recipe : mapping, optional
+        Another than the model's own.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The weights and the card, which says ``real``.
+
+    Raises
+    ------
+    InvalidInput, MissingInput, OutputError
+        For another model, too few stars, a folder that cannot be written.
+    StellarnbError
+        Whatever the archives raise; run the same again to go on.
+    """
+    if name != "gaia-rvs":
+        raise InvalidInput(f"Only gaia-rvs can be trained from archives, not {name}.")
+    folder = make_folder(out)
+    made = training_set(
+        name,
+        reference,
+        n=n,
+        out=folder / "training-set",
+        archive=archive,
+        labels=("teff", "logg", "m_h", "fe_h", "alpha_m"),
+        more=("xp_sampled",),
+    )
+    base = recipe or load_recipe(name)
+    card = {
+        **base["card"],
+        "trained_on": "real",
+        "title": "Labels from real Gaia RVS and XP spectra, photometry and parallax",
+        "known_flaws": ["Trained by its user; nobody else has looked at it."],
+        "training": {
+            "data": f"{len(made)} stars of {folder / 'training-set'}",
+            "split": base["card"]["training"]["split"],
+            "loss": base["card"]["training"]["loss"],
+        },
+        "credits": made.cite().splitlines(),
+    }
+    real = {**base, "card": card, "floors": {}, "zero_points": {}}
+    trained = _train(partial(prepare_recorded, dataset=made.path), real, folder, threads)
+    domain = real["stars"]["domain"]
+    return _write(
+        real, trained, folder, lambda path: {"test": evaluate_recorded(path, made.path, domain)}
+    )
+
+
+def _write(
+    recipe: Recipe, trained: Trained, folder: Path, figures: Callable[[str], dict[str, Rows]]
+) -> list[Path]:
+    """Write weights and card; the figures come from the written files, as a user loads them."""
+    from safetensors.torch import save
+
+    name = recipe["card"]["name"]
     content = save(trained.tensors)
-    weights = folder / recipe["card"]["weights"]
+    weights, card = folder / recipe["card"]["weights"], folder / f"{name}.toml"
     with atomic_write(weights) as part:
         part.write_bytes(content)
     entry = {
@@ -150,12 +239,9 @@ def train_model(name: str, out: Path, *, threads: int = 2, data: Path | None = N
         "scalars": trained.scalars,
         "metrics": {"command": f"stellarnb train {name} --evaluate --json"},
     }
-    card = folder / f"{name}.toml"
     _write_card(card, entry)
-    # The figures come from the written files, as a user would load them.
-    entry["metrics"]["test"] = _rounded(kind.evaluate(name, str(card), data or DATA))
-    if kind.refusals is not None:
-        entry["metrics"]["refused"] = _rounded(kind.refusals(str(card)))
+    for key, rows in figures(str(card)).items():
+        entry["metrics"][key] = _rounded(rows)
     _write_card(card, entry)
     return [weights, card]
 
