@@ -29,7 +29,7 @@ _OVER = frozenset({"COMPLETED", "ERROR", "ABORTED", "ARCHIVED"})
 
 
 class Expired(ArchiveDown):
-    """The archive does not know a job any more."""
+    """A job comes to nothing any more: it was destroyed or aborted at the archive."""
 
 
 @dataclass(frozen=True)
@@ -145,16 +145,23 @@ class Job:
         QueryError
             If the archive could not do it; with its words.
         ArchiveDown
-            If it was aborted, or is not over at the deadline: then it goes on, and asking the
-            same query again waits on.
+            If it is not over at the deadline, or the archive fails: the job goes on, and asking
+            the same query again waits on.
         Expired
-            If it is gone.
+            If it is gone, or was aborted.
         Interrupted
             If `cancel` was set.
         """
         clock, pause = self._transport.clock, FIRST_POLL
         while True:
-            state = self.state(cancel)
+            try:
+                state = self.state(cancel)
+            except Expired:
+                raise
+            except ArchiveDown as error:
+                raise ArchiveDown(
+                    f"{error} The job goes on there; ask the same query again to wait on."
+                ) from error
             watch.phase(state.phase, state.left)
             if state.phase in _OVER:
                 return self._judged(state, cancel)
@@ -257,7 +264,7 @@ class Job:
                 message = plain_text(reply.text) if reply.kind == "text" else message
             raise QueryError(f"{self._host} could not do it: {message or 'it gives no reason'}")
         if state.phase == "ABORTED":
-            raise ArchiveDown(
+            raise Expired(
                 f"{self._host} aborted the job ({state.message or 'it gives no reason'}): perhaps "
                 "it took longer than the archive allows. Ask for less at a time."
             )

@@ -137,10 +137,13 @@ class Part:
         if on_bytes is not None:
             shifted = lambda done, total: on_bytes(have + done, total and have + total)  # noqa: E731
         left = replace(ask.budget, bytes=ask.budget.bytes - have)
-        with self.part.open("ab" if have else "wb") as out:
+        # Unbuffered, and not a byte after `cancel`: by then another kernel may hold the lock.
+        with self.part.open("ab" if have else "wb", buffering=0) as out:
             for block in transport.blocks(raw, replace(ask, on_bytes=shifted, budget=left)):
-                out.write(block)
-            out.flush()
+                check_cancel(ask.cancel, ask.host)
+                rest = memoryview(block)
+                while rest:
+                    rest = rest[out.write(rest) or 0 :]
             os.fsync(out.fileno())
 
     def _finish(self, transport: Transport, reply: Reply, ask: Ask) -> Reply:

@@ -167,6 +167,15 @@ def test_an_aborted_job_is_named(server, transport):
         job.wait(transport.clock.now() + 60, watch)
 
 
+def test_a_job_that_was_aborted_meanwhile_is_asked_anew(server, gaia, store, transport):
+    tap = TapService(server.tap_url, transport, "votable")
+    job = tap.submit(Query(ADQL), budget=Budget(), cancel=None)
+    job.abort()
+    store.keep_job(gaia._asker.key(Query(ADQL), {}), job.url)
+    assert len(gaia.query(ADQL)) == len(ids(server))
+    assert store.jobs() == []
+
+
 def test_faults_while_waiting_are_ridden_out(server, gaia):
     for fault in (Fault.UNAVAILABLE, Fault.POOL_EMPTY, Fault.CUT_STREAM, Fault.WRONG_LENGTH):
         server.faults.inject(fault, times=2, where="job")
@@ -176,7 +185,7 @@ def test_faults_while_waiting_are_ridden_out(server, gaia):
 
 def test_a_maintenance_page_while_waiting_keeps_the_job(server, gaia, store):
     server.faults.inject(Fault.MAINTENANCE, where="job", after=2)
-    with pytest.raises(ArchiveDown, match="down for maintenance"):
+    with pytest.raises(ArchiveDown, match=r"down for maintenance.*The job goes on there"):
         gaia.query(ADQL)
     assert len(store.jobs()) == 1
     server.faults.clear()
