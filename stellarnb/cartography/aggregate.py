@@ -26,8 +26,8 @@ Mask = NDArray[np.bool_]
 
 #: Stand for 'no third column' and 'no panels' in the loops.
 NO_VALUES, NO_CODES = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int16)
-#: More bins than this in all are no map.
-_MAX_PIXELS = 2**28
+#: More memory [bytes] than this is no map.
+_MAX_BYTES = 2**31
 
 
 class Aggregate:
@@ -69,17 +69,15 @@ class Aggregate:
         self._spread, self._panels, self._n = spread, panels, 0
         self._shape = (1 if panels is None else panels, window.height, window.width)
         self._size = int(np.prod(self._shape, dtype=np.int64))
-        if self._size > _MAX_PIXELS:
+        numbers = 1 if of is None else 3 if spread else 2
+        kind = np.dtype(np.uint32 if of is None else np.float64)
+        if self._size * numbers * kind.itemsize > _MAX_BYTES:
             raise TooLarge(
-                f"{self._shape[0]} panels of {window.width} x {window.height} bins: at most "
-                f"{_MAX_PIXELS:,} bins can be aggregated."
+                f"{self._shape[0]} panels of {window.width} x {window.height} bins would take "
+                f"{self._size * numbers * kind.itemsize / 1e9:.2g} GB: take fewer or coarser ones."
             )
         places = self._size + loops.SPARES
-        self._out: NDArray[Any] = (
-            np.zeros(places, dtype=np.uint32)
-            if of is None
-            else np.zeros((places, 3 if spread else 2))
-        )
+        self._out: NDArray[Any] = np.zeros(places if of is None else (places, numbers), kind)
 
     def add(
         self, table: Any, *, where: Mask | None = None, codes: NDArray[np.int16] | None = None
@@ -107,7 +105,7 @@ class Aggregate:
         mask = star_mask(where, len(x))
         loop = loops.count_loop if self.of is None else loops.mean_loop
         loop = loops.spread_loop if self._spread else loop
-        loop(x, y, of, codes, mask, self.window.scales, self._shape, self._out)
+        loop((x, y, of, codes, mask), self.window.scales, self._shape, self._out)
         self._n += len(x)
         return self
 

@@ -4,8 +4,10 @@ For a block of stars the bins are found first, without a branch, so that the pro
 at a time; then each star is added where it belongs. A star that belongs to no bin goes to a spare
 place behind the image, one for each reason: so the spare places tell what became of the stars.
 
-The image lies flat: panel after panel, row after row, then `SPARES` spare places. The signatures
-are long because numba takes arrays, not tables.
+The image lies flat: panel after panel, row after row, then `SPARES` spare places. The stars come
+as a tuple of columns [n]: x and y, the third column (float32; empty where there is none), the panel
+(int16, negative for none; empty where there is one panel) and which are chosen (bool; empty for
+all). The shape is that of the image: panels, height, width.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ __all__ = [
 Array = NDArray[Any]
 Scales = tuple[float, ...]
 Shape = tuple[int, int, int]
+Stars = tuple[Array, Array, Array, Array, Array]
 
 #: Why a star is in no bin: beyond the window, a value is not finite, not chosen, in no panel.
 _OUTSIDE, _LEFT_OUT, _UNCHOSEN, _NO_PANEL = 0, 1, 2, 3
@@ -78,94 +81,56 @@ def _sort_out(
             bins[i] = bins[i] if where[i] else np.int32(spare + 4 * (i & 7) + _UNCHOSEN)
 
 
+@inlined
+def _block(
+    stars: Stars, scales: Scales, shape: Shape, buffer: Array, s: int
+) -> Array:  # pragma: no cover - numba
+    """Return the places of the stars of the block that begins at star `s`."""
+    x, y, of, code, where = stars
+    e = min(s + buffer.size, x.size)
+    bins = buffer[: e - s]
+    _locate(x[s:e], y[s:e], scales, shape, bins)
+    _sort_out(of[s:e], code[s:e], where[s:e], shape, bins)
+    return bins
+
+
 @compiled
 def bin_loop(
-    x: Array,
-    y: Array,
-    of: Array,
-    code: Array,
-    where: Array,
-    scales: Scales,
-    shape: Shape,
-    bins: Array,
+    stars: Stars, scales: Scales, shape: Shape, out: Array
 ) -> None:  # pragma: no cover - numba
-    """Write the place of each star in the flat image.
-
-    Parameters
-    ----------
-    x, y, of : numpy.ndarray of float32, shape [n]
-        Columns; `of` may be empty.
-    code : numpy.ndarray of int16, shape [n]
-        Panel of each star, negative for none; or empty.
-    where : numpy.ndarray of bool, shape [n]
-        Which stars are chosen; empty for all.
-    scales : tuple of float
-        Of the `Window`.
-    shape : tuple of int
-        Panels, height and width.
-    bins : numpy.ndarray of int32, shape [n]
-        The result.
-    """
-    _locate(x, y, scales, shape, bins)
-    _sort_out(of, code, where, shape, bins)
+    """Write the place of each star; out int32 [n]."""
+    _block(stars, scales, shape, out, 0)
 
 
 @compiled
 def count_loop(
-    x: Array,
-    y: Array,
-    of: Array,
-    code: Array,
-    where: Array,
-    scales: Scales,
-    shape: Shape,
-    out: Array,
+    stars: Stars, scales: Scales, shape: Shape, out: Array
 ) -> None:  # pragma: no cover - numba
     """Add 1 to the place of each star; out uint32 [places]."""
     buffer = np.empty(_BLOCK, dtype=np.int32)
-    for s in range(0, x.size, _BLOCK):
-        e = min(s + _BLOCK, x.size)
-        bins = buffer[: e - s]
-        _locate(x[s:e], y[s:e], scales, shape, bins)
-        _sort_out(of[s:e], code[s:e], where[s:e], shape, bins)
-        for i in range(e - s):
+    for s in range(0, stars[0].size, _BLOCK):
+        bins = _block(stars, scales, shape, buffer, s)
+        for i in range(bins.size):
             out[np.uint32(bins[i])] += np.uint32(1)
 
 
 @compiled
 def mean_loop(
-    x: Array,
-    y: Array,
-    of: Array,
-    code: Array,
-    where: Array,
-    scales: Scales,
-    shape: Shape,
-    out: Array,
+    stars: Stars, scales: Scales, shape: Shape, out: Array
 ) -> None:  # pragma: no cover - numba
     """Add 1 and the third value to the place of each star; out float64 [places, 2]."""
     buffer, flat = np.empty(_BLOCK, dtype=np.int32), out.reshape(-1)
-    for s in range(0, x.size, _BLOCK):
-        e = min(s + _BLOCK, x.size)
-        bins = buffer[: e - s]
-        _locate(x[s:e], y[s:e], scales, shape, bins)
-        _sort_out(of[s:e], code[s:e], where[s:e], shape, bins)
-        for i in range(e - s):
+    for s in range(0, stars[0].size, _BLOCK):
+        bins = _block(stars, scales, shape, buffer, s)
+        for i in range(bins.size):
             k = np.uint64(2) * np.uint64(bins[i])
             flat[k] += 1.0
-            flat[k + np.uint64(1)] += of[s + i]
+            flat[k + np.uint64(1)] += stars[2][s + i]
 
 
 @compiled
 def spread_loop(
-    x: Array,
-    y: Array,
-    of: Array,
-    code: Array,
-    where: Array,
-    scales: Scales,
-    shape: Shape,
-    out: Array,
+    stars: Stars, scales: Scales, shape: Shape, out: Array
 ) -> None:  # pragma: no cover - numba
     """Update number, mean and summed squared deviation of each place; out float64 [places, 3].
 
@@ -173,13 +138,10 @@ def spread_loop(
     mean.
     """
     buffer, flat = np.empty(_BLOCK, dtype=np.int32), out.reshape(-1)
-    for s in range(0, x.size, _BLOCK):
-        e = min(s + _BLOCK, x.size)
-        bins = buffer[: e - s]
-        _locate(x[s:e], y[s:e], scales, shape, bins)
-        _sort_out(of[s:e], code[s:e], where[s:e], shape, bins)
-        for i in range(e - s):
-            k, value = np.uint64(3) * np.uint64(bins[i]), np.float64(of[s + i])
+    for s in range(0, stars[0].size, _BLOCK):
+        bins = _block(stars, scales, shape, buffer, s)
+        for i in range(bins.size):
+            k, value = np.uint64(3) * np.uint64(bins[i]), np.float64(stars[2][s + i])
             flat[k] += 1.0
             step = value - flat[k + np.uint64(1)]
             flat[k + np.uint64(1)] += step / flat[k]

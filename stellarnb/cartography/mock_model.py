@@ -41,8 +41,8 @@ SEQUENCES: dict[str, dict[str, Any]] = {
 DUST_HEIGHT, DUST_PER_KPC, DUST_SCATTER = 0.15, 0.6, 0.15
 #: The faintest G [mag]: about where Gaia's RVS spectra reach a S/N of 15.
 G_LIMIT = 14.0
-#: S/N at `G_LIMIT`; log10 of its growth to brighter stars, in powers of the magnitude.
-SNR_LIMIT, SNR_GROWTH = 15.0, (0.53, -0.06)
+#: S/N at `G_LIMIT`; log10 of its growth to brighter stars, a magnitude, and where that tires [mag].
+SNR_LIMIT, SNR_GROWTH, SNR_TIRES = 15.0, 0.53, 3.2
 #: Absolute G against Teff along an old isochrone of solar metallicity, and mass [solar].
 _TRACK_G = (-3.2, -2.0, -1.0, 0.0, 1.0, 2.0, 2.8, 3.3, 3.7, 4.2, 4.7, 5.5, 6.3, 7.0, 8.0)
 _TRACK_TEFF = (
@@ -156,8 +156,9 @@ def dust(distance: Floats, lon: Floats, sin_b: Floats) -> Floats:
 
 def signal_to_noise(g: Floats) -> Floats:
     """Return the S/N of a spectrum by its G [mag]; shape [n]."""
-    brighter = np.clip(G_LIMIT - g, 0.0, -0.5 * SNR_GROWTH[0] / SNR_GROWTH[1])
-    return SNR_LIMIT * 10.0 ** (SNR_GROWTH[0] * brighter + SNR_GROWTH[1] * brighter**2)
+    brighter = np.maximum(G_LIMIT - g, 0.0)
+    growth = SNR_GROWTH * SNR_TIRES * -np.expm1(-brighter / SNR_TIRES)
+    return np.asarray(SNR_LIMIT * 10.0**growth)
 
 
 def magnitudes() -> tuple[Floats, Floats]:

@@ -60,7 +60,8 @@ def quantiles(
     data = as_float32(table, (x, y, of))
     bins, shape = np.empty(len(data[x]), dtype=np.int32), (1, window.height, window.width)
     where = star_mask(where, len(bins))
-    loops.bin_loop(data[x], data[y], data[of], NO_CODES, where, window.scales, shape, bins)
+    stars = (data[x], data[y], data[of], NO_CODES, where)
+    loops.bin_loop(stars, window.scales, shape, bins)
     size = window.height * window.width
     out = np.full((len(levels), size), np.nan)
     loops.quantile_loop(bins, data[of], levels, out)

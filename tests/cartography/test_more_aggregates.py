@@ -22,6 +22,7 @@ from stellarnb.cartography import (
     quantiles,
     std,
 )
+from stellarnb.cartography.compiled import compiled
 from stellarnb.errors import InvalidInput, TooLarge
 from stellarnb.tables import Table
 
@@ -210,5 +211,22 @@ def test_what_cannot_be_aggregated_is_refused():
         quantiles(table, "x", "y", "x", window, [1.5])
     with pytest.raises(InvalidInput, match="codes"):
         grid(table, "x", "y", window, codes=np.zeros(300))
+    with pytest.raises(TooLarge, match="coarser"):
+        Aggregate("x", "y", Window((0, 1), (0, 1), 8192, 8192), panels=9)
     with pytest.raises(InvalidInput, match="spread"):
         Aggregate("x", "y", window, spread=True)
+
+
+def test_loops_run_where_nothing_can_be_kept(monkeypatch):
+    """As in a read-only image of a cluster, where numba finds no folder for its cache."""
+    import numba
+
+    original = numba.njit
+
+    def no_folder(*args, **kwargs):
+        if kwargs.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(numba, "njit", no_folder)
+    assert compiled(lambda a: a + 1)(1) == 2
