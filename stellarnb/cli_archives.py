@@ -52,13 +52,12 @@ def query(
     as_json: Json = False,
 ) -> None:
     """Ask an archive in ADQL, and show the answer or write it to a file."""
-    from stellarnb.archives import LocalArchive, open_archive
+    from stellarnb.archives import open_archive
+    from stellarnb.archives.remote import RemoteArchive
 
     opened = open_archive(archive, url=url, mirror=mirror, offline=offline or None)
     tables = _uploads(upload or [])
-    if isinstance(opened, LocalArchive):
-        result = opened.query(adql, upload=tables or None)
-    else:
+    if isinstance(opened, RemoteArchive):
         result = opened.query(
             adql,
             tables or None,
@@ -67,6 +66,8 @@ def query(
             allow_truncated=allow_truncated,
             refresh=refresh,
         )
+    else:
+        result = opened.query(adql, upload=tables or None)
     if result.truncated:
         typer.echo("The archive held back rows: this is not all of them.", err=True)
     if out is not None:
@@ -170,7 +171,9 @@ def _cell(value: Any) -> Any:
 def _short(row: dict[str, Any]) -> dict[str, Any]:
     what = " ".join(str(row["what"]).split())
     return {
-        **row,
-        "what": what if len(what) <= 60 else f"{what[:59]}…",
-        "sha256": row["sha256"][:12],
+        "used": str(row["used"])[:16],
+        "kind": row["kind"],
+        "stars": row["stars"],
+        "kB": row["bytes"] / 1e3,
+        "what": what if len(what) <= 80 else f"{what[:79]}…",
     }

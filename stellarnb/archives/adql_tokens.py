@@ -122,10 +122,15 @@ def canonical(adql: str) -> str:
 
     What stands in quotes stays as it is: ``"b_rgeo"`` and ``"B_rgeo"`` are two columns.
     """
-    out = []
+    out: list[str] = []
     for word in _words(adql):
         quoted = word.token_type in {TokenType.STRING, TokenType.IDENTIFIER}
-        out.append(adql[word.start : word.end + 1] if quoted else word.text.lower())
+        text = adql[word.start : word.end + 1] if quoted else word.text.lower()
+        named = word.token_type in {TokenType.VAR, TokenType.IDENTIFIER}
+        if named and len(out) > 1 and out[-1] == ".":
+            out[-2:] = [f"{out[-2]}.{text}"]
+        else:
+            out.append(text)
     return " ".join(out)
 
 

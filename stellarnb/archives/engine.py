@@ -26,6 +26,8 @@ __all__ = ["Engine", "Source"]
 
 #: After these errors DuckDB refuses all further work with a database.
 _BROKEN = (duckdb.InternalException, duckdb.FatalException)
+#: DuckDB skips, or reads, so many rows at a time.
+_ROW_GROUP = 122_880
 #: Tables that are larger than this share of the memory stay in their files.
 _SHARE = 0.25
 
@@ -245,7 +247,8 @@ def _create(connection: Any, what: str, table: pa.Table) -> None:
     """Make a table of the database out of an Arrow table; sorted, if by source_id it can be."""
     kinds = {field.name: str(field.type) for field in table.schema}
     order = ""
-    if {"source_id", "ra", "dec"} <= set(kinds) and not _is_sorted(table["source_id"]):
+    large = table.num_rows > _ROW_GROUP and {"source_id", "ra", "dec"} <= set(kinds)
+    if large and not _is_sorted(table["source_id"]):
         order = ' ORDER BY "source_id"'  # else a range of source_id is all over the table
     connection.register("incoming rows", table)
     try:

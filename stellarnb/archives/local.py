@@ -126,7 +126,7 @@ class LocalArchive(Described):
 
         engine = self.engine
         uploads = read_uploads(upload)
-        known = {**self._infos, **schema_infos(), **{k: item.info for k, item in uploads.items()}}
+        known = {**schema_infos(), **self._infos, **{k: item.info for k, item in uploads.items()}}
         translation = translate(adql, self.name, known, engine.pad)
         try:
             rows = engine.run(
@@ -379,7 +379,7 @@ class LocalArchive(Described):
 
                 sources: dict[str, Source] = {**self._files}
                 for name, info in schema_infos().items():
-                    sources[name] = SchemaTable(info, self._infos, self.name)
+                    sources.setdefault(name, SchemaTable(info, self._infos, self.name))
                 self._engine = Engine(sources)
             return self._engine
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from stellarnb.archives.asks import scrub_url
 from stellarnb.archives.catalog import nearest
+from stellarnb.archives.hats import HatsArchive, is_hats
 from stellarnb.archives.local import LocalArchive
 from stellarnb.errors import InvalidInput
 
@@ -63,7 +64,7 @@ def open_archive(
     offline: bool | None = ...,
     cache: bool = ...,
     data_url: str | None = ...,
-) -> LocalArchive | RemoteArchive: ...
+) -> LocalArchive | RemoteArchive | HatsArchive: ...
 
 
 def open_archive(
@@ -74,7 +75,7 @@ def open_archive(
     offline: bool | None = None,
     cache: bool = True,
     data_url: str | None = None,
-) -> LocalArchive | RemoteArchive:
+) -> LocalArchive | RemoteArchive | HatsArchive:
     """Open an archive. Nothing is asked of the network before the first query.
 
     Parameters
@@ -83,7 +84,8 @@ def open_archive(
         ``"sample"`` (embedded); a survey: ``"gaia"``, ``"apogee"``, ``"rave"``, ``"gaia-eso"``,
         ``"galah"``, ``"starhorse"``, ``"rvs-cnn"``; a catalogue of VizieR, such as
         ``"J/A+A/671/A61"`` or ``"I/355"``; the address of any TAP service; or a folder of tables,
-        each of which gets its file's name. A folder called like an archive is opened by
+        each of which gets its file's name; or a HATS catalogue (extra [lsdb]): a folder or an
+        address with ``/hats`` in it. A folder called like an archive is opened by
         ``"./sample"``.
     url : str, optional
         Another address of the same TAP service.
@@ -98,8 +100,8 @@ def open_archive(
 
     Returns
     -------
-    LocalArchive or RemoteArchive
-        Both are asked in the same way.
+    LocalArchive, RemoteArchive or HatsArchive
+        All are asked in the same way.
 
     Raises
     ------
@@ -116,6 +118,8 @@ def open_archive(
     """
     if not isinstance(name, (str, os.PathLike)):
         raise InvalidInput(f"An archive's name is text or a path, not {type(name).__name__}.")
+    if is_hats(name):
+        return HatsArchive(name, offline=offline)
     if isinstance(name, str):
         survey = _survey(name.strip())
         if survey is not None:

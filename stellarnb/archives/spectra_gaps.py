@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Gaps", "fill"]
 
-#: How often a chunk is asked for before its error is passed on, and the waits between [s].
-TRIES = 4
+#: Waits before a chunk is asked for once more, after which its error is passed on [s].
 WAITS = (0.5, 2.0, 8.0)
 #: How often stars that did not come are asked for again in vain before they count as absent.
 QUIET = 2

@@ -23,7 +23,7 @@ from stellarnb.archives.store import Store
 from stellarnb.archives.store_stars import Piece
 from stellarnb.archives.transport import Transport
 from stellarnb.bench.rows import row, timed
-from stellarnb.errors import OutputError
+from stellarnb.errors import MissingInput, OutputError
 from stellarnb.spectra import SpectrumSet
 
 __all__ = ["bench_archive_remote"]
@@ -44,12 +44,17 @@ def bench_archive_remote() -> list[dict[str, Any]]:
     Raises
     ------
     MissingInput
-        If the extra ``[test]``, with the local server, is not installed.
+        If what the local server needs is not installed.
     OutputError
         If the peers read other spectra.
     """
-    from stellarnb.testing.archive_server import Limits, archive_server
-
+    try:
+        from stellarnb.testing.archive_server import Limits, archive_server
+    except ModuleNotFoundError as error:
+        raise MissingInput(
+            f"The local server needs {error.name}, which is not installed: pip install "
+            '"stellarnb[bench]".'
+        ) from error
     with (
         tempfile.TemporaryDirectory(prefix="stellarnb-bench-") as folder,
         archive_server(mock_stars=N_SPECTRA, limits=Limits(zip_level=0)) as server,

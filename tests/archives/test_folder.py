@@ -115,6 +115,19 @@ def test_a_large_file_stays_on_the_disk_and_answers_the_same(
     assert disk.engine.pad("stars") == sky.engine.pad("stars")
 
 
+def test_rows_keep_their_order_unless_sorting_makes_cones_fast(
+    sky: LocalArchive, make_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stars = sky.query("SELECT * FROM stars ORDER BY ra")
+    folder = make_folder(stars={n: stars[n] for n in stars.colnames})
+    kept = LocalArchive(folder, name="x").query("SELECT source_id FROM stars")
+    assert kept["source_id"].tolist() == stars["source_id"].tolist()
+    monkeypatch.setattr(engine, "_ROW_GROUP", 1000)
+    archive = LocalArchive(folder, name="x")
+    assert np.all(np.diff(archive.query("SELECT source_id FROM stars")["source_id"]) >= 0)
+    assert archive.cone((83, -5), 0.3).arrow.equals(sky.cone((83, -5), 0.3).arrow)
+
+
 def test_a_large_file_that_is_not_sorted_gets_no_ranges(
     sky: LocalArchive, make_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,7 +73,7 @@ class TestQuery:
         first = gaia.query(ADQL)
         there = RemoteArchive(gaia_survey, store=store, transport=Transport(offline=True))
         assert there.query(ADQL).arrow.equals(first.arrow)
-        with pytest.raises(CacheMiss, match=r"select top 1 ra from gaiadr3"):
+        with pytest.raises(CacheMiss, match=r"select top 1 ra from gaiadr3\.gaia_source"):
             there.query("SELECT TOP 1 ra FROM gaiadr3.gaia_source")
 
     def test_offline_through_the_environment(self, server, store, monkeypatch, tmp_path):

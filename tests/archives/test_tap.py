@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stellarnb.archives.adql_tokens import canonical, checked, plain, top_of
@@ -112,6 +112,7 @@ def test_other_questions_have_other_keys(other):
 
 
 @given(st.text(max_size=60))
+@settings(deadline=None)
 def test_any_text_is_a_query_or_a_query_error(text):
     try:
         adql = checked(text)

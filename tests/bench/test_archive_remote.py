@@ -1,10 +1,12 @@
 """The measurements of remote spectra work, and refuse to compare what is not the same."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from stellarnb.bench import archive_remote as bench
-from stellarnb.errors import OutputError
+from stellarnb.errors import MissingInput, OutputError
 from stellarnb.spectra import SpectrumSet, get_instrument
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -36,3 +38,9 @@ def test_other_spectra_are_no_comparison(change):
         other[0, 0 if change == "nan" else 5] = 1.5
     with pytest.raises(OutputError, match="other spectra"):
         bench._same(ids, other, truth.error, truth)
+
+
+def test_without_the_server_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "stellarnb.testing.archive_server", None)
+    with pytest.raises(MissingInput, match=r"stellarnb\[bench\]"):
+        bench.bench_archive_remote()

@@ -114,8 +114,11 @@ def test_the_geometry_that_is_announced_is_understood(server):
     text = requests.get(f"{server.tap_url}/capabilities", timeout=20).text
     announced = set(re.findall(r"<form>(\w+)</form>", text))
     adql = (
-        "SELECT DISTANCE(POINT(ra, dec), POINT(10, 20)) AS d FROM sample.stars "
-        "WHERE 1 = CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 10, 20, 5))"
+        "SELECT DISTANCE(POINT(ra, dec), POINT(10, 20)) AS d, COORD1(POINT(ra, dec)) AS a, "
+        "COORD2(POINT(ra, dec)) AS b FROM sample.stars "
+        "WHERE 1 = CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 10, 20, 5)) "
+        "AND 1 = CONTAINS(POINT(ra, dec), BOX(10, 20, 9, 9)) "
+        "AND 1 = CONTAINS(POINT(ra, dec), POLYGON(0, 10, 20, 10, 10, 40))"
     )
     assert announced == set(re.findall(r"\b(\w+)\(", adql))
     assert sync(server, adql).status_code == 200

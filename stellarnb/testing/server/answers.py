@@ -14,20 +14,13 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 import pyarrow as pa
 
+from stellarnb.archives.vo import TYPES, ucd, vo_unit
 from stellarnb.errors import InvalidInput
 from stellarnb.tables import Result
-from stellarnb.testing.server.cells import TYPES, binary2, field_type, numbers, texts
+from stellarnb.testing.server.cells import binary2, field_type, numbers, texts
 
-__all__ = ["Answer", "Field", "answer_of", "render", "vo_unit"]
+__all__ = ["Answer", "Field", "answer_of", "render"]
 
-_UCDS = {
-    "source_id": "meta.id;meta.main",
-    "ra": "pos.eq.ra;meta.main",
-    "dec": "pos.eq.dec;meta.main",
-    "wavelength": "em.wl",
-    "flux": "spect",
-    "flux_error": "stat.error;spect",
-}
 _ECSV = {"bool": "bool", "float": "float32", "double": "float64"}
 
 #: What FORMAT may say, and which format it means.
@@ -71,7 +64,7 @@ class Field:
     @property
     def ucd(self) -> str:
         """Its unified content descriptor."""
-        return _UCDS.get(self.name.lower(), "")
+        return ucd(self.name)
 
 
 @dataclass(frozen=True)
@@ -140,18 +133,6 @@ def render(answer: Answer, form: str) -> tuple[bytes, str]:
         return _votable(answer, binary=key == "votable"), _MEDIA[key]
     writer = {"csv": _csv, "ecsv": _ecsv, "fits": _fits, "json": _json}[key]
     return writer(answer), _MEDIA[key]
-
-
-def vo_unit(unit: str) -> str:
-    """Return a unit as Gaia's archive spells it, such as ``W.m**-2.nm**-1``."""
-    from astropy import units as u
-
-    if unit.startswith("dex("):
-        return f"log({vo_unit(unit[4:-1])})"
-    try:
-        return str(u.Unit(unit).to_string("vounit")) if unit else ""
-    except ValueError:  # VOUnits has no dex
-        return unit
 
 
 def _plain(table: pa.Table) -> pa.Table:

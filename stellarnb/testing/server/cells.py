@@ -10,23 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["TYPES", "binary2", "field_type", "numbers", "texts", "vo_type"]
+from stellarnb.archives.vo import TYPES, vo_type
 
-#: VOTable's and FITS's names of Arrow's types.
-TYPES = {
-    "bool": ("boolean", "L"),
-    "uint8": ("unsignedByte", "B"),
-    "int16": ("short", "I"),
-    "int32": ("int", "J"),
-    "int64": ("long", "K"),
-    "float": ("float", "E"),
-    "double": ("double", "D"),
-}
-
-
-def vo_type(kind: str) -> tuple[str, str]:
-    """Return VOTable's datatype and arraysize for a type in Arrow's words."""
-    return (TYPES[kind][0], "") if kind in TYPES else ("char", "*")
+__all__ = ["binary2", "field_type", "numbers", "texts"]
 
 
 def field_type(column: pa.ChunkedArray) -> tuple[str, str]:

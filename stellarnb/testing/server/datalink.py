@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from stellarnb.archives.vo import vo_unit
 from stellarnb.errors import InvalidInput
 from stellarnb.ids import as_source_ids
 from stellarnb.spectra import SpectrumSet
-from stellarnb.testing.server.answers import Answer, Field, render, vo_unit
+from stellarnb.testing.server.answers import Answer, Field, render
 from stellarnb.testing.server.calls import Call, Reply
 from stellarnb.testing.server.faults import Fault
 from stellarnb.testing.server.store import Store

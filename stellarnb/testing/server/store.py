@@ -17,24 +17,24 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stellarnb.archives import LocalArchive
-from stellarnb.archives.catalog import ColumnInfo, nearest
+from stellarnb.archives.catalog import ColumnInfo, TableInfo
 from stellarnb.archives.parquet import ParquetFile, read_folder
-from stellarnb.errors import InvalidInput, QueryError, StellarnbError
+from stellarnb.archives.tap_schema import tap_schema
+from stellarnb.errors import InvalidInput, StellarnbError
 from stellarnb.ids import match_ids
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Result
 from stellarnb.tables.convert import as_arrow
 from stellarnb.testing.server import mock
-from stellarnb.testing.server.schema import tap_schema
 
 __all__ = ["Store", "TableEntry"]
 
-#: A string, a comment, or a name of two parts: only the last is a table's.
-_NAMES = re.compile(
-    r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/"
-    r"|(?<![\w.\"])(?P<q>\"?)(?P<schema>[A-Za-z]\w*)(?P=q)\.(?P<p>\"?)(?P<table>[A-Za-z]\w*)(?P=p)",
-    re.DOTALL,
-)
+SCHEMA_TITLES = {
+    "gaiadr3": "Gaia DR3, as far as the embedded sample goes",
+    "mock": "Made-up stars; not a measurement",
+    "sample": "Tables of the embedded sample, under their own names",
+    "tap_schema": "What there is",
+}
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,6 @@ class TableEntry:
     def full(self) -> str:
         """The name with the schema."""
         return f"{self.schema}.{self.name}"
-
-    @property
-    def stem(self) -> str:
-        """The name under which the embedded archive knows it."""
-        return (
-            self.name if self.schema not in {"mock", "tap_upload"} else f"{self.schema}_{self.name}"
-        )
 
 
 class Store:
@@ -106,8 +99,10 @@ class Store:
         ]
         made = self._made(files)
         entries += made
-        for name, table in tap_schema(entries).items():
-            entries.append(self._write("tap_schema", name, table))
+        infos = [TableInfo(e.full, e.rows, e.title, e.columns) for e in entries]
+        for name, rows in tap_schema(infos, schema, SCHEMA_TITLES, apart={"mock"}).items():
+            note = {"title": f"TAP_SCHEMA: {name}"}
+            entries.append(self._write("tap_schema", name, Result(rows, provenance=note)))
         self.entries: dict[str, TableEntry] = {entry.full: entry for entry in entries}
         self._archive = self._open(list(entries), Path(self._temporary.name) / "all")
         self._lock = threading.Lock()
@@ -146,16 +141,8 @@ class Store:
         InvalidInput
             If an upload is no VOTable.
         """
-        known = dict(self.entries)
-        if not uploads:
-            return self._ask(self._archive, adql, known)
-        with tempfile.TemporaryDirectory(dir=self._temporary.name) as name:
-            for table, data in uploads.items():
-                entry = _uploaded(table.lower(), data, Path(name))
-                known[entry.full] = entry
-            lowered = adql.lower()
-            used = [entry for entry in known.values() if entry.name in lowered]
-            return self._ask(self._open(used, Path(name) / "tables"), adql, known)
+        tables = {name.lower(): _uploaded(name, data) for name, data in (uploads or {}).items()}
+        return self._archive.query(adql, upload=tables or None)
 
     def spectra(self, ids: NDArray[np.int64], product: str) -> SpectrumSet:
         """Return what a product holds of some stars, in their order; the others are missing.
@@ -208,21 +195,11 @@ class Store:
         """Return whether a product's spectra were made up."""
         return product.lower() not in self._spectra.products
 
-    def _ask(self, archive: LocalArchive, adql: str, known: Mapping[str, TableEntry]) -> Result:
-        bare, changes = _without_schemas(adql, known)
-        try:
-            return archive.query(bare)
-        except QueryError as error:
-            text = str(error)
-            for new, old in changes.items():
-                text = text.replace(new, old)
-            raise QueryError(text) from error
-
     @staticmethod
     def _open(entries: list[TableEntry], folder: Path) -> LocalArchive:
         folder.mkdir()
         for entry in entries:
-            link = folder / f"{entry.stem}.parquet"
+            link = folder / f"{entry.full}.parquet"
             try:
                 link.symlink_to(entry.path)
             except OSError:  # a system without links
@@ -293,42 +270,12 @@ def _gaia_source(stars: Result, sampled: NDArray[np.bool_], rvs: NDArray[np.bool
     )
 
 
-def _uploaded(name: str, data: bytes, folder: Path) -> TableEntry:
+def _uploaded(name: str, data: bytes) -> pa.Table:
     from astropy.io.votable import parse_single_table
 
-    if not re.fullmatch(r"[a-z]\w*", name):
-        raise InvalidInput(f"UPLOAD: {name!r} is no name for a table.")
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise InvalidInput(f"UPLOAD: {name!r} declares entities, which is not allowed.")
     try:
-        table = as_arrow(parse_single_table(io.BytesIO(data), verify="ignore").to_table(True))
-        table = table.rename_columns([column.lower() for column in table.column_names])
-        Result(table, provenance={"title": "Uploaded"}).write(folder / f"{name}.parquet")
+        return as_arrow(parse_single_table(io.BytesIO(data), verify="ignore").to_table(True))
     except (StellarnbError, ValueError, TypeError, IndexError, OSError) as error:
         raise InvalidInput(f"UPLOAD: {name!r} is no VOTable that can be read: {error}") from error
-    return _entry("tap_upload", read_folder(folder)[name])
-
-
-def _without_schemas(adql: str, known: Mapping[str, TableEntry]) -> tuple[str, dict[str, str]]:
-    """Take the schemas from before known tables; nothing moves, so that errors point right.
-
-    Returns the query, and what stands in it for what stood there.
-    """
-    schemas = {entry.schema for entry in known.values()}
-    changes: dict[str, str] = {}
-
-    def bare(match: re.Match[str]) -> str:
-        if match["schema"] is None or match["schema"].lower() not in schemas:
-            return match[0]
-        full = f"{match['schema']}.{match['table']}".lower()
-        if full in known:
-            stem, size = known[full].stem, len(match[0])
-            new = f'"{stem}"' if len(stem) + 2 <= size else stem
-            changes[new.rjust(size)] = match[0]
-            return new.rjust(size)
-        if re.search(r"(?:from|join|,)\s*$", adql[: match.start()], re.IGNORECASE):
-            line = adql.count("\n", 0, match.start()) + 1
-            raise QueryError(f"ADQL, line {line}: there is no table {full!r}{nearest(full, known)}")
-        return match[0]
-
-    return _NAMES.sub(bare, adql), changes

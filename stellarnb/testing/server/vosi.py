@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from stellarnb.testing.server.answers import Field, vo_unit
+from stellarnb.archives.vo import vo_type, vo_unit
+from stellarnb.testing.server.answers import Field
 from stellarnb.testing.server.calls import Call, NotThere, Reply
-from stellarnb.testing.server.cells import vo_type
 from stellarnb.testing.server.faults import Fault
-from stellarnb.testing.server.schema import SCHEMA_TITLES
-from stellarnb.testing.server.store import Store, TableEntry
+from stellarnb.testing.server.store import SCHEMA_TITLES, Store, TableEntry
 from stellarnb.testing.server.tap import HTML_NOTE
 
 __all__ = ["availability", "capabilities", "tables"]
 
 _XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 #: What `stellarnb.archives.geometry` translates; it refuses the rest by name.
-_GEOMETRY = ("CIRCLE", "CONTAINS", "DISTANCE", "POINT")
+_GEOMETRY = ("BOX", "CIRCLE", "CONTAINS", "COORD1", "COORD2", "DISTANCE", "POINT", "POLYGON")
 _FORMATS = {
     "application/x-votable+xml;serialization=binary2": "votable",
     "application/x-votable+xml;serialization=tabledata": "votable_plain",
