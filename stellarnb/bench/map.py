@@ -51,13 +51,13 @@ def bench_map() -> list[dict[str, Any]]:
     return [*bench_map_browser(), *bench_map_aggregates()]
 
 
-def bench_map_browser(n: int = N_STARS) -> list[dict[str, Any]]:
+def bench_map_browser(n: int | None = None) -> list[dict[str, Any]]:
     """Measure zoom, brush and the first map in JupyterLab, foreign hosts blocked.
 
     Parameters
     ----------
     n : int, optional
-        Stars of the mock.
+        Stars of the mock; 690,000 where not given.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def bench_map_browser(n: int = N_STARS) -> list[dict[str, Any]]:
         if find_spec(package) is None:
             raise MissingInput(f'The peer needs {package}: pip install "stellarnb[bench]".')
     with tempfile.TemporaryDirectory(prefix="stellarnb-bench-") as folder:
-        mock_milky_way(n).write(Path(folder) / "stars.parquet")
+        mock_milky_way(N_STARS if n is None else n).write(Path(folder) / "stars.parquet")
         return _rows(_measure(Path(folder)))
 
 

@@ -35,7 +35,7 @@ Columns = dict[str, NDArray[Any]]
 
 NAME = "mock Milky Way (no real stars)"
 #: Memory [bytes] a star while the table is made.
-_BYTES_PER_STAR = 1000
+_BYTES_PER_STAR = 600
 #: Error of a label = floor + slope / (S/N).
 _ERRORS = {
     "teff": (30.0, 1200.0),

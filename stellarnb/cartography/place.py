@@ -124,7 +124,7 @@ def place(
     """
     _check(length_scale, mass)
     columns = StarColumns.of(labels, stars)
-    ra, dec = columns.need("ra"), columns.need("dec")
+    ra, dec = _sky(columns)
     found = _find_distances(columns, distance, length_scale, mass)
     known = np.isfinite(ra) & np.isfinite(dec)
     found.distance[~known], found.error[~known], found.method[~known] = np.nan, np.nan, "none"
@@ -152,6 +152,15 @@ def _check(length_scale: float, mass: tuple[float, float] | None) -> None:
         raise InvalidInput(f"mass={mass!r}: give a mass and its scatter, such as (1.1, 0.25).")
 
 
+def _sky(columns: StarColumns) -> tuple[Floats, Floats]:
+    ra, dec = columns.need("ra"), columns.need("dec")
+    beyond = np.flatnonzero(np.isfinite(dec) & (np.abs(dec) > 90.0))
+    if len(beyond):
+        row = int(beyond[0])
+        raise InvalidInput(f"dec: row {row} holds {dec[row]:g} deg, beyond a pole. Is it in deg?")
+    return ra, dec
+
+
 def _find_distances(
     columns: StarColumns, kind: str, length_scale: float, mass: tuple[float, float] | None
 ) -> _Distances:
@@ -159,9 +168,13 @@ def _find_distances(
     out = _Distances(np.full(n, np.nan), np.full(n, np.nan), np.full(n, "none", dtype=object))
     every = np.ones(n, dtype=bool)
     if kind == "parallax":
-        _by_parallax(columns, out, length_scale)
+        spectra = not columns.lacking("teff", "logg", "phot_g_mean_mag")
+        if spectra and columns.lacking("parallax"):
+            out.notes["parallax"] = "none in these tables"
+        else:
+            _by_parallax(columns, out, length_scale)
         left = np.asarray(out.method == "none")
-        if left.any() and not columns.lacking("teff", "logg", "phot_g_mean_mag"):
+        if spectra and left.any():
             _by_spectrum(columns, out, left, mass)
     elif kind == "spectroscopic":
         _by_spectrum(columns, out, every, mass)

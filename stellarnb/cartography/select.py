@@ -37,7 +37,8 @@ class Selection(ABC):
     _kinds: ClassVar[dict[str, type[Selection]]] = {}
 
     def __init_subclass__(cls) -> None:
-        Selection._kinds[cls.__name__] = cls
+        if not cls.__name__.startswith("_"):
+            Selection._kinds[cls.__name__] = cls
 
     @abstractmethod
     def mask(self, table: Any) -> Mask:

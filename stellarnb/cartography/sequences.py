@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
 from stellarnb.cartography.aggregate import Mask, star_mask
 from stellarnb.cartography.columns import as_float32
@@ -192,13 +190,21 @@ def _core(alpha: Floats) -> float:
     return 0.5 * float(np.subtract(*np.quantile(alpha, (0.75, 0.25)))) / 1.35
 
 
+def _smooth(counts: NDArray[Any], width: float) -> Floats:
+    from scipy.ndimage import gaussian_filter1d  # imported late: a map does not wait for it
+
+    return np.asarray(gaussian_filter1d(counts.astype(float), width))
+
+
 def _top(counts: NDArray[Any], width: float, centres: Floats) -> float:
-    return float(centres[np.argmax(gaussian_filter1d(counts.astype(float), width))])
+    return float(centres[np.argmax(_smooth(counts, width))])
 
 
 def _peaks(counts: NDArray[Any], width: float, centres: Floats) -> tuple[float, ...]:
     """Return the two peaks and the valley between them, or nothing."""
-    smooth = gaussian_filter1d(counts.astype(float), width)
+    from scipy.signal import find_peaks
+
+    smooth = _smooth(counts, width)
     found, note = find_peaks(smooth, prominence=1e-3 * smooth.max())
     if len(found) < 2:
         return ()

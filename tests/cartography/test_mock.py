@@ -107,7 +107,7 @@ def test_numbers_that_are_none_are_refused(kwargs):
 
 def test_a_billion_stars_are_refused_with_what_would_fit(monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 8_000_000_000)
-    with pytest.raises(OutOfMemory, match="6,400,000 stars would fit") as caught:
+    with pytest.raises(OutOfMemory, match="10,666,666 stars would fit") as caught:
         mock_milky_way(10**9)
     assert isinstance(caught.value, MissingInput)
     assert isinstance(caught.value, TooLarge)

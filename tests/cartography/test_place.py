@@ -165,6 +165,13 @@ def test_without_a_parallax_the_spectrum_gives_the_distance(some):
     assert set(found["distance_method"][1::2]) == {"parallax"}
 
 
+def test_without_any_parallax_all_distances_are_spectroscopic(some):
+    bare = Table(some.arrow.drop_columns(["parallax", "parallax_error"]))
+    found = place(bare)
+    assert found.provenance["place"]["parallax"] == "none in these tables"
+    assert set(found["distance_method"]) <= {"spectroscopic", "none"}
+
+
 def test_the_zero_point_is_named_and_its_want_is_a_warning(some):
     names = ["source_id", "ra", "dec", "parallax", "parallax_error", "phot_g_mean_mag"]
     stars = Table(some.arrow.select(names))
@@ -277,6 +284,7 @@ def test_whatever_is_in_the_columns_no_star_has_half_a_place(parallax, error):
         (lambda: place(SKY, length_scale=0), InvalidInput, "length_scale"),
         (lambda: place(SKY, mass=(1.0,)), InvalidInput, "mass"),
         (lambda: place(3), InvalidInput, "int"),
+        (lambda: place({"ra": [0.0, 0.0], "dec": [0.0, 91.0]}), InvalidInput, "row 1"),
     ],
 )
 def test_what_is_missing_is_named(call, error, words):
