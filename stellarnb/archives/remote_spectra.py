@@ -11,7 +11,6 @@ from stellarnb.archives.asking import Asker, Options
 from stellarnb.archives.catalog import nearest
 from stellarnb.archives.products import ids_of
 from stellarnb.archives.remote_stars import IN_LIST, Stars
-from stellarnb.archives.store import Store
 from stellarnb.archives.surveys import Survey
 from stellarnb.archives.tap import Query, TapService
 from stellarnb.errors import InvalidInput, MissingInput
@@ -85,7 +84,7 @@ class Spectra:
             source,
             ids,
             chosen,
-            store=self._asker.store or Store(),
+            store=self._asker.store,
             transport=self._asker.tap.transport,
             offline=self._asker.offline,
             strict=strict,
