@@ -98,9 +98,7 @@ def test_nan_counts_as_not_there(sample: LocalArchive) -> None:
         ([1], "names and tables"),
     ],
 )
-def test_bad_uploads_are_refused_in_words(
-    sample: LocalArchive, upload: object, words: str
-) -> None:
+def test_bad_uploads_are_refused_in_words(sample: LocalArchive, upload: object, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         sample.query("SELECT * FROM tap_upload.m", upload=upload)  # type: ignore[arg-type]
 
