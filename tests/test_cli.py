@@ -44,7 +44,7 @@ def test_figures_come_as_one_json_object_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [{"label": "teff", "snr": "all", "n": 3, "bias": 0.5}] * 2
-    monkeypatch.setattr(stellarnb.training.run, "evaluate_model", lambda name: rows)
+    monkeypatch.setattr(stellarnb.training.run, "evaluate_model", lambda name, data: rows)
     assert run(monkeypatch, "train", "xp-apogee", "--evaluate", "--json") == 0
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == rows
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from stellarnb import __version__
 from stellarnb.archives.catalog import TableInfo, nearest
 from stellarnb.archives.quick import positions_table
 from stellarnb.errors import InvalidInput, MissingInput
@@ -17,13 +19,15 @@ class Described:
 
     Attributes
     ----------
-    name : str
-        The archive's.
+    name, title, version : str
+        The archive's, and of its data.
     credits : tuple of str
         Whom to thank.
     """
 
     name: str
+    title: str
+    version: str
     credits: tuple[str, ...]
     _infos: Mapping[str, TableInfo]
 
@@ -76,6 +80,16 @@ class Described:
     def cite(self) -> str:
         """Return the credit lines that belong to the archive's data, one a line."""
         return "\n".join(self.credits)
+
+    def _provenance(self, **more: Any) -> dict[str, Any]:
+        return {
+            "archive": self.name,
+            "title": self.title,
+            "version": self.version,
+            **more,
+            "credits": list(self.credits),
+            "stellarnb": __version__,
+        }
 
     def _table(self, name: str) -> str:
         key = str(name).lower().removeprefix(f"{self.name}.")

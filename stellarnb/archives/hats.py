@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from stellarnb import __version__
 from stellarnb.archives.catalog import ColumnInfo, TableInfo
 from stellarnb.archives.crossmatch import SkyTree, separations
 from stellarnb.archives.described import Described
@@ -299,16 +298,6 @@ class HatsArchive(Described):
             raise ArchiveDown(f"{self.name!r} cannot be read: {error}.") from error
         rows = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
         return rows.rename_columns([name.lower() for name in rows.column_names])
-
-    def _provenance(self, **more: Any) -> dict[str, Any]:
-        return {
-            "archive": self.name,
-            "title": self.title,
-            "version": self.version,
-            **more,
-            "credits": list(self.credits),
-            "stellarnb": __version__,
-        }
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from stellarnb import __version__
 from stellarnb.archives.catalog import TableInfo, nearest
 from stellarnb.archives.crossmatch import SkyTree
 from stellarnb.archives.described import Described
@@ -391,13 +390,3 @@ class LocalArchive(Described):
             descriptions={n: info.description for n, info in known.items() if info.description},
             provenance=self._provenance(**more, rows=rows.num_rows),
         )
-
-    def _provenance(self, **more: Any) -> dict[str, Any]:
-        return {
-            "archive": self.name,
-            "title": self.title,
-            "version": self.version,
-            **more,
-            "credits": list(self.credits),
-            "stellarnb": __version__,
-        }

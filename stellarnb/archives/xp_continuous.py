@@ -117,7 +117,15 @@ def _frame(table: pa.Table) -> pd.DataFrame:
 
 def _calibrate(frame: pd.DataFrame) -> pd.DataFrame:
     """Sample on GaiaXPy's own grid, which is that of ``gaia-xp`` and of Gaia's sampled spectra."""
-    with _LOCK, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    import matplotlib as mpl
+
+    # GaiaXPy sets matplotlib to LaTeX as it is imported: the user's next plot would fail.
+    with (
+        _LOCK,
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        mpl.rc_context(),
+    ):
         warnings.simplefilter("ignore")
         from gaiaxpy import calibrate
 

@@ -211,13 +211,13 @@ class Table:
         OutputError
             If it cannot be written.
         """
+        from stellarnb.tables.formats import write_astropy
+
         target = Path(path).expanduser()
         writers: dict[str, Callable[[Path], None]] = {
             ".parquet": lambda part: pq.write_table(self.to_arrow(), part),
             ".csv": lambda part: pyarrow.csv.write_csv(self.arrow, part),
-            ".ecsv": lambda part: self._write_astropy(part, "ascii.ecsv"),
-            ".fits": lambda part: self._write_astropy(part, "fits"),
-            ".vot": lambda part: self._write_astropy(part, "votable"),
+            **dict.fromkeys((".ecsv", ".fits", ".vot"), lambda part: write_astropy(self, part)),
         }
         if target.suffix not in writers:
             raise InvalidInput(f"{target.name}: write one of {', '.join(writers)}.")
@@ -234,36 +234,30 @@ class Table:
             writers[target.suffix](part)
         return target
 
-    def _write_astropy(self, part: Path, form: str) -> None:
-        table = self.to_astropy()
-        if form != "ascii.ecsv":  # neither FITS nor VOTable headers hold a nested note
-            table.meta = {"PROVENAN": json.dumps(self.provenance)[:60]}
-        table.write(part, format=form, overwrite=True)
-
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a Parquet file back that `write` made (or any other Parquet table).
+        """Read a table that `write` made, or any other of these formats.
 
         Parameters
         ----------
         path : path-like
-            The file.
+            ``.parquet``, ``.csv``, ``.ecsv``, ``.fits`` or ``.vot``; another ending is taken for
+            Parquet. Of a FITS file or a VOTable the first table is read.
 
         Returns
         -------
         Table
-            Of the class that it is called on.
+            Of the class that it is called on, with units, descriptions and provenance where the
+            file has them; a CSV file has none. Identifiers stay 64-bit integers.
 
         Raises
         ------
         InvalidInput
-            If it is not there or no Parquet file.
+            If it is not there or of another format.
         """
-        try:
-            arrow = pq.read_table(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InvalidInput(f"{path} cannot be read as Parquet: {error}") from error
-        note = json.loads((arrow.schema.metadata or {}).get(_META_KEY, b"{}"))
+        from stellarnb.tables.formats import read_table
+
+        arrow, note = read_table(Path(path).expanduser(), _META_KEY)
         out = cls.__new__(cls)
-        Table.__init__(out, arrow.replace_schema_metadata(None), **note)
+        Table.__init__(out, arrow, **note)
         return out

@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 from astropy import units as u
@@ -63,15 +62,60 @@ def test_function_units_reach_astropy() -> None:
 
 @pytest.mark.parametrize("ending", [".parquet", ".csv", ".ecsv", ".fits", ".vot"])
 def test_each_format_keeps_the_identifier_exactly(tmp_path, ending: str) -> None:
-    table = Table({"source_id": np.array([ID, ID + 1]), "teff": [1.0, 2.0]}, units={"teff": "K"})
+    ids = pa.array([ID, ID + 1, None], pa.int64())
+    table = Table({"source_id": ids, "teff": [1.0, 2.0, 3.0]}, units={"teff": "K"})
     path = table.write(tmp_path / f"t{ending}")
-    if ending == ".parquet":
-        again = Table.read(path)["source_id"]
-    elif ending == ".csv":
-        again = pd.read_csv(path)["source_id"]
-    else:
-        again = QTable.read(path)["source_id"]
-    assert list(again) == [ID, ID + 1]
+    again = Table.read(path)
+    assert again.arrow["source_id"].to_pylist() == [ID, ID + 1, None]
+    assert again.arrow["source_id"].type == pa.int64()
+    if ending in {".ecsv", ".fits", ".vot"}:  # and others read it as well
+        theirs = QTable.read(path)["source_id"]
+        assert list(theirs[:2]) == [ID, ID + 1]
+        assert theirs.mask.tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".ecsv", ".fits", ".vot"])
+def test_a_table_comes_back_as_it_was(tmp_path, ending: str) -> None:
+    table = Result(
+        {
+            "source_id": [ID, ID + 1, 3],
+            "teff": pa.array([4800.0, 5000.0, None], pa.float32()),
+            "logg": [1.0, 2.0, 3.0],
+            "name": ["a", "Müller" if ending != ".fits" else "b", "<b>"],
+            "ok": [True, False, True],
+        },
+        units={"teff": "K", "logg": "dex(cm / s2)"},
+        descriptions={"teff": "temperature", "name": "α Cen's"},
+        provenance={"adql": "SELECT " + "x, " * 100, "credits": ["ESA", "Ω"]},
+    )
+    again = Result.read(table.write(tmp_path / f"t{ending}"))
+    assert again.colnames == table.colnames
+    assert again.arrow["name"].to_pylist() == table.arrow["name"].to_pylist()
+    assert again["ok"].tolist() == [True, False, True]
+    assert again["teff"][:2].tolist() == [4800.0, 5000.0]
+    assert np.isnan(again["teff"][2])
+    assert again.arrow["teff"].type == pa.float32()
+    assert again.units == table.units
+    assert again.descriptions == table.descriptions
+    assert again.provenance == table.provenance
+
+
+@pytest.mark.parametrize("ending", [".csv", ".ecsv", ".fits", ".vot"])
+def test_a_damaged_file_of_any_format_is_refused(tmp_path, ending: str) -> None:
+    path = tmp_path / f"t{ending}"
+    path.write_bytes(b"\x00\xff<VOTABLE nonsense")
+    with pytest.raises(InvalidInput, match="cannot be read as"):
+        Table.read(path)
+    with pytest.raises(InvalidInput, match="cannot be read as"):
+        Table.read(tmp_path / f"nothing{ending}")
+
+
+def test_a_votable_that_declares_entities_is_refused(tmp_path) -> None:
+    path = Table({"a": [1]}).write(tmp_path / "t.vot")
+    text = path.read_text().replace("<VOTABLE", '<!DOCTYPE x [<!ENTITY a "b">]>\n<VOTABLE', 1)
+    path.write_text(text)
+    with pytest.raises(InvalidInput, match="entities"):
+        Table.read(path)
 
 
 def test_parquet_keeps_units_and_provenance(tmp_path, table: Result) -> None:
