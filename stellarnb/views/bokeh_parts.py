@@ -119,7 +119,7 @@ def shade_mapper(theme: Theme | None) -> ColorMapper:
 def bar_mapper(limits: Range, *, logarithmic: bool) -> ColorMapper:
     """Return the colours of a colour bar."""
     kind = LogColorMapper if logarithmic else LinearColorMapper
-    return kind(list(palette()), low=limits[0], high=limits[1])
+    return kind(list(palette()), low=limits[0], high=limits[1], syncable=False)
 
 
 def add_bar(
@@ -137,8 +137,6 @@ def add_bar(
         title_text_font_style="normal",
         title_text_font_size="11px",
         major_label_text_font_size="10px",
-        # Colours that the page gives it are the page's own business.
-        syncable=False,
     )
     # Inside a colour bar the page's style sheet does not reach: link.js gives it the colours.
     words = theme.text if theme else GREY
@@ -151,7 +149,11 @@ def add_bar(
 def name_bar(bar: ColorBar, title: str, *, logarithmic: bool) -> None:
     """Give a colour bar its title and the numbers for its kind of scale."""
     bar.title = title
-    bar.ticker = FixedTicker(ticks=_COUNTS) if logarithmic else BasicTicker(desired_num_ticks=5)
+    bar.ticker = (
+        FixedTicker(ticks=_COUNTS, syncable=False)
+        if logarithmic
+        else BasicTicker(desired_num_ticks=5, syncable=False)
+    )
 
 
 def dress(plot: Any, theme: Theme | None) -> None:
@@ -228,7 +230,6 @@ def _words(
         name="words",
     )
     words.level = "overlay"
-    words.glyph.syncable = False
 
 
 def _lab_colours() -> str:

@@ -90,10 +90,9 @@ class MapFigure:
         self._size, self._live = size, live
         self._painter = Painter(stars, panel)
         self.figure = frame_of(panel, size, stretch=stretch)
-        # A line of its own: beside the toolbar there is no room for it. The page writes there
-        # too, if Python is silent, and keeps that to itself.
+        # A line of its own, where the page writes too, if Python is silent.
         self._caption = Title(
-            text="", text_font_size="11px", text_font_style="normal", name="caption", syncable=False
+            text="", text_font_size="11px", text_font_style="normal", name="caption"
         )
         self.figure.add_layout(self._caption, "above")
         self._source = ColumnDataSource()

@@ -86,9 +86,19 @@ if (figure == null) {
   return
 }
 
+// The output of a cell in which a map lives needs no picture of it.
+const settle = () => {
+  let node = cb_context.index.find_one(figure)?.el
+  while (node != null && !node.classList?.contains("jp-OutputArea")) {
+    node = node.parentNode ?? node.host
+  }
+  node?.classList.add("stellarnb-live")
+}
+
 if (!state.dressed) {
   state.dressed = true
   dress()
+  settle()
   const watch = new MutationObserver(dress)
   watch.observe(document.body, {attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"]})
 }

@@ -74,14 +74,13 @@ class Link:
         key : str
             Its name in a wish.
         figure : bokeh.models.Plot
-            Its ranges are no longer sent by Bokeh itself: that would be four messages a zoom.
+            The figure.
         events : iterable of str, optional
             Of ``selectiongeometry tap doubletap mousemove mouseleave``.
         """
         self.dress(figure)
         script = self._script(figure, key)
         for part in (figure.x_range, figure.y_range):
-            part.syncable = False
             for end in ("start", "end"):
                 part.js_on_change(end, script)
         for side in ("inner_width", "inner_height"):
@@ -94,8 +93,15 @@ class Link:
         self.mailbox.figures = [*self.mailbox.figures, figure]
 
     def keep(self, root: Model) -> None:
-        """Put the mailbox into the document of a root, before it is shown."""
+        """Put the mailbox into the document of a root, before it is shown.
+
+        The mailbox is then all that the page sends. jupyter_bokeh would send each change that
+        Python makes back to Python, images and all.
+        """
+        for model in root.references():
+            model.syncable = False
         root.tags = [*root.tags, self.mailbox]
+        self.mailbox.syncable = True
 
     def show(self, live: Any) -> None:
         """Say which `LiveModel` shows the figures."""

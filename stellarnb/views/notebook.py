@@ -18,16 +18,13 @@ ASLEEP = "A picture of a live map: run this cell (Shift+Enter) to bring the map 
 #: What the JupyterLab extension of jupyter_bokeh runs as a script of the page.
 _LOAD = "application/vnd.bokehjs_load.v0+json"
 
-#: Hides the picture of a map where the map itself lives, and the words of the widget manager
-#: where it does not: the picture says what to do.
+#: Hides the picture of a map where the map itself lives: link.js gives that place its class.
+#: (No `:has`: with it each repaint would cost the page tens of milliseconds.)
 _STYLE = """(() => {
   if (document.getElementById("stellarnb-style")) return
   const style = document.createElement("style")
   style.id = "stellarnb-style"
-  style.textContent = `
-    .jp-OutputArea-child:has(.stellarnb-map) ~ .jp-OutputArea-child:has(.stellarnb-picture),
-    .jp-OutputArea:has(.stellarnb-picture) .jp-OutputArea-output.jupyter-widgets:not(:has(*))
-    { display: none }`
+  style.textContent = ".stellarnb-live .stellarnb-picture { display: none }"
   document.head.append(style)
 })()"""
 

@@ -86,7 +86,6 @@ class BokehScene:
     def _figure(self, scene: Scene, pane: Pane) -> Any:
         plot = frame_of(pane.panel, self._size, stretch=False)
         title = Title(text="", text_font_size="11px", text_font_style="normal", name="caption")
-        title.syncable = False
         self._captions.append(title)
         if scene.shared:
             _strip(plot, pane, scene)
@@ -260,4 +259,3 @@ def _finish_legend(plot: Any, theme: Theme | None) -> None:
         legend.spacing = 0
         legend.glyph_height = 14
         legend.click_policy = "hide"
-        legend.syncable = False

@@ -165,7 +165,6 @@ class View:
         # Shared axes have their words beside the colour bar.
         parts = [shown.model()] if self.scene.shared else [head, shown.model(), foot]
         box = ipw.VBox(parts)
-        box.add_class("stellarnb-map")
         return {**(box._repr_mimebundle_() or {}), "text/plain": repr(self)}
 
     def _ipython_display_(self) -> None:

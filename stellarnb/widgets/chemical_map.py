@@ -152,7 +152,6 @@ class ChemicalMap(MapOutput):
         self.set_trait("good_only", cut)
         self._history = History(self.state)
         self.children = self._parts()
-        self.add_class("stellarnb-map")
         self.observe(lambda change: self.guarded(self._redraw), list(_CUTS))
         self.observe(lambda change: self._page.drag(self.drag), "drag")
         self.observe(lambda change: self.guarded(self._show_star), "star")

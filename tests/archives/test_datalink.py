@@ -1,5 +1,6 @@
 """Gaia's spectra through DataLink and the cache: each fault is recovered from or named."""
 
+import importlib.util
 import socket
 import threading
 import time
@@ -31,6 +32,11 @@ from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Result
 from stellarnb.testing.archive_server import ArchiveServer, Fault, Limits, archive_server
 from stellarnb.testing.interrupted import run
+
+#: Not imported to find out: importing it sets matplotlib to LaTeX.
+NEEDS_GAIAXPY = pytest.mark.skipif(
+    importlib.util.find_spec("gaiaxpy") is None, reason="the extra [xp] is not installed"
+)
 
 N = 60
 
@@ -489,8 +495,8 @@ def test_killed_kernels_lose_nothing_and_fetch_nothing_twice():
 # BP/RP coefficients
 
 
+@NEEDS_GAIAXPY
 def test_coefficients_are_cached_and_sampled_by_gaiaxpy(get, server):
-    pytest.importorskip("gaiaxpy")
     ids = server.store.query("SELECT source_id FROM mock.stars").arrow["source_id"].to_numpy()[:4]
     spectra = get([*ids[::-1], 5], "xp_continuous")
     assert spectra.source_id.tolist() == ids[::-1].tolist()

@@ -4,6 +4,7 @@ They lie beside the repository, and are not in it.
 """
 
 import csv
+import importlib.util
 import io
 import zipfile
 from functools import cache
@@ -21,6 +22,11 @@ from stellarnb.archives.store_stars import Piece
 from stellarnb.archives.xp_continuous import sampled
 from stellarnb.errors import StellarnbError
 from stellarnb.spectra import SpectrumSet
+
+#: Not imported to find out: importing it sets matplotlib to LaTeX.
+NEEDS_GAIAXPY = pytest.mark.skipif(
+    importlib.util.find_spec("gaiaxpy") is None, reason="the extra [xp] is not installed"
+)
 
 LINK = DataLink(("http://127.0.0.1:9/",))
 STAR = 5937083312263887616
@@ -126,8 +132,8 @@ def test_coefficients_in_raw_form_are_the_same_in_every_format(shared_data, endi
     assert table.equals(LINK.read("xp_continuous", raw(shared_data, "fits")))
 
 
+@NEEDS_GAIAXPY
 def test_the_coefficients_give_the_consortiums_own_solution(shared_data):
-    pytest.importorskip("gaiaxpy")
     path = shared_data / "gaia_xp_gaiaxpy" / "calibrator_solution_default.csv"
     with path.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -138,15 +144,15 @@ def test_the_coefficients_give_the_consortiums_own_solution(shared_data):
         assert np.allclose(mine, theirs, rtol=2e-7, atol=0)
 
 
+@NEEDS_GAIAXPY
 def test_the_coefficients_of_a_star_give_the_sampled_spectrum_of_the_archive(shared_data):
-    pytest.importorskip("gaiaxpy")
     ours = spectra_of("xp_continuous", bundle(shared_data, "fits"))
     theirs = spectra_of("xp_sampled", bundle(shared_data, "fits"))
     assert (np.abs(ours.flux - theirs.flux) < 0.01 * theirs.error).all()
 
 
+@NEEDS_GAIAXPY
 def test_a_star_without_bp_keeps_its_rp(shared_data):
-    pytest.importorskip("gaiaxpy")
     folder = shared_data / "gaia_xp_gaiaxpy"
     body = (folder / "XP_CONTINUOUS_RAW_with_missing_BP.csv").read_bytes()
     table = LINK.read("xp_continuous", body)
