@@ -136,10 +136,10 @@ def test_each_step_is_counted_and_stated(make) -> None:
     gaia = [n for step, n in counts.items() if step.startswith(("gaia: ", "rvs: "))]
     assert gaia == sorted(gaia, reverse=True)
     told = made.provenance
-    assert told["cuts"]["survey"]["snr"] == ">= 70"
-    assert told["cuts"]["survey"]["aspcapflag"] == "without bits 23"
-    assert told["cuts"]["gaia"]["has_rvs"] == "is True"
-    assert told["not_cut"]["gaia"] == ["ruwe"]
+    assert told["cuts"]["reference"]["snr"] == ">= 70"
+    assert told["cuts"]["reference"]["aspcapflag"] == "without bits 23"
+    assert told["cuts"]["stars"]["has_rvs"] == "is True"
+    assert told["not_cut"]["stars"] == ["ruwe"]
     assert "parallax" in told["scalars_left_out"]
     assert told["archive"]["release"] == "DR0"
     assert made.cite() == "SDSS\nESA/Gaia/DPAC"
@@ -263,6 +263,26 @@ def test_the_set_is_a_dataset_that_the_engine_reads(make) -> None:
     assert sum(len(table) for table in tables) == 10
     reopened = LocalArchive(made.path)
     assert reopened.tables()["rows"].sum() == 10
+
+
+def test_the_embedded_archive_gives_both_sides(tmp_path) -> None:
+    import stellarnb as snb
+
+    made = snb.training_set(
+        "gaia-xp",
+        "sample",
+        archive="sample",
+        labels=["teff", "logg", "fe_h"],
+        cuts={"stars": {}},
+        n=50,
+        out=tmp_path,
+        progress=False,
+    )
+    spectra, stars = made.read()
+    assert len(made) == len(spectra) == len(stars) == 50
+    assert made.counts["reference: stars"] == 4039
+    assert spectra.instrument.id == "gaia-xp"
+    assert "APOGEE" in made.cite()
 
 
 @pytest.mark.parametrize(
