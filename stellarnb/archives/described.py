@@ -93,6 +93,9 @@ class Described:
 
     def _table(self, name: str) -> str:
         key = str(name).lower().removeprefix(f"{self.name}.")
+        ends = [full for full, info in self._infos.items() if info.bare == key]
+        if key not in self._infos and len(ends) == 1:
+            return ends[0]
         if key not in self._infos:
             known = ", ".join(self._infos)
             hint = nearest(key, self._infos)

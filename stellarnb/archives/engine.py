@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from stellarnb.archives.catalog import TableInfo, quoted, unique_names
 from stellarnb.archives.regions import position_pad
 from stellarnb.archives.shapes import SKY_MACROS
-from stellarnb.errors import TooLarge
+from stellarnb.errors import InvalidInput, TooLarge
 
 __all__ = ["Engine", "Source"]
 
 #: After these errors DuckDB refuses all further work with a database.
 _BROKEN = (duckdb.InternalException, duckdb.FatalException)
+_FLOATS = frozenset({"float", "double", "halffloat"})
 #: DuckDB skips, or reads, so many rows at a time.
 _ROW_GROUP = 122_880
 #: Tables that are larger than this share of the memory stay in their files.
@@ -123,7 +124,15 @@ class Engine:
         return self._pads[table]
 
     def positions(self, table: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return right ascension and declination [deg] of all rows, NaN where there is none."""
+        """Return right ascension and declination [deg] of all rows, NaN where there is none.
+
+        Raises
+        ------
+        InvalidInput
+            If they are no numbers.
+        """
+        if not self._numeric(table):
+            raise InvalidInput(f"ra and dec of table {table!r} are no numbers of degrees.")
         parts = list(self._batches(table, ("ra", "dec")))
         ra, dec = (
             np.concatenate([np.empty(0), *(part[i] for part in parts)]).astype(float)
@@ -154,6 +163,8 @@ class Engine:
         return self.run(sql, [table], {"wanted rows": wanted})
 
     def _pad(self, table: str) -> float | None:
+        if not self._numeric(table):
+            return None
         largest, last = 0.0, -1
         for ids, ra, dec in self._batches(table, ("source_id", "ra", "dec")):
             whole = ids.dtype.kind == "i" and ids.dtype.itemsize == 8 and not np.ma.is_masked(ids)
@@ -166,6 +177,10 @@ class Engine:
                 return None
             largest, last = max(largest, pad), int(ids[-1])
         return largest or None
+
+    def _numeric(self, table: str) -> bool:
+        kinds = [self._sources[table].info.columns[name].type for name in ("ra", "dec")]
+        return all("int" in kind or kind in _FLOATS for kind in kinds)
 
     def _batches(self, table: str, columns: Sequence[str]) -> Iterator[list[NDArray[Any]]]:
         """Yield columns in the order of the rows, some rows at a time; null as NaN or masked."""
@@ -270,7 +285,7 @@ def _without_nan(kinds: Mapping[str, str]) -> str:
     out = []
     for name, kind in kinds.items():
         column = quoted(name)
-        if kind in {"float", "double", "halffloat"}:
+        if kind in _FLOATS:
             # Not by isnan: a Parquet file's limits leave NaN out, so DuckDB takes it for false.
             sound = f"isfinite({column}) OR isinf({column})"
             column = f"CASE WHEN {sound} THEN {column} END AS {column}"

@@ -75,7 +75,10 @@ def _identifiers(name: str, kind: str, engine: Engine) -> Iterator[Finding]:
 
 
 def _positions(name: str, engine: Engine) -> Finding:
-    ra, dec = engine.positions(name)
+    try:
+        ra, dec = engine.positions(name)
+    except StellarnbError as error:
+        return name, "ra and dec are positions", False, str(error)
     with np.errstate(invalid="ignore"):
         bad = int(np.sum(~((np.abs(ra) <= 360) & (np.abs(dec) <= 90))))
     return name, "ra and dec are positions", bad == 0, f"{bad:,} rows without"

@@ -203,6 +203,12 @@ def training_set(
     --------
     >>> import stellarnb as snb
     >>> snb.training_set("gaia-rvs", reference="apogee", n=5000)  # doctest: +SKIP
+
+    Without a network, of the embedded stars:
+
+    >>> made = snb.training_set(  # doctest: +SKIP
+    ...     "gaia-xp", "sample", archive="sample", labels=["teff", "logg", "fe_h"], n=1000
+    ... )
     """
     what = _kind(kind)
     if n is not None and n < 1:
@@ -215,7 +221,13 @@ def training_set(
         raise InvalidInput(f"cuts are of {' and '.join(CUTS)}, not of {', '.join(cuts or ())}.")
     radius = None if match is None else as_radius(match, "arcsec")
     known = candidates(
-        theirs, labels, sides["reference"], "reference" in (cuts or {}), radius, seed
+        theirs,
+        labels,
+        sides["reference"],
+        "reference" in (cuts or {}),
+        radius,
+        seed,
+        whose=theirs.name if theirs.name != stars.name else "reference",
     )
     wanted = Wanted(
         kind=what,

@@ -70,12 +70,12 @@ class Chunks:
         self.notes: dict[str, Any] = {
             "instrument": wanted.kind.instrument,
             "cuts": {
-                reference.name: dict(known.cuts_in_words),
-                archive.name: {name: in_words(value) for name, value in self._cuts.items()},
+                "reference": dict(known.cuts_in_words),
+                "stars": {name: in_words(value) for name, value in self._cuts.items()},
             },
-            "not_cut": {reference.name: list(known.not_cut), archive.name: list(not_cut)},
+            "not_cut": {"reference": list(known.not_cut), "stars": list(not_cut)},
             "scalars_left_out": left_out,
-            "asked": {reference.name: known.table.provenance.get("adql", "")},
+            "asked": {"reference": known.table.provenance.get("adql", "")},
             "credits": list(
                 dict.fromkeys([*reference.cite().splitlines(), *archive.cite().splitlines()])
             ),

@@ -66,6 +66,8 @@ def candidates(
     strict: bool,
     radius: float | None,
     seed: int,
+    *,
+    whose: str,
 ) -> Candidates:
     """Return the reference's stars that may come into a training set.
 
@@ -83,6 +85,8 @@ def candidates(
         Match by position within this [deg]; by source_id where None and there is one.
     seed : int
         Of the order.
+    whose : str
+        What the counts call it.
 
     Raises
     ------
@@ -94,30 +98,30 @@ def candidates(
     if lacking or not labels:
         have = ", ".join(sorted(known))
         raise MissingInput(
-            f"{reference.name!r} has no {', '.join(lacking) or 'label to learn'}; pass labels=… "
+            f"{whose!r} has no {', '.join(lacking) or 'label to learn'}; pass labels=… "
             f"(columns: {have})."
         )
     if radius is None and "source_id" not in known:
         radius = _POSITION_ARCSEC / 3600
     needed = ("ra", "dec") if radius is not None else ("source_id",)
     if not set(needed) <= known:
-        raise MissingInput(f"{reference.name!r} has no {' and '.join(needed)} to match by.")
-    cut, not_cut = columns_to_cut(cuts, known, strict=strict, whose=reference.name)
+        raise MissingInput(f"{whose!r} has no {' and '.join(needed)} to match by.")
+    cut, not_cut = columns_to_cut(cuts, known, strict=strict, whose=whose)
     errors = [f"{label}_error" for label in labels if f"{label}_error" in known]
     more = [name for name in ("snr", *cut) if name in known]
     columns = list(dict.fromkeys([*needed, *labels, *errors, *more]))
     table = reference.stars(columns=columns)
-    counts = {f"{reference.name}: stars": len(table)}
+    counts = {f"{whose}: stars": len(table)}
     there = dict.fromkeys((*needed, *labels), (None, None))
-    passed = apply_cuts(table, there, {}, whose=reference.name)
+    passed = apply_cuts(table, there, {}, whose=whose)
     if radius is None:
         passed &= np.ma.getdata(table["source_id"]) > 0  # some catalogues write 0 or -1 for none
-    counts[f"{reference.name}: with all labels and a {needed[-1]}"] = int(passed.sum())
+    counts[f"{whose}: with all labels and a {needed[-1]}"] = int(passed.sum())
     table = table.take(passed)
-    table = table.take(apply_cuts(table, cut, counts, whose=reference.name))
+    table = table.take(apply_cuts(table, cut, counts, whose=whose))
     if radius is None:
         table = table.take(_distinct(table))
-        counts[f"{reference.name}: each star once"] = len(table)
+        counts[f"{whose}: each star once"] = len(table)
         ids = np.asarray(table["source_id"], dtype=np.int64)
         table = table.take(np.argsort(_spread(ids, seed), kind="stable"))
     else:

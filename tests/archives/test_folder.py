@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stellarnb.archives import LocalArchive, engine, open_archive, products
-from stellarnb.errors import InvalidInput, StellarnbError
+from stellarnb.errors import InvalidInput, QueryError, StellarnbError
 from stellarnb.tables import Result
 
 ID = 5853418002145112704
@@ -113,6 +113,16 @@ def test_a_large_file_stays_on_the_disk_and_answers_the_same(
     assert pairs["source_id"].tolist() == stars["source_id"][::1000].tolist()
     assert len(disk.query("SELECT x FROM stars WHERE x IS NULL")) == 1
     assert disk.engine.pad("stars") == sky.engine.pad("stars")
+
+
+def test_positions_in_words_are_refused_in_words(make_folder: Callable[..., Path]) -> None:
+    columns = {"source_id": [1], "ra": ["10 00 00"], "dec": ["+1 0 0"]}
+    archive = LocalArchive(make_folder(stars=columns), name="x")
+    with pytest.raises(QueryError, match="VARCHAR"):
+        archive.cone((10, 1), 1)
+    with pytest.raises(InvalidInput, match="no numbers of degrees"):
+        archive.crossmatch({"ra": [1.0], "dec": [1.0]})
+    assert not archive.check()["ok"].all()
 
 
 def test_rows_keep_their_order_unless_sorting_makes_cones_fast(

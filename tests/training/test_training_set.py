@@ -136,10 +136,10 @@ def test_each_step_is_counted_and_stated(make) -> None:
     gaia = [n for step, n in counts.items() if step.startswith(("gaia: ", "rvs: "))]
     assert gaia == sorted(gaia, reverse=True)
     told = made.provenance
-    assert told["cuts"]["survey"]["snr"] == ">= 70"
-    assert told["cuts"]["survey"]["aspcapflag"] == "without bits 23"
-    assert told["cuts"]["gaia"]["has_rvs"] == "is True"
-    assert told["not_cut"]["gaia"] == ["ruwe"]
+    assert told["cuts"]["reference"]["snr"] == ">= 70"
+    assert told["cuts"]["reference"]["aspcapflag"] == "without bits 23"
+    assert told["cuts"]["stars"]["has_rvs"] == "is True"
+    assert told["not_cut"]["stars"] == ["ruwe"]
     assert "parallax" in told["scalars_left_out"]
     assert told["archive"]["release"] == "DR0"
     assert made.cite() == "SDSS\nESA/Gaia/DPAC"
@@ -265,6 +265,26 @@ def test_the_set_is_a_dataset_that_the_engine_reads(make) -> None:
     assert reopened.tables()["rows"].sum() == 10
 
 
+def test_the_embedded_archive_gives_both_sides(tmp_path) -> None:
+    import stellarnb as snb
+
+    made = snb.training_set(
+        "gaia-xp",
+        "sample",
+        archive="sample",
+        labels=["teff", "logg", "fe_h"],
+        cuts={"stars": {}},
+        n=50,
+        out=tmp_path,
+        progress=False,
+    )
+    spectra, stars = made.read()
+    assert len(made) == len(spectra) == len(stars) == 50
+    assert made.counts["reference: stars"] == 4039
+    assert spectra.instrument.id == "gaia-xp"
+    assert "APOGEE" in made.cite()
+
+
 @pytest.mark.parametrize(
     ("more", "kind", "words"),
     [
@@ -315,12 +335,16 @@ def test_cuts_count_what_they_leave() -> None:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, gaia: LocalArchive) -> Iterator[object]:
+def served(
+    tmp_path_factory: pytest.TempPathFactory, gaia: LocalArchive, reference: LocalArchive
+) -> Iterator[object]:
     from stellarnb.testing.archive_server import archive_server
 
     stars = gaia.query("SELECT * FROM gaia_source").to_arrow()
     names = {"snr": "rvs_spec_sig_to_noise"}
-    folder = tmp_path_factory.mktemp("served")
+    folder = tmp_path_factory.mktemp("served") / "survey"
+    folder.mkdir()
+    reference.query("SELECT * FROM labels").write(folder / "labels.parquet")
     pq.write_table(
         stars.rename_columns([names.get(n, n) for n in stars.column_names]),
         folder / "gaia_source.parquet",
@@ -331,26 +355,47 @@ def served(tmp_path_factory: pytest.TempPathFactory, gaia: LocalArchive) -> Iter
         yield server
 
 
-def test_end_to_end_against_the_test_server(served, make, tmp_path, monkeypatch) -> None:
+def test_end_to_end_against_the_test_server(served, make, tmp_path) -> None:
     from dataclasses import replace
 
     from stellarnb.archives import open_archive
     from stellarnb.archives.remote import RemoteArchive
     from stellarnb.archives.store import Store
+    from stellarnb.archives.surveys import Part, Survey
     from stellarnb.archives.transport import Transport
 
-    monkeypatch.setenv("STELLARNB_CACHE", str(tmp_path / "cache"))
-    survey = open_archive("gaia", offline=True).survey
-    survey = replace(survey, url=served.tap_url, data=served.data_url)
-    remote = RemoteArchive(
-        survey, store=Store(tmp_path / "cache"), transport=Transport(offline=False)
+    store, transport = Store(tmp_path / "cache"), Transport(offline=False)
+
+    def remote(survey: Survey) -> RemoteArchive:
+        survey = replace(survey, url=served.tap_url, data=served.data_url)
+        return RemoteArchive(survey, store=store, transport=transport)
+
+    names = ("source_id", "ra", "dec", "snr", "teff", "teff_error", "logg", "fe_h", "aspcapflag")
+    survey = Survey(
+        "survey",
+        "Survey of the tests",
+        "",
+        "",
+        parts=(Part("t", "survey.labels"),),
+        columns={name: (f"t.{name}",) for name in names},
+        credits=("SDSS",),
     )
-    made = make(archive=remote, out=tmp_path / "remote")
+    stars = remote(open_archive("gaia", offline=True, cache=False).survey)
+    made = training_set(
+        "gaia-rvs",
+        remote(survey),
+        archive=stars,
+        out=tmp_path / "remote",
+        labels=LABELS,
+        chunk=64,
+        progress=False,
+    )
     local = make(out=tmp_path / "local")
     (theirs, a), (ours, b) = made.read(), local.read()
     order = np.argsort(a["source_id"]), np.argsort(b["source_id"])
     assert a["source_id"][order[0]].tolist() == b["source_id"][order[1]].tolist()
     assert np.array_equal(theirs.flux[order[0]], ours.flux[order[1]], equal_nan=True)
+    assert made.counts["in the set"] == local.counts["in the set"]
     assert made.provenance["archive"]["release"] == "Gaia DR3"
     assert "ESA" in made.cite()
     assert json.loads((made.path / "_training_set.json").read_text())["stars"] == len(made)
