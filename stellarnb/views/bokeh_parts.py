@@ -17,6 +17,7 @@ from bokeh.models import (
     LogColorMapper,
     PanTool,
     Range1d,
+    ResetTool,
     Title,
     WheelZoomTool,
 )
@@ -61,7 +62,7 @@ _LAB_COLOURS = {
 }
 
 
-def frame_of(panel: Panel, size: tuple[int, int], *, stretch: bool, drag: str = "pan") -> Any:
+def frame_of(panel: Panel, size: tuple[int, int], *, stretch: bool, live: bool = True) -> Any:
     """Make the empty figure of a diagram: ranges, tools, titles.
 
     Parameters
@@ -72,8 +73,8 @@ def frame_of(panel: Panel, size: tuple[int, int], *, stretch: bool, drag: str = 
         Width and height of the image [pixel].
     stretch : bool
         Whether it takes the width that there is.
-    drag : str, optional
-        What dragging does: ``pan``, ``box`` or ``lasso``.
+    live : bool, optional
+        Whether a kernel listens. A file has no brushes, and a button that goes back to the whole.
     """
     (x0, x1), (y0, y1) = panel.home
     room: dict[str, Any] = (
@@ -82,17 +83,20 @@ def frame_of(panel: Panel, size: tuple[int, int], *, stretch: bool, drag: str = 
         else {"frame_width": size[0], "frame_height": size[1]}
     )
     # Without renderers nothing is searched on the page: Python knows which stars are inside.
-    tools = [PanTool(), BoxSelectTool(renderers=[]), LassoSelectTool(renderers=[]), WheelZoomTool()]
+    tools: list[Any] = [PanTool(), WheelZoomTool()]
+    brushes = [BoxSelectTool(renderers=[]), LassoSelectTool(renderers=[])]
+    for tool in tools:  # drag and wheel are always on: they need no button
+        tool.visible = False
     plot = figure(
         x_range=Range1d(*((x1, x0) if panel.flip_x else (x0, x1))),
         y_range=Range1d(*((y1, y0) if panel.flip_y else (y0, y1))),
         x_axis_label=panel.x_title,
         y_axis_label=panel.y_title,
         title=Title(text=panel.title, text_font_size="13px"),
-        tools=tools,
-        active_scroll=tools[3],
-        active_drag=tools[DRAGS.index(drag)],
-        toolbar_location=None,
+        tools=[*tools, *(brushes if live else [ResetTool()])],
+        active_scroll=tools[1],
+        active_drag=tools[0],
+        toolbar_location=None if live else "above",
         lod_timeout=LOD_TIMEOUT,
         name=panel.key,
         # Room for any number on the axis: else each zoom would move the image.
@@ -100,6 +104,7 @@ def frame_of(panel: Panel, size: tuple[int, int], *, stretch: bool, drag: str = 
         min_border_right=8,
         **room,
     )
+    plot.toolbar.logo = None
     plot.axis.axis_label_text_font_style = "normal"
     plot.axis.minor_tick_line_color = None
     plot.xaxis.ticker.desired_num_ticks = 5

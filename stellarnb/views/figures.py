@@ -89,7 +89,7 @@ class MapFigure:
         self._color_by, self._chosen = color_by, chosen
         self._size, self._live = size, live
         self._painter = Painter(stars, panel)
-        self.figure = frame_of(panel, size, stretch=stretch)
+        self.figure = frame_of(panel, size, stretch=stretch, live=live)
         # A line of its own, where the page writes too, if Python is silent.
         self._caption = Title(
             text="", text_font_size="11px", text_font_style="normal", name="caption"
@@ -197,7 +197,8 @@ class MapFigure:
         """Choose what dragging does: ``pan``, ``box`` or ``lasso``."""
         if what not in DRAGS:
             raise InvalidInput(f"drag={what!r}: use one of {', '.join(DRAGS)}.")
-        self.figure.toolbar.active_drag = self.figure.tools[DRAGS.index(what)]
+        pan, _, box, lasso = self.figure.tools
+        self.figure.toolbar.active_drag = (pan, box, lasso)[DRAGS.index(what)]
 
     def outline(self, x: list[float], y: list[float]) -> None:
         """Draw the edge of a brush, closed; nothing for empty lists."""

@@ -59,7 +59,7 @@ class BokehScene:
         *,
         live: bool = True,
     ) -> None:
-        self._scene_of, self._size, self._theme = scene_of, size, theme
+        self._scene_of, self._size, self._theme, self._live = scene_of, size, theme, live
         scene = scene_of(None, size if live else (2 * size[0], 2 * size[1]))
         self._follows = scene.shared or len(scene.panes) == 1
         self._view: View | None = None
@@ -84,7 +84,7 @@ class BokehScene:
         return shown
 
     def _figure(self, scene: Scene, pane: Pane) -> Any:
-        plot = frame_of(pane.panel, self._size, stretch=False)
+        plot = frame_of(pane.panel, self._size, stretch=False, live=self._live)
         title = Title(text="", text_font_size="11px", text_font_style="normal", name="caption")
         self._captions.append(title)
         if scene.shared:

@@ -193,3 +193,17 @@ def test_a_holoviews_object_is_aggregated_anew_at_each_zoom(labels):
     teff, logg = labels.values("teff"), labels.values("logg")
     inside = (teff >= 4500) & (teff <= 5000) & (logg >= 2) & (logg <= 3)
     assert np.nansum(thing[()].dimension_values(2)) == inside.sum() > 0
+
+
+def test_names_of_columns_never_become_markup(labels, tmp_path):
+    evil = "</script><img src=x onerror=alert(1)>"
+    table = labels.to_pandas().rename(columns={"fe_h": evil})
+    page = save_maps(table, tmp_path / "map.html", panels=[("teff", evil)]).read_text()
+    assert evil not in page
+    assert "<img" not in page.lower().split("</head>")[-1]
+
+
+def test_a_file_goes_back_to_the_whole_and_has_no_brushes(labels, tmp_path):
+    stars = Stars.of(labels)
+    tools = {type(t).__name__ for t in MapFigure(stars, kiel(stars), live=False).figure.tools}
+    assert tools == {"PanTool", "WheelZoomTool", "ResetTool"}
