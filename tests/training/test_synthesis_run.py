@@ -289,6 +289,14 @@ def test_the_check_meets_its_limit_only_where_nodes_agree(tools, labels, off, me
     assert rows[-1]["rms"] == pytest.approx(off / UNIT * 100, abs=0.003)
 
 
+def test_one_node_that_is_off_fails_the_check_among_many(tools, labels) -> None:
+    nodes = given_nodes(labels, 0)
+    nodes.flux[4] += 4 / UNIT
+    rows = check.check_nodes(nodes, 6, SMALL, tools, workers=1, show=False)
+    assert rows[-1]["rms"] < check.RMS_LIMIT < rows[-1]["worst_rms"]
+    assert rows[-1]["meets"] is False
+
+
 def test_a_node_that_cannot_be_made_fails_the_check(tools, labels) -> None:
     labels[5, 0] = 9000
     rows = check.check_nodes(given_nodes(labels, 0), 6, SMALL, tools, workers=1, show=False)

@@ -18,7 +18,10 @@ from stellarnb.training.synthesis.tools import Tools
 
 __all__ = ["RMS_LIMIT", "check_nodes", "spread"]
 
-#: Largest rms difference from the given nodes [% of the continuum].
+#: Largest rms difference of a node from the given one [% of the continuum]. Twelve of each window
+#: came out at 0.0008 (cat) and 0.0006 (hr15n), the worst at 0.0019, where 0.002 is one step of the
+#: file; another compiler may turn a last digit. What is wrong is far off: the 12C/13C of a dwarf in
+#: one giant gives 0.04 to 0.07, abundances with a fourth decimal 0.003.
 RMS_LIMIT = 0.005
 
 
@@ -79,8 +82,8 @@ def check_nodes(
     -------
     list of dict
         A row a node, and one for all: median absolute, rms and largest difference [% of the
-        continuum], and the share of pixels [%] that are the same number. The last has the limit
-        of the rms and whether it is met, which it is not where a star failed.
+        continuum], and the share of pixels [%] that are the same number. The last has the rms of
+        the worst node too, its limit, and whether it is met, which it is not where a star failed.
 
     Raises
     ------
@@ -124,15 +127,15 @@ def _rows(
     failed: dict[int, str],
 ) -> list[dict[str, Any]]:
     counts = made - wanted
-    out: list[dict[str, Any]] = []
-    for k, i in enumerate(rows):
-        out.append(_where(nodes, chosen[i]) | _figures(counts[k]))
-    out += [_where(nodes, chosen[i]) | {"failed": reason} for i, reason in failed.items()]
+    out = [_where(nodes, chosen[i]) | _figures(counts[k]) for k, i in enumerate(rows)]
     overall: dict[str, Any] = {"node": "all", "n": len(rows), "failed": len(failed)}
-    if len(rows):
+    meets = bool(out) and not failed
+    if out:
         overall |= _figures(counts)
-    meets = not failed and overall["rms"] <= RMS_LIMIT
-    return [*out, overall | {"limit_rms": RMS_LIMIT, "meets": bool(meets)}]
+        overall["worst_rms"] = max(row["rms"] for row in out)
+        meets = meets and overall["worst_rms"] <= RMS_LIMIT
+    out += [_where(nodes, chosen[i]) | {"failed": reason} for i, reason in failed.items()]
+    return [*out, overall | {"limit": RMS_LIMIT, "meets": meets}]
 
 
 def _where(nodes: Nodes, i: int) -> dict[str, Any]:
