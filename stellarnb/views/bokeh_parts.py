@@ -230,7 +230,8 @@ def _words(
         text_baseline="bottom",
         text_color=theme.text if theme else GREY,
         # Legible on stars of any colour.
-        text_outline_color=theme.page if theme else None,
+        background_fill_color=theme.page if theme else None,
+        background_fill_alpha=0.65,
         y_offset=y_offset,
         name="words",
     )

@@ -64,7 +64,7 @@ const dress = () => {
     }
     for (const part of shown.renderers.filter(part => part.name === "words")) {
       part.glyph.text_color = {value: text}
-      part.glyph.text_outline_color = {value: page}
+      part.glyph.background_fill_color = {value: page}
     }
     for (const part of shown.center.filter(part => part.type === "Legend")) {
       part.label_text_color = text

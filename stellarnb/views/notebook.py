@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from html import escape
 from importlib.util import find_spec
@@ -15,17 +16,25 @@ __all__ = ["ASLEEP", "bokeh_js", "enable_notebook", "in_notebook", "show_with_pi
 #: Stands below the picture of a map without a kernel.
 ASLEEP = "A picture of a live map: run this cell (Shift+Enter) to bring the map back."
 
-#: What the JupyterLab extension of jupyter_bokeh runs as a script of the page.
-_LOAD = "application/vnd.bokehjs_load.v0+json"
+#: Run by JupyterLab at once. (The type of jupyter_bokeh is run when its place on the page comes into
+#: view: after a reload the map could then be there before BokehJS, and fail.)
+_LOAD = "application/javascript"
 
-#: Hides the picture of a map where the map itself lives: link.js gives that place its class.
-#: (No `:has`: with it each repaint would cost the page tens of milliseconds.)
-_STYLE = """(() => {
-  if (document.getElementById("stellarnb-style")) return
-  const style = document.createElement("style")
-  style.id = "stellarnb-style"
-  style.textContent = ".stellarnb-live .stellarnb-picture { display: none }"
-  document.head.append(style)
+#: Puts BokehJS into the page, once, and hides the picture of a map where the map itself lives:
+#: link.js gives that place its class. (No `:has`: with it each repaint would cost the page tens
+#: of milliseconds.)
+_SETUP = """(() => {
+  if (window.Bokeh?.version !== VERSION) {
+    const script = document.createElement("script")
+    script.textContent = SCRIPT
+    document.head.append(script)
+  }
+  if (document.getElementById("stellarnb-style") === null) {
+    const style = document.createElement("style")
+    style.id = "stellarnb-style"
+    style.textContent = ".stellarnb-live .stellarnb-picture { display: none }"
+    document.head.append(style)
+  }
 })()"""
 
 
@@ -63,9 +72,11 @@ def enable_notebook() -> bool:
             "Run: pip install jupyter_bokeh; then restart the kernel and reload the page. "
             "Maps as files need no notebook: stellarnb.views.save_maps(labels, 'map.html')."
         )
+    from bokeh import __version__
     from IPython.core.display_functions import display
 
-    display({_LOAD: f"{bokeh_js(['bokeh'])}\n{_STYLE}"}, raw=True)
+    script = _SETUP.replace("VERSION", json.dumps(__version__))
+    display({_LOAD: script.replace("SCRIPT", json.dumps(bokeh_js(["bokeh"])))}, raw=True)
     return True
 
 
