@@ -33,6 +33,8 @@ GROUPS = 8
 #: Part of the stars whose errors must grow when a branch is missing. All of them would overstate
 #: the errors of stars of which the branch tells nothing.
 WIDENED = 0.75
+#: Parts of the pixels that are lost where the growth of the errors is measured, and spectra of each.
+MASKED_PARTS, N_MASKED = (0.1, 0.2, 0.35), 1500
 #: Range of the power that the stated error is raised to.
 POWERS = (0.6, 1.7)
 #: Cores of Ca II, in air [Angstrom], that tell a chromosphere; half-width.
@@ -108,7 +110,52 @@ def calibrate(
                 shrunk = float(np.quantile(ratio, WIDENED) ** power)
                 factor[name] = max(factor[name], min(factor[full] * shrunk, 2 * factor[name]))
         calibration.append({"offset": offset, "error_power": power, "error_factor": factor})
+    _calibrate_masks(networks, prepared, (pixels, scalars, truth), calibration)
     return calibration
+
+
+def _calibrate_masks(
+    networks: Sequence[HybridNetwork],
+    prepared: Prepared,
+    seen: tuple[Pixels, Scalars, Floats],
+    calibration: list[dict[str, Any]],
+) -> None:
+    """Add ``mask_power`` to each label: how errors of the spectrum alone grow with lost pixels.
+
+    Blocks are lost at both ends, as in a spectrum that was taken with another instrument, and
+    within.
+    """
+    family, (pixels, scalars, truth) = prepared.family, seen
+    rng = np.random.default_rng(8)
+    some = rng.permutation(len(truth))[:N_MASKED]
+    n_pix = pixels.flux.shape[1]
+    only = np.tile([name == "spectrum" for name in family.branches], (N_MASKED, 1))
+    powers: list[list[float]] = [[] for _ in calibration]
+    for part in MASKED_PARTS:
+        lost = np.zeros((len(some), n_pix), dtype=bool)
+        width = int(part * n_pix)
+        ends = rng.random(len(some)) < 0.5
+        first = rng.integers(0, width + 1, len(some))
+        starts = rng.integers(0, n_pix - width, len(some))
+        for row in range(len(some)):
+            if ends[row]:
+                lost[row, : first[row]] = True
+                lost[row, n_pix - (width - first[row]) :] = True
+            else:
+                lost[row, starts[row] : starts[row] + width] = True
+        masked = take_pixels(pixels, some)
+        masked = Pixels(masked.flux, masked.error, masked.usable & ~lost, masked.alive)
+        few = {name: values[some] for name, values in scalars.items()}
+        scaled = family.scale(*drop_branches(family, only, masked, few))
+        there = scaled.complete
+        mean, variance = run_networks(networks, *(x[there] for x in scaled.inputs))
+        centre, stated, _ = ensemble(mean, variance)
+        for i, fitted in enumerate(calibration):
+            error = fitted["error_factor"]["spectrum"] * stated[:, i] ** fitted["error_power"]
+            pull = robust_sigma((centre[:, i] - fitted["offset"] - truth[some][there, i]) / error)
+            powers[i].append(float(np.log(pull) / -np.log(1.0 - part)))
+    for fitted, found in zip(calibration, powers, strict=True):
+        fitted["mask_power"] = max(0.5, float(np.max(found)))
 
 
 def _power(delta: Floats, sigma: Floats) -> float:
