@@ -109,7 +109,7 @@ def _rows(found: dict[str, list[float]]) -> list[dict[str, Any]]:
     peer_zoom = statistics.median(found["peer_zoom"])
     peer_brush = statistics.median(found["peer_brush"])
     zooms, brushes = len(found["zoom"]), len(found["brush"])
-    hand = "ms from the last wheel step to the last repaint"
+    hand = "ms from a wheel step to the last repaint"
     return [
         _row("map.zoom_p50_ms", zoom, hand, f"{peer_zoom:.0f} ms", 150, zooms),
         _row(

@@ -143,10 +143,10 @@ def open_peer(page: LabPage, folder: Path, size: tuple[int, int]) -> None:
 
 
 def time_zoom(page: LabPage, runs: int) -> list[float]:
-    """Turn the wheel over the second figure; return milliseconds to the last repaint."""
+    """Turn the wheel by a step over the second figure; return milliseconds to the last repaint."""
 
     def turn(number: int) -> None:
-        page.wheel(1, steps=2 if number % 2 == 0 else -2)
+        page.wheel(1, steps=1 if number % 2 == 0 else -1)
 
     return [_timed(page, lambda i=i: turn(i), least=1) for i in range(runs)]  # type: ignore[misc]
 

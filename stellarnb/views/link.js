@@ -1,16 +1,18 @@
 // The page's half of a link: tells Python what the user does, one message at a time.
 //
-// While Python works, newer wishes replace older ones of the same kind, so that a wheel that
-// turns faster than stars can be counted never builds up a queue. Arguments: `link` is the
+// While two messages are on their way, newer wishes replace older ones of the same kind, so that a
+// wheel that turns faster than stars can be counted never builds up a queue. (Two, since most of
+// the time a message travels.) Arguments: `link` is the
 // mailbox, `figure` and `key` are the diagram that the event belongs to; both are null when
 // Python has answered.
 
 // Steps of the wheel come in bursts: those within a frame are one wish [ms].
 const FRAME = 16
+const DEPTH = 2
 
 const state = link.__state ??= {
   page: Math.random().toString(36).slice(2),
-  number: 0, waiting: null, wishes: new Map(), timer: 0, alarm: 0, rest: 0, captions: new Map(),
+  number: 0, waiting: [], wishes: new Map(), timer: 0, alarm: 0, rest: 0, captions: new Map(),
 }
 
 // Words where the number of stars stood, until Python answers.
@@ -34,14 +36,14 @@ const relieve = () => {
 
 const flush = () => {
   state.timer = 0
-  if (state.waiting != null || state.wishes.size === 0) return
+  if (state.waiting.length >= DEPTH || state.wishes.size === 0) return
   state.number += 1
-  state.waiting = `${state.page}-${state.number}`
+  state.waiting.push(state.number)
   const asks = [...state.wishes.values()]
   state.wishes.clear()
   clearTimeout(state.alarm)
   state.alarm = setTimeout(complain, link.patience)
-  link.request = {id: state.waiting, asks}
+  link.request = {id: `${state.page}-${state.number}`, asks}
 }
 
 const wish = (kind, what, name = `${kind} ${key}`, wait = 0) => {
@@ -78,9 +80,12 @@ const dress = () => {
 }
 
 if (figure == null) {
-  if (link.answered === state.waiting) {
-    state.waiting = null
+  const [page, number] = link.answered.split("-")
+  if (page === state.page) {
+    // Whatever was sent before is answered too.
+    state.waiting = state.waiting.filter(sent => sent > Number(number))
     relieve()
+    if (state.waiting.length > 0) state.alarm = setTimeout(complain, link.patience)
     flush()
   }
   return
