@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from stellarnb.models.fit_solver import Fit, Task
     from stellarnb.models.fitting import Settings
 
-__all__ = ["LEVELS", "VARIATION", "columns_of", "describe"]
+__all__ = [
+    "CA_CORES",
+    "CORE_HALF_WIDTH",
+    "CORE_LIMIT",
+    "LEVELS",
+    "VARIATION",
+    "columns_of",
+    "describe",
+]
 
 #: A parameter this near to its limit, as a part of the range, stopped there.
 AT_LIMIT = 1e-4

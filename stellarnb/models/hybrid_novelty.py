@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from stellarnb.models.fit_table import CORE_LIMIT
 from stellarnb.models.novelty import Novelty, leading_terms
 from stellarnb.models.weights import subset
 
@@ -16,9 +17,6 @@ __all__ = ["HybridNovelty"]
 
 Floats = NDArray[np.floating[Any]]
 
-#: Light in the cores of Ca II beyond what such a spectrum has in LTE, as a part of it, that tells
-#: a chromosphere or a second star. The same limit as for fits (`stellarnb.models.fit_table`).
-CORE_LIMIT = 0.12
 #: Pixels that share their noise, at the sampling of the detector.
 CORRELATED = 3.0
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stellarnb.models.calibration import ensemble
 from stellarnb.models.engine import run_networks
 from stellarnb.models.family_hybrid import colours_of
+from stellarnb.models.fit_table import CA_CORES, CORE_HALF_WIDTH
 from stellarnb.models.hybrid import HybridNetwork
 from stellarnb.models.hybrid_novelty import HybridNovelty
 from stellarnb.models.inputs import Pixels
@@ -37,8 +38,6 @@ WIDENED = 0.75
 MASKED_PARTS, N_MASKED = (0.1, 0.2, 0.35), 1500
 #: Range of the power that the stated error is raised to.
 POWERS = (0.6, 1.7)
-#: Cores of Ca II, in air [Angstrom], that tell a chromosphere; half-width.
-CA_CORES, CORE_HALF_WIDTH = (8498.02, 8542.09, 8662.14), 0.75
 #: Principal components of spectra that the novelty knows.
 N_COMPONENTS = 50
 
