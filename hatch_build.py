@@ -31,7 +31,9 @@ def build(target_name: str, version: str, path: str) -> None:
     try:
         if not (shutil.which("node") or shutil.which("nodejs")):
             raise ValueError("there is no Node.js on the PATH (20.19 or newer is needed)")
-        npm_builder(target_name, version, path=path, npm=["jlpm"], build_cmd="build")
+        # An editable install asks twice, and need not build again what is newer than its sources.
+        known = {"source_dir": f"{path}/src", "build_dir": f"{path}/built"}
+        npm_builder(target_name, version, path=path, npm=["jlpm"], build_cmd="build", **known)
     except (ValueError, OSError, subprocess.CalledProcessError) as error:
         if os.environ.get(REQUIRED):
             raise
