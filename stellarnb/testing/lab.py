@@ -41,10 +41,6 @@ _CHROMIUM = [
 ]
 
 
-#: Module and class of the two applications.
-_APPS = {"lab": ("jupyterlab", "LabApp"), "notebook": ("notebook", "JupyterNotebookApp")}
-
-
 class LabServer:
     """A running JupyterLab.
 
@@ -56,17 +52,18 @@ class LabServer:
         What the address must carry.
     log : pathlib.Path
         What the server says.
-    app : str
-        ``lab``, or ``notebook`` for Notebook 7.
     """
 
-    def __init__(self, url: str, token: str, log: Path, app: str = "lab") -> None:
-        self.url, self.token, self.log, self.app = url, token, log, app
+    def __init__(self, url: str, token: str, log: Path) -> None:
+        self.url, self.token, self.log = url, token, log
 
-    def address(self, notebook: str) -> str:
-        """Return the address that opens a notebook of the folder."""
-        page = "lab/tree" if self.app == "lab" else "notebooks"
-        return f"{self.url}/{page}/{quote(notebook)}?token={self.token}&reset"
+    def address(self, notebook: str, app: str = "lab") -> str:
+        """Return the address that opens a notebook of the folder; `app` as in `LabPage.open`."""
+        return self.place(f"{'lab/tree' if app == 'lab' else 'notebooks'}/{notebook}")
+
+    def place(self, path: str) -> str:
+        """Return the address of a page: ``lab``, or ``tree`` and ``notebooks/…`` of Notebook 7."""
+        return f"{self.url}/{quote(path)}?token={self.token}&reset"
 
 
 def find_chromium() -> str:
@@ -90,10 +87,11 @@ def lab_server(
     *,
     python: str = sys.executable,
     dark: bool = False,
-    app: str = "lab",
     timeout: float = 90,
 ) -> Iterator[LabServer]:
-    """Run JupyterLab, or Notebook 7, on a folder until the block ends, on a free port.
+    """Run JupyterLab on a folder, on a free port of this machine, until the block ends.
+
+    It serves Notebook 7 too, where that is installed.
 
     Parameters
     ----------
@@ -103,8 +101,6 @@ def lab_server(
         The Python whose JupyterLab and kernel to use.
     dark : bool, optional
         Whether it has its dark theme.
-    app : {'lab', 'notebook'}, optional
-        Which of the two; they are one in theme and kernel.
     timeout : float, optional
         How long to wait for it [s].
 
@@ -122,14 +118,14 @@ def lab_server(
         port = probe.getsockname()[1]
     token = secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="stellarnb-lab-") as private:
-        server = LabServer(f"http://127.0.0.1:{port}", token, Path(private) / "lab.log", app)
-        module, name = _APPS[app]
+        server = LabServer(f"http://127.0.0.1:{port}", token, Path(private) / "lab.log")
         command = [
-            *(python, "-m", module, "--no-browser", "--allow-root"),
+            *(python, "-m", "jupyterlab", "--no-browser", "--allow-root"),
             *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"),
             *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
             *(f"--ServerApp.root_dir={Path(folder).resolve()}",),
-            f"--{name}.expose_app_in_browser=True",
+            "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ]
         # Settings and workspaces of the person who runs the tests must neither matter nor change.

@@ -19,9 +19,9 @@ def open_in_lab() -> Iterator[Callable[[Path], LabPage]]:
     with ExitStack() as stack:
 
         def open_(notebook: Path, *, dark: bool = False, app: str = "lab") -> LabPage:
-            server = stack.enter_context(lab_server(notebook.parent, dark=dark, app=app))
+            server = stack.enter_context(lab_server(notebook.parent, dark=dark))
             page = stack.enter_context(lab_page(server))
-            page.open(notebook.name)
+            page.open(notebook.name, app=app)
             return page
 
         yield open_
