@@ -1,11 +1,12 @@
-// Writes the tutorials into one module of the bundle: their code and words, without outputs.
+// Makes two modules of the tutorials: their titles, which the launcher needs at once, and the
+// notebooks without outputs, which are loaded when one is opened.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const folder = join(here, '..', '..', '..', 'notebooks');
-const target = join(here, '..', 'src', 'generated', 'tutorials.json');
+const target = join(here, '..', 'src', 'generated');
 
 const text = source => (Array.isArray(source) ? source.join('') : source);
 
@@ -23,7 +24,7 @@ function tutorial(file) {
     .flatMap(cell => text(cell.source).split('\n'))
     .find(line => line.startsWith('# '));
   if (!heading) {
-    throw new Error(`${file} has no heading: its first line must begin with '# '.`);
+    throw new Error(`${file} has no heading: one of its lines must begin with '# '.`);
   }
   return { file, title: heading.slice(2).trim(), notebook };
 }
@@ -32,5 +33,9 @@ const files = readdirSync(folder).filter(name => /^\d\d_\w+\.ipynb$/.test(name))
 if (files.length === 0) {
   throw new Error(`There are no tutorials in ${folder}.`);
 }
-mkdirSync(dirname(target), { recursive: true });
-writeFileSync(target, JSON.stringify(files.sort().map(tutorial)));
+const tutorials = files.sort().map(tutorial);
+const titles = tutorials.map(({ file, title }) => ({ file, title }));
+const notebooks = Object.fromEntries(tutorials.map(({ file, notebook }) => [file, notebook]));
+mkdirSync(target, { recursive: true });
+writeFileSync(join(target, 'titles.json'), JSON.stringify(titles));
+writeFileSync(join(target, 'notebooks.json'), JSON.stringify(notebooks));

@@ -1,6 +1,9 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-/** All plugins of the extension, each in a folder or module of its own. */
-const plugins: JupyterFrontEndPlugin<unknown>[] = [];
+import { notebooks } from './notebooks/plugin';
+import { panel } from './panel/plugin';
+
+/** All plugins of the extension, each in a folder of its own. */
+const plugins: JupyterFrontEndPlugin<unknown>[] = [notebooks, panel];
 
 export default plugins;
