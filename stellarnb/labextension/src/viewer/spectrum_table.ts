@@ -35,7 +35,7 @@ export async function tableSpectra(part: Part, table: Table): Promise<Spectra | 
   if (roles.y === undefined || table.rows === 0) {
     return null;
   }
-  const nested = isNested(table.columns[roles.y]) || (await table.page(0, 1))[0].some((c, i) => i === roles.y && isArray(c));
+  const nested = isNested(table.columns[roles.y]) || ((await table.page(0, 1))[0] ?? []).some((c, i) => i === roles.y && isArray(c));
   if (nested) {
     return fromRows(table, found);
   }
@@ -162,17 +162,17 @@ function fromRows(table: Table, found: Found): Spectra {
     notes: [],
     label: index => `row ${index + 1}`,
     get: async index => {
-      const cells = (await table.page(index, index + 1))[0];
+      const cells = (await table.page(index, index + 1))[0] ?? [];
       const y = cellOf(cells, 'y') ?? new Float64Array();
       const loglam = roles.x === undefined && roles.loglam !== undefined;
       const role: Role = loglam ? 'loglam' : 'x';
       // One grid for all stars may stand in the first row alone.
-      const own = cellOf(cells, role) ?? cellOf((await table.page(0, 1))[0], role);
+      const own = cellOf(cells, role) ?? cellOf((await table.page(0, 1))[0] ?? [], role);
       const grid = GRIDS[y.length];
       const fits = own?.length === y.length ? own : null;
       const x = fits ?? Float64Array.from(y, (_, i) => (grid ? grid.from + i * grid.step : i + 1));
       const error = cellOf(cells, 'error') ?? cellOf(cells, 'ivar');
-      const id = roles.id === undefined ? null : cells[roles.id];
+      const id = (roles.id === undefined ? null : cells[roles.id]) ?? null;
       const one = spectrum(id === null ? '' : String(id), found, x, loglam && fits !== null, y, error?.length === y.length ? error : null);
       if (fits) {
         return one;

@@ -24,9 +24,11 @@ export async function readFits(source: Source): Promise<DataFile> {
   while (at < source.size && parts.length < MOST_HDUS) {
     let header: Header;
     let start: number;
+    let announced: number;
     try {
       [header, start] = await readHeader(source, at);
       checkKind(header, parts.length);
+      announced = dataSize(header, parts.length);
     } catch (error) {
       if (parts.length === 0) {
         throw error;
@@ -34,10 +36,12 @@ export async function readFits(source: Source): Promise<DataFile> {
       notes.push(`What follows HDU ${parts.length - 1} could not be read. ${words(error)}`);
       break;
     }
-    const announced = dataSize(header, parts.length);
     const there = Math.max(0, Math.min(announced, source.size - start));
     parts.push(fitsPart(source, header, parts.length, { start, announced, there }));
     at = start + Math.ceil(announced / BLOCK) * BLOCK;
+    if (start > source.size) {
+      notes.push(`The file was cut short within the header of HDU ${parts.length - 1}. ${FETCH_AGAIN}`);
+    }
   }
   if (parts.length === MOST_HDUS && at < source.size) {
     notes.push(`Only the first ${MOST_HDUS} HDUs are shown.`);
@@ -55,7 +59,7 @@ function checkKind(header: Header, index: number): void {
 
 function dataSize(header: Header, index: number): number {
   const axes = header.count('NAXIS');
-  const bits = header.count('BITPIX', 8);
+  const bits = header.count('BITPIX');
   if (axes < 0 || axes > 999 || ![8, 16, 32, 64, -32, -64].includes(bits)) {
     throw new FileProblem(
       `HDU ${index} announces BITPIX ${bits} and NAXIS ${axes}, which FITS does not know.`,

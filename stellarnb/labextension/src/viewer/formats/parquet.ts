@@ -1,7 +1,7 @@
 /** Parquet through hyparquet; units and descriptions as stellarnb and astropy write them. */
-import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetRead, parquetSchema, type RowGroup } from 'hyparquet';
 import type { Card, Cell, DataFile, Source, Table } from '../model';
-import { FETCH_AGAIN, FileProblem, words } from '../model';
+import { FETCH_AGAIN, FileProblem } from '../model';
 import { checkWhole } from './fits_table';
 import { checkFooter, checkPages, safeCompressors } from './parquet_checks';
 import { type ParquetColumn, parquetColumns, toCell } from './parquet_types';
@@ -17,11 +17,9 @@ export async function readParquet(source: Source): Promise<DataFile> {
       return data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer;
     }
   };
-  const [metadata, columns] = await guarded(async () => {
-    const footer = await parquetMetadataAsync(file, { geoparquet: false });
-    checkFooter(footer, source.size);
-    return [footer, parquetColumns(parquetSchema(footer), footer)] as const;
-  });
+  const metadata = await parquetMetadataAsync(file, { geoparquet: false });
+  checkFooter(metadata, source.size);
+  const columns = parquetColumns(parquetSchema(metadata), metadata);
   const rows = Number(metadata.num_rows);
   const table = parquetTable(source, file, metadata, columns, rows);
   return {
@@ -42,16 +40,14 @@ function parquetTable(
   source: Source, file: AsyncBuffer, metadata: FileMetaData, columns: readonly ParquetColumn[], rows: number
 ): Table {
   const checked = new Set<number>();
-  const read = async (start: number, end: number, wanted: readonly ParquetColumn[]): Promise<Cell[][]> => {
-    if (end <= start || wanted.length === 0) {
-      return Array.from({ length: Math.max(0, end - start) }, () => []);
-    }
-    await checkGroups(source, metadata, [start, end], checked);
+  const groups = groupsOf(metadata);
+  // A column of a row group at a time: of several that fail, hyparquet leaves rejections unheard.
+  const readColumn = async (start: number, end: number, column: ParquetColumn): Promise<Cell[]> => {
     let out: unknown[][] = [];
     await parquetRead({
       file,
       metadata,
-      columns: wanted.map(column => column.name),
+      columns: [column.name],
       rowStart: start,
       rowEnd: end,
       compressors: safeCompressors,
@@ -64,54 +60,57 @@ function parquetTable(
     if (out.length !== end - start) {
       throw new FileProblem(`Of rows ${start + 1} to ${end} only ${out.length} are there.`, FETCH_AGAIN);
     }
-    return out.map(row => wanted.map((column, i) => toCell(row[i], column)));
+    return out.map(row => toCell(row[0], column));
+  };
+  const read = async (first: number, last: number, wanted: readonly ParquetColumn[]): Promise<Cell[][]> => {
+    const out: Cell[][] = Array.from({ length: Math.max(0, last - first) }, () => []);
+    for (const [index, group] of groups.entries()) {
+      const [start, end] = [Math.max(first, group.start), Math.min(last, group.end)];
+      if (start >= end) {
+        continue;
+      }
+      if (!checked.has(index)) {
+        await checkGroup(source, metadata.row_groups[index]);
+        checked.add(index);
+      }
+      for (const column of wanted) {
+        (await readColumn(start, end, column)).forEach((cell, i) => out[start - first + i].push(cell));
+      }
+    }
+    return out;
   };
   return {
     columns,
     rows,
-    page: async (start, end) => guarded(() => read(Math.max(0, start), Math.min(rows, end), columns)),
+    page: async (start, end) => read(Math.max(0, start), Math.min(rows, end), columns),
     column: async index => {
       checkWhole(source);
-      const values = await guarded(() => read(0, rows, [columns[index]]));
+      const values = await read(0, rows, [columns[index]]);
       return values.map(row => row[0]);
     }
   };
 }
 
-/** Look at the row groups of a range of rows before any of their pages is unpacked. */
-async function checkGroups(
-  source: Source, metadata: FileMetaData, [start, end]: [number, number], checked: Set<number>
-): Promise<void> {
-  let first = 0;
-  for (const [index, group] of metadata.row_groups.entries()) {
-    const last = first + Number(group.num_rows);
-    if (first < end && last > start && !checked.has(index)) {
-      if (source.whole) {
-        await checkPages(source, group);
-      } else {
-        const size = group.columns.reduce((sum, c) => sum + Number(c.meta_data?.total_compressed_size ?? 0), 0);
-        if (size > MOST_FETCHED) {
-          throw new FileProblem(
-            `Its rows are in groups of ${(size / 1e6).toFixed(0)} MB, too much for one page.`,
-            'Read the columns that you need in Python: pyarrow.parquet.read_table(path, columns=[…]).'
-          );
-        }
-      }
-      checked.add(index);
-    }
-    first = last;
-  }
+function groupsOf(metadata: FileMetaData): { start: number; end: number }[] {
+  let start = 0;
+  return metadata.row_groups.map(group => {
+    const first = start;
+    start += Number(group.num_rows);
+    return { start: first, end: start };
+  });
 }
 
-/** Whatever hyparquet says of a damaged file, said as a problem of the file. */
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof FileProblem) {
-      throw error;
-    }
-    throw new FileProblem(`It cannot be read as Parquet: ${words(error)}.`, FETCH_AGAIN);
+/** Look at a row group before any of its pages is unpacked. */
+async function checkGroup(source: Source, group: RowGroup): Promise<void> {
+  if (source.whole) {
+    return checkPages(source, group);
+  }
+  const size = group.columns.reduce((sum, c) => sum + Number(c.meta_data?.total_compressed_size ?? 0), 0);
+  if (size > MOST_FETCHED) {
+    throw new FileProblem(
+      `Its rows are in groups of ${(size / 1e6).toFixed(0)} MB, too much for one page.`,
+      'Read the columns that you need in Python: pyarrow.parquet.read_table(path, columns=[…]).'
+    );
   }
 }
 

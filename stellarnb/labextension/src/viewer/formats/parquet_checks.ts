@@ -32,6 +32,9 @@ export function checkFooter(metadata: FileMetaData, size: number): void {
     throw damaged('It has no schema');
   }
   for (const group of metadata.row_groups) {
+    if (!(group.num_rows >= 0n)) {
+      throw damaged(`A group announces ${group.num_rows} rows`);
+    }
     rows += BigInt(group.num_rows);
     for (const { meta_data: column } of group.columns) {
       if (!column) {

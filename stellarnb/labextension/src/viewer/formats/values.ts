@@ -34,7 +34,7 @@ export function parseJson(text: string): Cell | undefined {
   try {
     // Digits within a string are left alone: the pattern steps over strings.
     const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|NaN|-?Infinity/g, token =>
-      /^-?\d{16,}$/.test(token) || /^(NaN|-?Infinity)$/.test(token) ? `"\u0001${token}"` : token
+      /^-?\d{16,}$/.test(token) || /^(NaN|-?Infinity)$/.test(token) ? `"\\u0001${token}"` : token
     );
     return JSON.parse(marked, (_, value: unknown) =>
       typeof value === 'string' && value.startsWith('\u0001') ? special(value.slice(1)) : value

@@ -21,6 +21,9 @@ export function readVotable(data: Uint8Array): DataFile {
       'Ask where the file comes from.'
     );
   }
+  if (!/<\/([\w.-]+:)?VOTABLE\s*>/i.test(text.slice(-2000))) {
+    throw new FileProblem('It ends before its last tag (</VOTABLE>): it was cut short.', FETCH_AGAIN);
+  }
   const document = new DOMParser().parseFromString(text, 'application/xml');
   const root = document.documentElement;
   if (!root || named(document, 'parsererror').length || local(root) !== 'VOTABLE') {
