@@ -1,5 +1,7 @@
 """Widgets for JupyterLab; every control has its twin in Python."""
 
 from stellarnb.widgets.chemical_map import ChemicalMap
+from stellarnb.widgets.model_card import ModelCardViewer
+from stellarnb.widgets.parametrizer import Parametrizer
 
-__all__ = ["ChemicalMap"]
+__all__ = ["ChemicalMap", "ModelCardViewer", "Parametrizer"]
