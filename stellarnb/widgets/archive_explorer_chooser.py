@@ -50,20 +50,20 @@ class Chooser(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
     def __init__(self, label: str, *, multiple: bool = False, none_chosen: str = "") -> None:
         super().__init__(label=label, multiple=multiple, none_chosen=none_chosen)
         self._all: list[tuple[str, str, str]] = []
-        self.observe(lambda _: self._send(), "search")
+        self.observe(lambda _: self._offer_fitting(), "search")
 
     def offer(self, entries: Iterable[tuple[str, str, str]]) -> None:
         """Show other entries: a key, which is its name too, a unit or a number, a description."""
         self._all = list(entries)
         with self.hold_sync():
             self.search = ""
-            self._send()
+            self._offer_fitting()
 
     def choose(self, keys: Sequence[str]) -> None:
         """Choose entries; one that is not in the list yet is chosen all the same."""
         self.chosen = list(keys)
 
-    def _send(self) -> None:
+    def _offer_fitting(self) -> None:
         words = self.search.lower().split()
         fitting = [
             entry

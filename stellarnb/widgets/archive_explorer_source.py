@@ -10,13 +10,13 @@ from typing import Any
 
 from stellarnb.archives.adql import translate
 from stellarnb.archives.adql_tokens import checked, plain
-from stellarnb.archives.catalog import ColumnInfo, TableInfo
+from stellarnb.archives.catalog import ColumnInfo, TableInfo, nearest
 from stellarnb.archives.hats import HatsArchive
 from stellarnb.archives.names import resolve
 from stellarnb.archives.store import Store
 from stellarnb.archives.surveys.survey import bare
 from stellarnb.archives.tap_schema import schema_infos
-from stellarnb.errors import InvalidInput
+from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.settings import settings
 from stellarnb.tables import Result
 from stellarnb.widgets.archive_explorer_query import (
@@ -62,6 +62,8 @@ class Source:
     ----------
     archive : LocalArchive, RemoteArchive or HatsArchive
         The archive.
+    keeps : bool, optional
+        Whether it is known to keep what it has fetched in the cache.
 
     Attributes
     ----------
@@ -69,11 +71,12 @@ class Source:
         Whether it is asked over the network.
     """
 
-    def __init__(self, archive: Any) -> None:
-        self.archive = archive
+    def __init__(self, archive: Any, *, keeps: bool = False) -> None:
+        self.archive, self.keeps = archive, keeps
         self.remote = hasattr(archive, "survey")
         self._hats = isinstance(archive, HatsArchive)
         self._known: dict[str, TableKnown] = {}
+        self._places: dict[str, tuple[float, float]] = {}
         self._infos: dict[str, TableInfo] | None = None
 
     @property
@@ -85,6 +88,28 @@ class Source:
         return next(
             (info.name for info in self.infos().values() if {"ra", "dec"} <= set(info.columns)),
             next(iter(self.infos()), ""),
+        )
+
+    def spelling(self, table: str) -> str:
+        """Return a table's name as the archive lists it, where that is known.
+
+        Raises
+        ------
+        InvalidInput
+            If an archive on this machine has no such table; says the nearest.
+        """
+        if self.remote:
+            return table.strip()
+        key = table.strip().lower().removeprefix(f"{self.archive.name}.")
+        ends = [full for full, info in self.infos().items() if info.bare == key]
+        if key in self.infos():
+            return key
+        if len(ends) == 1:
+            return ends[0]
+        known = ", ".join(self.infos())
+        raise InvalidInput(
+            f"{self.archive.name!r} has no table {table!r}{nearest(key, self.infos())} "
+            f"(tables: {known})."
         )
 
     def tables(self) -> list[TableEntry]:
@@ -101,17 +126,28 @@ class Source:
             found.sort(key=lambda e: own.index(bare(e.name)) if bare(e.name) in own else len(own))
         return found
 
-    def known(self, table: str) -> TableKnown:
-        """Return what is known of a table, which the archive may have to be asked for.
+    def known(self, table: str, *, ask: bool = True) -> TableKnown:
+        """Return what is known of a table, which a remote archive may have to be asked for.
+
+        Parameters
+        ----------
+        table : str
+            As the archive lists it.
+        ask : bool, optional
+            False asks nobody.
 
         Raises
         ------
         InvalidInput
             If there is no such table, or none was named.
+        MissingInput
+            If nobody may be asked, and it is not known yet.
         """
         if not table:
             raise InvalidInput("No table is chosen. Choose one of the list.")
         if table not in self._known:
+            if self.remote and not ask:
+                raise MissingInput(f"The columns of {table} have not been read yet.")
             listed = self.archive.columns(table)
             columns = {
                 row["name"]: ColumnInfo(
@@ -120,7 +156,7 @@ class Source:
                 for row in listed.arrow.to_pylist()
             }
             self._known[table] = TableKnown(
-                table, self._written(table), columns, self._shared(table, columns)
+                table, self.written(table), columns, self._shared(table, columns)
             )
         return self._known[table]
 
@@ -139,6 +175,12 @@ class Source:
             self._infos = out
         return self._infos
 
+    def prepare(self, query: ExplorerQuery) -> None:
+        """Find out what a query needs to know: the table's columns, and where a name lies."""
+        if query.adql is None:
+            self.known(query.table)
+            self.place(query.center)
+
     def check(self, adql: str) -> None:
         """Look a query over, as far as that can be done without asking anybody.
 
@@ -153,8 +195,15 @@ class Source:
             known = {**schema_infos(), **self.infos()}
             translate(adql, self.archive.name, known, lambda table: None)
 
-    def place(self, center: str) -> tuple[float, float] | None:
+    def place(self, center: str, *, ask: bool = True) -> tuple[float, float] | None:
         """Return where a cone's centre lies [deg]; names are looked up.
+
+        Parameters
+        ----------
+        center : str
+            See `parse_center`.
+        ask : bool, optional
+            False asks nobody.
 
         Raises
         ------
@@ -164,20 +213,27 @@ class Source:
             If the name service cannot be reached.
         CacheMiss
             While offline, for a name that was never looked up.
+        MissingInput
+            If nobody may be asked, and it was not looked up yet.
         """
         found = parse_center(center)
         if not isinstance(found, str):
             return found
-        offline = bool(getattr(self.archive, "offline", settings().offline))
-        return resolve(found, Store(), offline=offline)
+        if found not in self._places:
+            if not ask:
+                raise MissingInput(f"Where {found} lies has not been looked up yet.")
+            offline = bool(getattr(self.archive, "offline", settings().offline))
+            self._places[found] = resolve(found, Store(), offline=offline)
+        return self._places[found]
 
-    def text(self, query: ExplorerQuery) -> str:
-        """Return a query as ADQL; see `ExplorerQuery.text`, and `place`."""
+    def text(self, query: ExplorerQuery, *, ask: bool = True) -> str:
+        """Return a query as ADQL; see `ExplorerQuery.text`, `known` and `place`."""
         if query.adql is not None:
             return query.adql
-        return query.text(self.known(query.table), self.place(query.center), self._frame)
+        known, place = self.known(query.table, ask=ask), self.place(query.center, ask=ask)
+        return query.text(known, place, self._frame)
 
-    def call(self, query: ExplorerQuery) -> Call:
+    def call(self, query: ExplorerQuery, *, ask: bool = True) -> Call:
         """Return the call that answers a query.
 
         A cone without filters is a call of ``cone``, which has the nearest star first and takes
@@ -188,8 +244,8 @@ class Source:
             options["allow_truncated"] = True
         center = parse_center(query.center) if query.adql is None else None
         if center is None or query.filters or options:
-            return Call("query", (self.text(query),), options)
-        known = self.known(query.table)
+            return Call("query", (self.text(query, ask=ask),), options)
+        known = self.known(query.table, ask=ask)
         if not self._hats:
             options["table"] = known.name
         if query.columns:
@@ -198,7 +254,7 @@ class Source:
             options["columns"] = ["*"]
         if query.limit is not None:
             options["limit"] = query.limit
-        where = center if self.remote else self.place(query.center)
+        where = center if self.remote else self.place(query.center, ask=ask)
         return Call("cone", (where, query.radius), options)
 
     def run(self, call: Call, cancel: Any, progress: Callable[[Any], None]) -> Result:
@@ -206,9 +262,7 @@ class Source:
         answer: Result = call.do(self.archive, **self._how(call, cancel, progress))
         return answer
 
-    def preview(
-        self, query: ExplorerQuery, cancel: Any, progress: Callable[[Any], None]
-    ) -> Result:
+    def preview(self, query: ExplorerQuery, cancel: Any, progress: Callable[[Any], None]) -> Result:
         """Return the first `PREVIEW` rows of a query."""
         call = self.call(query)
         how = self._how(call, cancel, progress)
@@ -218,7 +272,9 @@ class Source:
         text = str(call.args[0])
         if self.remote:
             more = {"maxrec": PREVIEW, "allow_truncated": True, "async_": False}
-            return self.archive.query(text, **more, timeout=_PATIENCE, **how).take(slice(0, PREVIEW))
+            return self.archive.query(text, **more, timeout=_PATIENCE, **how).take(
+                slice(0, PREVIEW)
+            )
         self.check(text)
         parts = plain(text)
         if parts is not None:
@@ -256,7 +312,8 @@ class Source:
         offered = {"cancel": cancel, "progress": progress}
         return {name: value for name, value in offered.items() if name in known}
 
-    def _written(self, table: str) -> str:
+    def written(self, table: str) -> str:
+        """Return a table's name as it stands in a query."""
         if self.remote:
             return table_word(table)
         written = self.infos()[table].written

@@ -66,7 +66,8 @@ class Entry:
             what = " ".join(query.adql.split())
         else:
             cone = f", {query.radius:g}° around {query.center}" if query.center else ""
-            filters = f", {len(query.filters)} filters" if query.filters else ""
+            named = ", ".join(name for name, _ in query.filters)
+            filters = f", filters on {named}" if named else ""
             what = f"{query.table}{cone}{filters}"
         short = what if len(what) <= 70 else f"{what[:70]}…"
         return f"{self.time[11:19]} {self.archive}: {came} · {short}"

@@ -119,7 +119,9 @@ class TablePager(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.page = min(max(page, 0), max(self.pages - 1, 0))
         first = self.page * PAGE
         n, columns = len(self._table), len(self._table.colnames)
-        hidden = f"; the first {MOST_COLUMNS} of {columns} columns" if columns > MOST_COLUMNS else ""
+        hidden = (
+            f"; the first {MOST_COLUMNS} of {columns} columns" if columns > MOST_COLUMNS else ""
+        )
         if n:
             self._view.value = page_html(self._table, first, self._title)
         else:
