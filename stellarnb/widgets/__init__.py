@@ -1,7 +1,8 @@
 """Widgets for JupyterLab; every control has its twin in Python."""
 
+from stellarnb.widgets.archive_explorer import ArchiveExplorer
 from stellarnb.widgets.chemical_map import ChemicalMap
 from stellarnb.widgets.model_card import ModelCardViewer
 from stellarnb.widgets.parametrizer import Parametrizer
 
-__all__ = ["ChemicalMap", "ModelCardViewer", "Parametrizer"]
+__all__ = ["ArchiveExplorer", "ChemicalMap", "ModelCardViewer", "Parametrizer"]
