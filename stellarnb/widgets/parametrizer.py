@@ -207,13 +207,21 @@ class Parametrizer(BaseWidget):
 
     def to_code(self) -> str:
         """Return Python that predicts the same labels."""
+        return self.predict_code(
+            name_of(self.spectra, "spectra"),
+            name_of(self.stars, "stars"),
+            name_of(self.inputs.xp, "xp"),
+        ) + self._compare.to_code()
+
+    def predict_code(self, spectra: str, stars: str, xp: str) -> str:
+        """Return Python that predicts the same from variables of these names."""
         given = self.inputs
-        first = "None" if given.spectra is None else name_of(self.spectra, "spectra")
-        args = [first]
+        args = ["None" if given.spectra is None else spectra]
         if given.stars is not None:
-            args.append(name_of(self.stars, "stars"))
+            args.append(stars)
         if given.xp is not None:
-            args.append(f"xp={name_of(given.xp, 'xp')}")
+            # Of a hybrid that was given XP spectra alone, these are the spectra.
+            args.append(f"xp={spectra if self.xp is None else xp}")
         if self.allow_missing:
             args.append("allow_missing=True")
         source = self.model_name
@@ -223,7 +231,7 @@ class Parametrizer(BaseWidget):
             f"import stellarnb as snb\n\nmodel = snb.load_model({source!r})\n"
             f"{self.variable} = model.predict({', '.join(args)})\n"
             f"good = {self.variable}.good()\n"
-        ) + self._compare.to_code()
+        )
 
     def state_values(self) -> dict[str, Any]:
         """Return what was chosen; no stars and no spectra."""
@@ -269,10 +277,11 @@ class Parametrizer(BaseWidget):
         self._table = LabelsTable(self.guarded)
         self._compare = Comparison(self.guarded, lambda: self.labels)
         wrap = ipw.Layout(flex_flow="row wrap")
-        narrow = ipw.Layout(width="100%", min_width="0")
+        left = ipw.VBox([self._inputs, self._device], layout={"flex": "1 1 420px", "min_width": "0"})
+        folded.layout = ipw.Layout(flex="1 1 340px", min_width="0")
         self.show_parts(
             ipw.HBox([self._choice, self._missing_box], layout=wrap),
-            ipw.VBox([self._inputs, self._device, folded], layout=narrow),
+            ipw.HBox([left, folded], layout=ipw.Layout(width="100%", flex_flow="row wrap")),
             ipw.HBox([self._button, self._name_box], layout=wrap),
             self.bar,
             self._result,

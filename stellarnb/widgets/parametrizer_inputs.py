@@ -101,10 +101,10 @@ def device_words(card: Card, n: int) -> str:
         name = str(error)
     free = available_memory()
     # The columns of the labels, twice: while parts are joined both are there.
-    need = 2 * n * (4 * (3 * len(card.labels) + 8) + 40) / 1e9
+    need = 2 * n * (4 * (3 * len(card.labels) + 8) + 40)
     memory = "" if free is None else f"; {free / 1e9:.1f} GB of memory free"
-    enough = " – not enough" if free is not None and need > free / 1e9 else ""
-    return f"Runs on: {name}{memory}; the result needs about {need:.2g} GB{enough}."
+    enough = " – not enough" if free is not None and need > free else ""
+    return f"Runs on: {name}{memory}; the result takes about {max(need / 1e6, 1):,.0f} MB{enough}."
 
 
 def _spectra(name: str, spectra: SpectrumSet | None, *, optional: bool) -> Match:
