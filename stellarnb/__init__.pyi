@@ -13,5 +13,6 @@ from .training.training_set import TrainingSet as TrainingSet
 from .training.training_set import training_set as training_set
 from .views import hv as hv
 from .widgets import ChemicalMap as ChemicalMap
+from .widgets import SpectrumViewer as SpectrumViewer
 
 __version__: str

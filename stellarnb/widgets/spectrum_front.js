@@ -161,7 +161,7 @@ export default () => {
     store.view = model.get("view")
     model.on("msg:custom", hear)
     model.on("change:row", () => { ask(); refresh() })
-    for (const name of ["show", "lines", "setup", "resolution", "snr", "label", "words", "note"]) {
+    for (const name of ["show", "lines", "setup", "resolution", "snr", "label", "note"]) {
       model.on(`change:${name}`, refresh)
     }
     model.on("change:view", () => { store.view = model.get("view"); redraw() })
@@ -172,9 +172,7 @@ export default () => {
 
   const render = ({el}) => {
     const root = make("div", {className: "snb-spectrum"})
-    // Else JupyterLab's own keys would move the cells while a star is looked for.
-    root.dataset.lmSuppressShortcuts = "true"
-    const {r_range: powers, model: named} = setup()
+    const {r_range: powers, model: named, snr_range: noises} = setup()
 
     // --- stepping and zoom
     const button = (text, title, work) => {
@@ -201,7 +199,6 @@ export default () => {
     bar.setAttribute("aria-label", "Step and zoom")
 
     const title = make("div", {className: "snb-title"})
-    const words = make("div", {className: "snb-words", role: "alert"})
     const note = make("div", {className: "snb-words", role: "status"})
     const legend = make("div", {className: "snb-legend"})
     const canvas = make("canvas", {})
@@ -270,7 +267,7 @@ export default () => {
       return {show, node: make("label", {className: "snb-slide"}, `${words} `, input, out)}
     }
     const power = slider("resolution", "resolution R", powers)
-    const noise = slider("snr", "S/N per pixel", setup().snr_range)
+    const noise = slider("snr", "S/N per pixel", noises)
     const poorer = make("fieldset", {className: "snb-row"}, make("legend", {}, "degrade to"), power.node, noise.node)
 
     const table = make("table", {className: "snb-labels"})
@@ -278,10 +275,14 @@ export default () => {
     const keys = make("div", {className: "snb-small"},
       "Keys in the figure: n or → next, p or ← previous, Page Up/Down ten, Home/End first and last; + − 0 zoom, Shift with ← → pan. Drag pans, the wheel zooms, a double click shows the whole range.")
 
-    const parts = [title, bar, words, note, legend, figure, readout, switches, groups]
+    const parts = [title, bar, note, legend, figure, readout, switches, groups]
     if (setup().labels.length > 0) parts.push(which)
     parts.push(poorer, table, status, keys, live)
     root.append(...parts)
+    // Else JupyterLab would take arrows, n or + for its own. It looks at the focused element itself.
+    for (const node of root.querySelectorAll("button, input, select, .snb-figure")) {
+      node.dataset.lmSuppressShortcuts = "true"
+    }
     el.append(root)
 
     // --- drawing
@@ -392,7 +393,7 @@ export default () => {
     const frame = (top, height, ends, name, x, power) => {
       const y = {top, height, to: v => top + height * (1 - (v - ends[0]) / (ends[1] - ends[0]))}
       const scale = 10 ** -power
-      const found = ticks(ends[0] * scale, ends[1] * scale, height / 38)
+      const found = ticks(ends[0] * scale, ends[1] * scale, height / (height > 150 ? 38 : 24))
       context.strokeStyle = colours.line
       context.lineWidth = 1
       context.fillStyle = colours.text
@@ -543,7 +544,7 @@ export default () => {
       const {flux_unit: unit} = setup()
       if (name === "flux") {
         const above = overlay()
-        const lists = main ? [main.flux, ...(above ? [above.flux] : [])] : []
+        const lists = main ? [main.flux, ...(above ? [above.flux] : []), ...(degraded && seen ? [seen.flux] : [])] : []
         const level = has("continuum") ? above?.level ?? (setup().normalised ? new Float32Array(store.grid.length).fill(1) : null) : null
         const ends = (main && (range([...lists, ...(level ? [level] : [])], first, last, good) ?? range(lists, first, last, any))) ?? [0, 1.1]
         const power = powerOf(ends)
@@ -647,8 +648,6 @@ export default () => {
       figure.setAttribute("aria-label", `Spectrum. ${title.textContent}. Arrow keys step, plus, minus and 0 zoom.`)
       previous.disabled = at === 0
       next.disabled = at === n - 1
-      words.textContent = model.get("words")
-      words.hidden = words.textContent === ""
       note.textContent = model.get("note")
       note.hidden = note.textContent === ""
       for (const [name, box] of Object.entries(boxes)) box.checked = has(name)

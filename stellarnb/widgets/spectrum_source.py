@@ -281,6 +281,15 @@ class SpectrumSource:
         )
         return Sensitivity(value, scatter, label, words)
 
+    @property
+    def has_emulator(self) -> bool:
+        """Whether an emulator covers the instrument."""
+        try:
+            self._load_emulator()
+        except StellarnbError:
+            return False
+        return True
+
     def _load_emulator(self) -> Emulator:
         """Return the emulator of the instrument, asked for once."""
         if self._emulator is None:
