@@ -16,5 +16,7 @@ from .widgets import ArchiveExplorer as ArchiveExplorer
 from .widgets import ChemicalMap as ChemicalMap
 from .widgets import ModelCardViewer as ModelCardViewer
 from .widgets import Parametrizer as Parametrizer
+from .widgets import SpectrumViewer as SpectrumViewer
+from .widgets import Workbench as Workbench
 
 __version__: str

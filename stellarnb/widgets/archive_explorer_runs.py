@@ -16,7 +16,7 @@ from stellarnb.tables import Result
 from stellarnb.widgets.archive_explorer_form import Form, row, words
 from stellarnb.widgets.archive_explorer_names import OwnNames
 from stellarnb.widgets.archive_explorer_query import ExplorerQuery
-from stellarnb.widgets.archive_explorer_source import PREVIEW, Source, TableEntry
+from stellarnb.widgets.archive_explorer_source import Source, TableEntry
 from stellarnb.widgets.archive_explorer_state import Entry
 from stellarnb.widgets.archive_explorer_table import TablePager
 from stellarnb.widgets.archive_explorer_traits import QUERY, ExplorerTraits

@@ -207,11 +207,14 @@ class Parametrizer(BaseWidget):
 
     def to_code(self) -> str:
         """Return Python that predicts the same labels."""
-        return self.predict_code(
-            name_of(self.spectra, "spectra"),
-            name_of(self.stars, "stars"),
-            name_of(self.inputs.xp, "xp"),
-        ) + self._compare.to_code()
+        return (
+            self.predict_code(
+                name_of(self.spectra, "spectra"),
+                name_of(self.stars, "stars"),
+                name_of(self.xp, "xp"),
+            )
+            + self._compare.to_code()
+        )
 
     def predict_code(self, spectra: str, stars: str, xp: str) -> str:
         """Return Python that predicts the same from variables of these names."""
@@ -270,20 +273,24 @@ class Parametrizer(BaseWidget):
             style={"description_width": "initial"}, layout={"width": "240px"},
         )  # fmt: skip
         self._button = ipw.Button(description="Run", button_style="primary", tooltip=".run()")
-        self._inputs, self._device, self._result = ipw.HTML(), ipw.HTML(), ipw.HTML()
+        self._inputs, self._device = ipw.HTML(), ipw.HTML()
+        self._stale, self._result = ipw.HTML(), ipw.HTML()
         self._card_html = ipw.HTML()
         folded = ipw.Accordion([self._card_html], selected_index=None)
         folded.set_title(0, "Card of this model")
         self._table = LabelsTable(self.guarded)
         self._compare = Comparison(self.guarded, lambda: self.labels)
         wrap = ipw.Layout(flex_flow="row wrap")
-        left = ipw.VBox([self._inputs, self._device], layout={"flex": "1 1 420px", "min_width": "0"})
+        left = ipw.VBox(
+            [self._inputs, self._device], layout={"flex": "1 1 420px", "min_width": "0"}
+        )
         folded.layout = ipw.Layout(flex="1 1 340px", min_width="0")
         self.show_parts(
             ipw.HBox([self._choice, self._missing_box], layout=wrap),
             ipw.HBox([left, folded], layout=ipw.Layout(width="100%", flex_flow="row wrap")),
             ipw.HBox([self._button, self._name_box], layout=wrap),
             self.bar,
+            self._stale,
             self._result,
             self._table,
             self._compare,
@@ -298,6 +305,7 @@ class Parametrizer(BaseWidget):
         self._button.on_click(lambda _: self.guarded(self.run))
         self.observe(lambda change: self.guarded(self._match), ["model_name", "allow_missing"])
         self.observe(lambda change: self.guarded(self._match), ["spectra", "xp", "stars"])
+        self.observe(lambda change: self._on_labels(), "labels")
         self.observe(lambda change: self._compare.set_reference(change["new"]), "reference")
         self._compare.on_change(lambda value: self.set_trait("reference", value))
 
@@ -322,6 +330,8 @@ class Parametrizer(BaseWidget):
         n = 0 if absent else len(given.ids)
         words = device_words(card, n)
         self._device.value = html_words(words)
+        if self.labels is not None and not self.task.running:
+            self._stale.value = html_words("Changed since the labels below: run again.", "warn")
         self._card_html.value = card_head(card) + "".join(
             f"<h4>{escape(title)}</h4>{html}" for title, html in card_sections(card).items()
         )
@@ -330,6 +340,12 @@ class Parametrizer(BaseWidget):
         self._button.layout.width = "auto"
         self._button.disabled = bool(absent) or self.task.running
         self._button.tooltip = ".run()" if not absent else "Something is missing: see the table"
+
+    def _on_labels(self) -> None:
+        if self.labels is None:  # other stars: what was found of these is let go
+            self._table.show(None)
+            self._result.value = self._stale.value = ""
+            self.partial = None
 
     def _predict(self, given: Inputs, cancel: Cancel, report: Report) -> Labels:
         """Predict, in the thread of the run."""
@@ -378,6 +394,7 @@ class Parametrizer(BaseWidget):
         return [f"The labels are in the variable {self._written}."]
 
     def _show_result(self, labels: Labels, words: list[str]) -> None:
+        self._stale.value = ""
         lines = [*words, *summary_words(labels)]
         self._result.value = "".join(html_words(line) for line in lines)
         self._table.show(labels)

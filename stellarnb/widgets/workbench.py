@@ -15,7 +15,7 @@ from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels, Table
 from stellarnb.views.notebook import enable_notebook
 from stellarnb.widgets.archive_explorer import ArchiveExplorer
-from stellarnb.widgets.base import BaseWidget, close_tree
+from stellarnb.widgets.base import BaseWidget
 from stellarnb.widgets.html_table import html_words
 from stellarnb.widgets.map_checks import refuse_unknown
 from stellarnb.widgets.model_card import ModelCardViewer
