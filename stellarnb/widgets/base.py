@@ -300,8 +300,7 @@ def close_tree(widget: ipw.Widget) -> None:
         else:
             close_tree(part)
     looks = [getattr(widget, name, None) for name in ("layout", "style")]
-    if isinstance(widget, ipw.Box):
-        widget.children = ()
+    widget.unobserve_all()
     if isinstance(widget, BaseWidget):
         widget._close_alone()  # noqa: SLF001  (its own module)
     else:

@@ -276,7 +276,9 @@ class Parametrizer(BaseWidget):
         self._inputs, self._device = ipw.HTML(), ipw.HTML()
         self._stale, self._result = ipw.HTML(), ipw.HTML()
         self._card_html = ipw.HTML()
-        folded = ipw.Accordion([self._card_html], selected_index=None)
+        folded = ipw.Accordion(
+            [self._card_html], selected_index=None, layout={"flex": "1 1 340px", "min_width": "0"}
+        )
         folded.set_title(0, "Card of this model")
         self._table = LabelsTable(self.guarded)
         self._compare = Comparison(self.guarded, lambda: self.labels)
@@ -284,7 +286,6 @@ class Parametrizer(BaseWidget):
         left = ipw.VBox(
             [self._inputs, self._device], layout={"flex": "1 1 420px", "min_width": "0"}
         )
-        folded.layout = ipw.Layout(flex="1 1 340px", min_width="0")
         self.show_parts(
             ipw.HBox([self._choice, self._missing_box], layout=wrap),
             ipw.HBox([left, folded], layout=ipw.Layout(width="100%", flex_flow="row wrap")),

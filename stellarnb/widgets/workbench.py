@@ -276,7 +276,7 @@ class Workbench(BaseWidget):
         """Make what the open page shows, and tell how far the work is."""
         lazy = {1: self._spectra_page, 4: self._validation_page}.get(self.page)
         if lazy is not None:
-            lazy.open()
+            lazy.reveal()
         self._show_head()
 
     def _show_head(self) -> None:

@@ -43,7 +43,7 @@ class LazyPage(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.drop()
         self._maker = maker
 
-    def open(self) -> None:
+    def reveal(self) -> None:
         """Make the widget, if that has not been done."""
         if self._maker is None or self.view is not None:
             return
