@@ -8,7 +8,6 @@ coalesce contains cos cot count degrees distance exp floor intersects log log10 
 pi point polygon power radians rand round sign sin sqrt substring sum tan truncate upper`.split(/\s+/));
 const TOKEN = /(--[^\n]*|\/\*[\s\S]*?(?:\*\/|$))|('(?:[^']|'')*(?:'|$))|("(?:[^"]|"")*(?:"|$))|(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)|([A-Za-z_]\w*)|(\s+|[^\w\s])/gi;
 const MOST = 60;
-let count = 0;
 
 function kindOf(match, known) {
   if (match[1]) return "comment";
@@ -70,7 +69,8 @@ function wordBefore(text, caret) {
 }
 
 function render({ model, el }) {
-  const id = `stellarnb-adql-${++count}`;
+  // Each view loads this module anew, so a counter would begin at 1 each time.
+  const id = `stellarnb-adql-${Math.random().toString(36).slice(2)}`;
   const root = document.createElement("div");
   root.className = "stellarnb-adql";
   const label = document.createElement("label");

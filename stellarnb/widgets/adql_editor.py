@@ -93,7 +93,7 @@ class AdqlEditor(AnyWidget):  # type: ignore[misc]  # anywidget's base has no ty
 
     def __init__(self, value: str = "", **options: Any) -> None:
         super().__init__(value=value, **options)
-        self._runners: list[Callable[[], None]] = []
+        self._runners: list[Callable[[], object]] = []
         self.on_msg(self._hear)
 
     def show_error(self, error: Exception | str, text: str | None = None) -> None:
@@ -127,7 +127,7 @@ class AdqlEditor(AnyWidget):  # type: ignore[misc]  # anywidget's base has no ty
         """Offer names: each with its kind, such as ``column``, and a note."""
         self.names = [{"name": n, "kind": kind, "note": note} for n, kind, note in names]
 
-    def on_run(self, run: Callable[[], None]) -> None:
+    def on_run(self, run: Callable[[], object]) -> None:
         """Call a function when the user presses Ctrl+Enter."""
         self._runners.append(run)
 

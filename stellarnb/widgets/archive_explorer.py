@@ -8,7 +8,6 @@ from typing import Any
 
 from stellarnb.archives.registry import open_archive
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.widgets.archive_explorer_form import Form
 from stellarnb.widgets.archive_explorer_names import OwnNames
 from stellarnb.widgets.archive_explorer_runs import Runs
 from stellarnb.widgets.archive_explorer_source import Source
@@ -147,8 +146,6 @@ class ArchiveExplorer(Runs):
         )
         super().__init__("Archive explorer")
         self._names = self.own(OwnNames(user_variables() if namespace is None else namespace))
-        self._form = Form(self)
-        self.show_parts(*self._form.parts, *self._build())
         self.choose_archive(archive, **options)
         self.variable, self.spectra_variable = variable, spectra_variable
         self.overwrite, self.allow_truncated, self.product = overwrite, allow_truncated, product

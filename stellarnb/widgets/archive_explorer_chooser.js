@@ -1,10 +1,10 @@
 // A list to search and choose from. Whatever comes from an archive goes in as text.
 
 const SHOWN = 300;
-let count = 0;
 
 function render({ model, el }) {
-  const id = `stellarnb-chooser-${++count}`;
+  // Each view loads this module anew, so a counter would begin at 1 each time.
+  const id = `stellarnb-chooser-${Math.random().toString(36).slice(2)}`;
   const root = document.createElement("div");
   root.className = "stellarnb-chooser";
   const label = document.createElement("label");

@@ -41,7 +41,9 @@ class FilterRows(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._columns: tuple[str, ...] = ()
         self._rows: list[_Row] = []
         self._add = ipw.Button(
-            description="Add a filter", tooltip=".filters", layout=ipw.Layout(width="auto")
+            description="Add a filter",
+            tooltip=".filters",
+            layout=ipw.Layout(width="auto", align_self="flex-start"),
         )
         self._add.on_click(lambda _: self._append())
         super().__init__([self._add])

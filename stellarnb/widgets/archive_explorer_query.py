@@ -60,7 +60,8 @@ _SEXAGESIMAL = re.compile(
     r"[\s,]+(?P<dec>[+-]?\d{1,2}(?:d|°|:|\s)\s*\d{1,2}"
     r"(?:(?:m|'|′|:|\s)\s*(?:\d{1,2}(?:\.\d*)?[s\"″]?)?)?)\s*"
 )
-_DEGREES = re.compile(r"\s*([+-]?[\d.]+)\s*(?:°|deg)?\s*[,\s]\s*([+-]?[\d.]+)\s*(?:°|deg)?\s*")
+_NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+_DEGREES = re.compile(rf"\s*{_NUMBER}\s*(?:°|deg)?\s*[,\s]\s*{_NUMBER}\s*(?:°|deg)?\s*", re.ASCII)
 #: How ra and dec [deg] are called, the likeliest first.
 _POSITIONS = (
     ("ra", "dec"),

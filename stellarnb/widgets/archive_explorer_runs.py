@@ -3,44 +3,56 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-import ipywidgets as ipw
-import traitlets
-
-from stellarnb.errors import InvalidInput, MissingInput, QueryError, StellarnbError
+from stellarnb.errors import InvalidInput, MissingInput, QueryError
 from stellarnb.progress import Cancel
 from stellarnb.tables import Result
-from stellarnb.widgets.archive_explorer_form import Form, row, words
+from stellarnb.widgets.archive_explorer_form import Form
 from stellarnb.widgets.archive_explorer_names import OwnNames
+from stellarnb.widgets.archive_explorer_panel import Panel
 from stellarnb.widgets.archive_explorer_query import ExplorerQuery
-from stellarnb.widgets.archive_explorer_source import PREVIEW, Source, TableEntry
+from stellarnb.widgets.archive_explorer_reading import Reading
+from stellarnb.widgets.archive_explorer_source import Source
 from stellarnb.widgets.archive_explorer_state import Entry
-from stellarnb.widgets.archive_explorer_table import TablePager
-from stellarnb.widgets.archive_explorer_traits import QUERY, ExplorerTraits
+from stellarnb.widgets.archive_explorer_traits import QUERY
 from stellarnb.widgets.archive_explorer_work import all_spectra, attended, reporter
 from stellarnb.widgets.task import Report, Run, State, Task, TaskBar
 from stellarnb.widgets.words import error_words
 
 __all__ = ["Runs"]
 
-#: Entries of the history, and identifiers that are named where spectra are missing.
-MOST_ENTRIES, MOST_NAMED = 50, 5
-_STYLE = {"description_width": "initial"}
+T = TypeVar("T")
+#: Entries of the history.
+MOST_ENTRIES = 50
 
 
-class Runs(ExplorerTraits):
+class Runs(Reading):
     """What an archive explorer does; see `ArchiveExplorer`."""
 
-    _form: Form
+    _bar: TaskBar
     _names: OwnNames
+    _history: list[Entry]
+    _source_of_result: Source | None = None
+    #: Which spectra `spectra` has.
     _fetched = ""
 
-    @abstractmethod
-    def choose_archive(self, archive: Any, **options: Any) -> None:
-        """Open another archive."""
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        self._bar = self.own(TaskBar(resume="Run the cell again, and then the query."))
+        self._reader = self.own(Task())
+        self._history = []
+        self._form = Form(self)
+        self._panel = Panel(self)
+        self._form.editor.on_run(lambda: self.guarded(self.run))
+        self.observe(lambda _: self._form.guard_editor(self._source), ["adql", "mode"])
+        self.observe(lambda _: self._changed(), list(QUERY))
+        self.observe(lambda _: self._table_changed(), "table")
+        self.observe(self._archive_changed, "archive")
+        self.observe(lambda _: self._panel.show_product(), "product")
+        self.show_parts(*self._form.parts, *self._panel.above, self._bar, *self._panel.below)
 
     @property
     def history(self) -> tuple[Entry, ...]:
@@ -62,10 +74,8 @@ class Runs(ExplorerTraits):
         def work(cancel: Cancel, report: Report) -> Result:
             return self._told(source, source.preview, query, cancel, report)
 
-        def show(rows: Result) -> None:
-            self._pager.show(rows, f"Preview: the first {len(rows)} rows of {self.archive}")
-
-        self._start("Preview", work, show, query)
+        name = self.archive
+        self._start("Preview", work, lambda rows: self._panel.show_preview(rows, name), query)
 
     def estimate(self) -> None:
         """Have the rows counted, as the button does: `rows` has the number, see `wait`."""
@@ -80,7 +90,7 @@ class Runs(ExplorerTraits):
             text = f"{rows:,} rows, counted"
             if source.remote:
                 text = f"about {rows:,} rows: an estimate, counted by {self.archive} at {time}"
-            self._estimate.value = words(text)
+            self._panel.show_rows(text)
 
         self._start("Counting rows", work, show, query)
 
@@ -100,12 +110,16 @@ class Runs(ExplorerTraits):
         source, query = self._source, self._asked()
         self._names.check(self.variable, overwrite=self.overwrite)
 
-        def work(cancel: Cancel, report: Report) -> Result:
-            return self._told(
-                source, lambda q, *how: source.run(source.call(q), *how), query, cancel, report
-            )
+        def ask(query: ExplorerQuery, cancel: Cancel, progress: Any) -> Result:
+            return source.run(source.call(query), cancel, progress)
 
-        self._start("Query", work, lambda found: self._land(found, query), query, remember=True)
+        def work(cancel: Cancel, report: Report) -> Result:
+            return self._told(source, ask, query, cancel, report)
+
+        def land(found: Result) -> None:
+            self._land(found, query, source)
+
+        self._start("Query", work, land, query, remember=True)
 
     def fetch_spectra(self, product: str | None = None) -> None:
         """Fetch the spectra of the result, as the button does; returns at once, see `wait`.
@@ -179,90 +193,6 @@ class Runs(ExplorerTraits):
     def _put_form(self, form: ExplorerQuery) -> None:
         """Show a form."""
 
-    def _build(self) -> list[ipw.Widget]:
-        """Return the controls that do something, and what they show."""
-        self._bar = self.own(TaskBar(resume="Run the cell again, and then the query."))
-        self._reader = self.own(Task())
-        self._history: list[Entry] = []
-        self._source_of_result: Source | None = None
-        self._pager = TablePager()
-        self._estimate, self._note, self._spectra_note = ipw.HTML(), ipw.HTML(), ipw.HTML()
-        self._form.editor.on_run(lambda: self.guarded(self.run))
-        self.observe(lambda _: self._form.guard_editor(self._source), ["adql", "mode"])
-        self.observe(lambda _: self._changed(), list(QUERY))
-        self.observe(lambda _: self._table_changed(), "table")
-        self.observe(lambda change: self._archive_changed(change), "archive")
-        return [
-            self._actions(),
-            self._bar,
-            self._estimate,
-            self._note,
-            self._pager,
-            self._spectra_controls(),
-            self._spectra_note,
-            self._history_controls(),
-        ]
-
-    def _actions(self) -> ipw.Widget:
-        variable = _name_field(self, "variable", "result in variable")
-        overwrite = _box(self, "overwrite", "replace a variable that is there")
-        self._partial = _box(self, "allow_truncated", "take an incomplete answer")
-        return row(
-            self._button("Preview 50 rows", ".preview()", self.preview),
-            self._button("Estimate rows", ".estimate()", self.estimate),
-            self._button("Run", ".run()", self.run, "primary"),
-            variable,
-            overwrite,
-            self._partial,
-        )
-
-    def _spectra_controls(self) -> ipw.Widget:
-        self._product = ipw.Dropdown(
-            description="spectra", tooltip=".product", style=_STYLE, layout={"width": "240px"}
-        )
-
-        def told(_: Any) -> None:
-            if self._product.value is not None:
-                self.guarded(lambda: self.set_trait("product", self._product.value))
-
-        self._product.observe(told, "value")
-        self.observe(lambda _: self._show_product(), "product")
-        self._spectra_row = row(
-            self._product,
-            self._button("Fetch spectra", ".fetch_spectra()", self.fetch_spectra),
-            _name_field(self, "spectra_variable", "spectra in variable"),
-        )
-        return self._spectra_row
-
-    def _history_controls(self) -> ipw.Widget:
-        self._list = ipw.Select(
-            description="history", tooltip=".history", rows=4, style=_STYLE, layout={"width": "95%"}
-        )
-        chosen = lambda: self._list.value if self._list.value is not None else 0  # noqa: E731
-        self._history_box = ipw.VBox(
-            [
-                self._list,
-                row(
-                    self._button("Run again", ".rerun(i)", lambda: self.rerun(chosen())),
-                    self._button("Take back", ".recall(i)", lambda: self.recall(chosen())),
-                ),
-            ]
-        )
-        self._history_box.layout.display = "none"
-        return self._history_box
-
-    def _button(
-        self, description: str, twin: str, act: Callable[[], None], style: str = ""
-    ) -> ipw.Button:
-        button = ipw.Button(
-            description=description,
-            tooltip=twin,
-            button_style=style,
-            layout=ipw.Layout(width="auto"),
-        )
-        button.on_click(lambda _: self.guarded(act))
-        return button
-
     def _asked(self) -> ExplorerQuery:
         """Return what is asked, looked over; what is wrong is marked in the editor."""
         query = self.query
@@ -279,16 +209,21 @@ class Runs(ExplorerTraits):
     def _told(
         self,
         source: Source,
-        ask: Callable[[ExplorerQuery, Cancel, Any], Any],
+        ask: Callable[[ExplorerQuery, Cancel, Any], T],
         query: ExplorerQuery,
         cancel: Cancel,
         report: Report,
-    ) -> Any:
+    ) -> T:
         """Ask an archive; one that cannot be stopped is left alone on Cancel."""
         attended(lambda: source.prepare(query), cancel)
-        if source.remote:
-            return ask(query, cancel, reporter(report))
-        return attended(lambda: ask(query, cancel, reporter(report)), cancel)
+        tell = reporter(report)
+        found = (
+            ask(query, cancel, tell)
+            if source.remote
+            else attended(lambda: ask(query, cancel, tell), cancel)
+        )
+        report(0)
+        return found
 
     def _start(
         self,
@@ -308,7 +243,8 @@ class Runs(ExplorerTraits):
                 return
             if remember and query is not None:
                 rows = len(run.result) if run.state == "done" else None
-                note = run.words if run.state != "done" else ""
+                note = error_words(run.error) if run.error is not None else ""
+                note = "stopped" if run.state == "stopped" else note
                 time = datetime.now(UTC).isoformat(timespec="seconds")
                 entry = Entry(archive, options, query, time, rows, note)
                 self._set_history([entry, *self._history])
@@ -317,178 +253,38 @@ class Runs(ExplorerTraits):
             elif isinstance(run.error, QueryError) and query is not None and query.adql:
                 self._form.editor.show_error(run.error, query.adql)
 
-        self._source_now = self._source
-        self._bar.start(work, label=f"{label} at {archive}", unit=unit, ended=ended)
+        self._bar.start(work, label=f"{label} at {archive}", unit=unit or "bytes", ended=ended)
         self.say_error(None)
 
-    def _land(self, found: Result, query: ExplorerQuery) -> None:
+    def _land(self, found: Result, query: ExplorerQuery, source: Source) -> None:
         """Take an answer."""
-        self._source_of_result, self._fetched = self._source_now, ""
-        self._spectra_note.value = ""
-        where = f"in .result and in the variable {self.variable}"
-        try:
-            if not self._names.put(self.variable, found, overwrite=self.overwrite):
-                where = "in .result"
-        except InvalidInput as error:
-            where = f"in .result alone. {error}"
+        where = self._put(self.variable, found, ".result")
+        self._source_of_result, self._fetched = source, ""
         self.spectra = None
         self.result = found
-        lines = [words(f"{len(found):,} rows × {len(found.colnames)} columns, {where}")]
-        if found.truncated:
-            lines.append(
-                words("Incomplete: the archive held back rows (.result.truncated).", warn=True)
-            )
-        if found.missing:
-            lines.append(words(_missing_words(found.missing, "not in the archive"), warn=True))
-        if query.limit is not None and len(found) == query.limit:
-            lines.append(words(f"That is as many as were asked for (.limit = {query.limit:,})."))
-        self._note.value = "".join(lines)
-        self._pager.show(found, f"{self.variable}: the result from {self.archive}")
+        self._panel.show_result(found, where, source.archive.name, query.limit)
 
     def _land_spectra(self, found: Any, product: str) -> None:
         """Take spectra."""
-        where = f"in .spectra and in the variable {self.spectra_variable}"
-        try:
-            if not self._names.put(self.spectra_variable, found, overwrite=self.overwrite):
-                where = "in .spectra"
-        except InvalidInput as error:
-            where = f"in .spectra alone. {error}"
+        where = self._put(self.spectra_variable, found, ".spectra")
         self._fetched = product
         self.spectra = found
-        lines = [words(f"{len(found):,} spectra ({product}), {where}")]
-        if found.missing:
-            said = _missing_words(found.missing, f"without a spectrum {product}")
-            lines.append(words(f"{said} (.spectra.missing)", warn=True))
-        self._spectra_note.value = "".join(lines)
+        self._panel.show_spectra(found, where, product)
+
+    def _put(self, name: str, value: Any, here: str) -> str:
+        """Set a variable, if it is ours to set; return in words where the value is."""
+        try:
+            if self._names.put(name, value, overwrite=self.overwrite):
+                return f"in {here} and in the variable {name}"
+        except InvalidInput as error:  # it came into being while the query ran
+            return f"in {here} alone. {error}"
+        return f"in {here}"
 
     def _set_history(self, entries: list[Entry]) -> None:
         self._history = entries[:MOST_ENTRIES]
-        self._list.options = [(entry.words, i) for i, entry in enumerate(self._history)]
-        self._list.value = 0 if self._history else None
-        self._history_box.layout.display = "" if self._history else "none"
-
-    def _adopt(self, source: Source, name: str, options: Mapping[str, Any], *, given: bool) -> None:
-        """Go on with another archive."""
-        self._source, self._options, self._given = source, dict(options), given
-        self._adopting = True
-        try:
-            self.archive = name
-            self.table, self.columns, self.filters = "", [], {}
-            self.product = ""
-            self.table = source.usual
-        finally:
-            self._adopting = False
-        self._form.show_archive(name, source)
-        self._partial.layout.display = "" if source.remote else "none"
-        self._show_product()
-        self._read()
-
-    def _archive_changed(self, change: Any) -> None:
-        if self._adopting:
-            return
-        try:
-            self.choose_archive(change["new"])
-        except StellarnbError:
-            self._adopting = True
-            try:
-                self.archive = change["old"]
-            finally:
-                self._adopting = False
-            raise
-
-    def _table_changed(self) -> None:
-        if not self._adopting:
-            self.columns, self.filters = [], {}
-            self._read()
+        self._panel.show_history(self._history)
 
     def _changed(self) -> None:
         """Take note that something else is asked: what was counted is no longer true."""
         self.rows = None
-        self._estimate.value = ""
-
-    def _show_product(self) -> None:
-        products = tuple(self._source.archive.products)
-        self._product.options = [
-            (f"{p} (usual)" if not i else p, p) for i, p in enumerate(products)
-        ]
-        if products:
-            self._product.value = self.product or products[0]
-        self._spectra_row.layout.display = "" if products else "none"
-
-    def _read(self) -> None:
-        """Find out which tables there are, and what columns: here at once, elsewhere in a thread."""
-        source, table, form = self._source, self.table, self._form
-        self._reader.cancel()
-        self._reader.wait(5)
-        if not source.remote:
-            self._offer(source.tables(), table)
-            return
-        form.offer_columns(None)
-        form.reading.value = words(f"Reading the tables and columns of {self.archive} …")
-
-        def work(cancel: Cancel, _: Report) -> tuple[list[TableEntry], str]:
-            entries = attended(source.tables, cancel)
-            first = table or (entries[0].name if entries else "")
-            if first:
-                attended(lambda: source.known(first), cancel)
-            return entries, first
-
-        def ended(run: Run) -> None:
-            if self._closed or source is not self._source or table != self.table:
-                return
-            if run.state == "done":
-                form.reading.value = ""
-                self.guarded(lambda: self._offer(*run.result))
-            elif run.error is not None:
-                form.reading.value = words(
-                    f"Tables and columns could not be read. {error_words(run.error)} Press Open "
-                    "to try again; a query in ADQL needs no list.",
-                    warn=True,
-                )
-
-        self._reader.start(work, label=f"Reading {self.archive}", ended=ended)
-
-    def _offer(self, entries: list[TableEntry], table: str) -> None:
-        source = self._source
-        if table != self.table:
-            self._adopting = True
-            try:
-                self.table = table
-            finally:
-                self._adopting = False
-        known = source.known(table) if table else None
-        self._form.offer_tables(entries)
-        self._form.offer_columns(known)
-        self._form.offer_names(entries, source, known)
-
-
-def _missing_words(missing: Any, what: str) -> str:
-    named = ", ".join(str(star) for star in missing[:MOST_NAMED])
-    more = ", …" if len(missing) > MOST_NAMED else ""
-    return f"{len(missing):,} stars {what}: {named}{more}"
-
-
-def _name_field(view: Runs, trait: str, description: str) -> ipw.Widget:
-    """Return a field for the name of a variable."""
-    field = ipw.Text(
-        value=getattr(view, trait),
-        description=description,
-        tooltip=f".{trait}",
-        continuous_update=False,
-        style=_STYLE,
-        layout=ipw.Layout(width="260px"),
-    )
-    field.observe(
-        lambda change: view.guarded(lambda: view.set_trait(trait, change["new"].strip())), "value"
-    )
-    view.observe(lambda change: field.set_trait("value", change["new"]), trait)
-    return field
-
-
-def _box(view: Runs, trait: str, description: str) -> ipw.Widget:
-    """Return a box to tick."""
-    box = ipw.Checkbox(
-        description=description, indent=False, tooltip=f".{trait}", layout={"width": "auto"}
-    )
-    traitlets.link((view, trait), (box, "value"))
-    return box
+        self._panel.show_rows("")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stellarnb.archives.adql import translate
-from stellarnb.archives.adql_tokens import checked, plain
+from stellarnb.archives.adql_tokens import Plain, checked, plain
 from stellarnb.archives.catalog import ColumnInfo, TableInfo, nearest
 from stellarnb.archives.hats import HatsArchive
 from stellarnb.archives.names import resolve
@@ -160,6 +160,10 @@ class Source:
             )
         return self._known[table]
 
+    def knows(self, table: str) -> bool:
+        """Return whether a table's columns are known without asking anybody."""
+        return table in self._known or (not self.remote and table in self.infos())
+
     def infos(self) -> dict[str, TableInfo]:
         """Return the tables and columns of an archive on this machine."""
         if self._infos is None:
@@ -259,8 +263,7 @@ class Source:
 
     def run(self, call: Call, cancel: Any, progress: Callable[[Any], None]) -> Result:
         """Ask the archive; see its ``query`` for what is raised."""
-        answer: Result = call.do(self.archive, **self._how(call, cancel, progress))
-        return answer
+        return self._done(call, self._how(call, cancel, progress))
 
     def preview(self, query: ExplorerQuery, cancel: Any, progress: Callable[[Any], None]) -> Result:
         """Return the first `PREVIEW` rows of a query."""
@@ -268,19 +271,19 @@ class Source:
         how = self._how(call, cancel, progress)
         if call.method == "cone":
             limit = min(PREVIEW, call.options.get("limit", PREVIEW))
-            return Call("cone", call.args, {**call.options, "limit": limit}).do(self.archive, **how)
+            first = Call("cone", call.args, {**call.options, "limit": limit})
+            return self._done(first, how)
         text = str(call.args[0])
         if self.remote:
             more = {"maxrec": PREVIEW, "allow_truncated": True, "async_": False}
-            return self.archive.query(text, **more, timeout=_PATIENCE, **how).take(
-                slice(0, PREVIEW)
-            )
-        self.check(text)
-        parts = plain(text)
-        if parts is not None:
-            where = f" WHERE {parts.where}" if parts.where else ""
-            text = f"SELECT TOP {PREVIEW} {parts.items} FROM {parts.source}{where}"  # noqa: S608
-        return self.archive.query(text).take(slice(0, PREVIEW))
+            call = Call("query", (text,), {**more, "timeout": _PATIENCE})
+        else:
+            self.check(text)
+            parts = plain(text)
+            if parts is not None:
+                text = f"SELECT TOP {PREVIEW} {parts.items} {_behind(parts)}"  # noqa: S608 - checked
+            call = Call("query", (text,), {})
+        return self._done(call, how).take(slice(0, PREVIEW))
 
     def count(self, query: ExplorerQuery, cancel: Any, progress: Callable[[Any], None]) -> int:
         """Return how many rows a query has, as the archive counts them."""
@@ -299,6 +302,10 @@ class Source:
         more = {"async_": False, "timeout": _PATIENCE} if self.remote else {}
         rows = int(self.archive.query(text, **more, **how)["n"][0])
         return rows if query.adql is not None or query.limit is None else min(rows, query.limit)
+
+    def _done(self, call: Call, how: Mapping[str, Any]) -> Result:
+        answer: Result = call.do(self.archive, **how)
+        return answer
 
     @property
     def _frame(self) -> str:
@@ -334,3 +341,9 @@ class Source:
             if own is not None and label not in spelling:
                 out[label] = own
         return out
+
+
+def _behind(parts: Plain) -> str:
+    """Return what stands behind the columns of a query."""
+    where = f" WHERE {parts.where}" if parts.where else ""
+    return f"FROM {parts.source}{where}"

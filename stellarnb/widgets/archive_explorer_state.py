@@ -60,7 +60,8 @@ class Entry:
     @property
     def words(self) -> str:
         """One line for the list."""
-        came = f"{self.rows:,} rows" if self.rows is not None else "no answer"
+        came = f"{self.rows:,} rows" if self.rows is not None else (self.note or "no answer")
+        came = came if len(came) <= 70 else f"{came[:70]}…"
         query = self.query
         if query.adql is not None:
             what = " ".join(query.adql.split())

@@ -30,7 +30,6 @@ class ExplorerTraits(BaseWidget):
     _source: Source
     _options: Mapping[str, Any]
     _given = False
-    _adopting = False
 
     archive = traitlets.Unicode("", help="Name, folder or address of the archive.")
     mode = traitlets.Enum(("form", "adql"), "form", help="What is asked: the form or the editor.")
