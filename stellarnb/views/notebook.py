@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from html import escape
 from importlib.util import find_spec
 from typing import Any
 
 from stellarnb.errors import MissingInput
 
-__all__ = ["ASLEEP", "bokeh_js", "enable_notebook", "in_notebook", "show_with_picture"]
+__all__ = [
+    "ASLEEP",
+    "STILL",
+    "bokeh_js",
+    "enable_notebook",
+    "in_notebook",
+    "loaded_already",
+    "show_with_picture",
+    "still_bundle",
+]
 
 #: Stands below the picture of a map without a kernel.
 ASLEEP = "A picture of a live map: run this cell (Shift+Enter) to bring the map back."
+#: The same below the words of any other widget.
+STILL = "A live widget stood here: run this cell (Shift+Enter) to bring it back."
 
 #: Run by JupyterLab at once. (The type of jupyter_bokeh is run when its place on the page comes into
 #: view: after a reload the map could then be there before BokehJS, and fail.)
@@ -36,6 +49,22 @@ _SETUP = """(() => {
     document.head.append(style)
   }
 })()"""
+
+
+_LOADED: ContextVar[bool] = ContextVar("stellarnb_bokeh_loaded", default=False)
+
+
+@contextmanager
+def loaded_already() -> Iterator[None]:
+    """Make figures beside the cells: BokehJS came with the cell that made the widget around them.
+
+    The answer to a click has no output of its own, so there the script would get lost.
+    """
+    before = _LOADED.set(True)
+    try:
+        yield
+    finally:
+        _LOADED.reset(before)
 
 
 def in_notebook() -> bool:
@@ -66,6 +95,8 @@ def enable_notebook() -> bool:
     """
     if not in_notebook():
         return False
+    if _LOADED.get():
+        return True
     if find_spec("jupyter_bokeh") is None:
         raise MissingInput(
             "Live maps need the package jupyter_bokeh, which is not installed for this kernel. "
@@ -98,13 +129,30 @@ def show_with_picture(bundle: dict[str, Any], picture: Callable[[], bytes], word
     from IPython.core.display_functions import display
 
     display(bundle, raw=True)
-    image = base64.b64encode(picture()).decode()
-    html = (
-        f'<figure class="stellarnb-picture"><img alt="{escape(words)}" '
-        f'src="data:image/png;base64,{image}"><figcaption>{escape(ASLEEP)}</figcaption></figure>'
-    )
-    text = f"{words}. {ASLEEP}"
-    display({"text/html": html, "image/png": image, "text/plain": text}, raw=True)
+    display(still_bundle(picture(), words, ASLEEP), raw=True)
+
+
+def still_bundle(picture: bytes | None, words: str, below: str = STILL) -> dict[str, Any]:
+    """Return what stands in place of a widget where no kernel is, by MIME types.
+
+    Parameters
+    ----------
+    picture : bytes or None
+        A PNG file; None where words say it all.
+    words : str
+        What it showed, as plain text.
+    below : str, optional
+        What to do.
+    """
+    text = {"text/plain": f"{words}. {below}"}
+    said = f"<figcaption>{escape(below)}</figcaption>"
+    if picture is None:
+        shown = f'<div style="white-space: pre-wrap">{escape(words)}</div>'
+        return {"text/html": f'<figure class="stellarnb-picture">{shown}{said}</figure>', **text}
+    image = base64.b64encode(picture).decode()
+    shown = f'<img alt="{escape(words)}" src="data:image/png;base64,{image}">'
+    html = f'<figure class="stellarnb-picture">{shown}{said}</figure>'
+    return {"text/html": html, "image/png": image, **text}
 
 
 def bokeh_js(components: list[str]) -> str:

@@ -1,5 +1,10 @@
+import gc
+import threading
+
 import numpy as np
+import psutil
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from stellarnb.tables import Labels
 
@@ -27,3 +32,32 @@ def placed():
     columns["R"][0] = columns["Z"][0] = np.nan
     columns["good"] = ~columns["teff_flag"]
     return Labels(columns, provenance={"model": "net", "mock": True})
+
+
+@pytest.fixture
+def leaves_nothing():
+    """Open and close a widget 100 times: no thread or comm is left, memory grows by 5 % at most."""
+
+    def check(open_close, *, cycles=100, warm=20):
+        for _ in range(warm):
+            open_close()
+        before = _left()
+        for _ in range(cycles):
+            open_close()
+        after = _left()
+        assert after["threads"] == before["threads"]
+        assert after["comms"] == before["comms"]
+        assert after["objects"] <= 1.05 * before["objects"]
+        assert after["bytes"] <= 1.05 * before["bytes"]
+
+    return check
+
+
+def _left():
+    gc.collect()
+    return {
+        "threads": set(threading.enumerate()),
+        "comms": set(_instances),
+        "objects": len(gc.get_objects()),
+        "bytes": psutil.Process().memory_info().rss,
+    }

@@ -1,0 +1,144 @@
+"""What the page knows of a spectrum viewer, and what it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import traitlets
+from anywidget import AnyWidget
+from numpy.typing import NDArray
+
+from stellarnb.spectra import SpectrumSet
+from stellarnb.views.style import unit_of
+from stellarnb.widgets.spectrum_source import LabelRow, Overlay, Sensitivity, StarLabels
+from stellarnb.widgets.words import page_file
+
+__all__ = ["SpectrumFront", "verdict", "worded"]
+
+#: Spectra that may be asked for at once.
+MOST = 64
+
+
+class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
+    """The figure, its controls and the table of labels on the page (spectrum_front.js).
+
+    Attributes
+    ----------
+    grid : bytes
+        The wavelengths, float64.
+    setup : dict
+        What never changes: words, lines, ranges.
+    row, resolution, snr, label, lines, show, view
+        As the traits of `SpectrumViewer`.
+    note : str
+        What is wrong with the spectra as a whole.
+    """
+
+    _esm = traitlets.Unicode(page_file("spectrum_front.js")).tag(sync=True)
+    _css = traitlets.Unicode(page_file("spectrum_front.css")).tag(sync=True)
+    grid = traitlets.Bytes(b"").tag(sync=True)
+    setup = traitlets.Dict().tag(sync=True)
+    row = traitlets.Int(0).tag(sync=True)
+    resolution = traitlets.Any(None, allow_none=True).tag(sync=True)
+    snr = traitlets.Any(None, allow_none=True).tag(sync=True)
+    label = traitlets.Unicode("").tag(sync=True)
+    lines: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    show: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    view: Any = traitlets.List(traitlets.Float()).tag(sync=True)
+    note = traitlets.Unicode("").tag(sync=True)
+
+    def send_spectra(self, spectra: SpectrumSet, rows: Sequence[int]) -> None:
+        """Send some rows of the spectra, as they are."""
+        some = spectra[np.asarray(rows, dtype=np.int64)]
+        buffers = [_floats(some.flux)]
+        if some.error is not None:
+            buffers.append(_floats(some.error))
+        buffers.append(some.mask.astype(np.uint8).tobytes())
+        self.send(
+            {
+                "kind": "spectra",
+                "rows": [int(row) for row in rows],
+                # As text: a page's numbers have 53 bits.
+                "ids": [str(int(name)) for name in some.source_id],
+                "names": [
+                    "" if some.names is None else str(some.names[i]) for i in range(len(some))
+                ],
+                "snr": [_plain(value) for value in some.snr],
+                "errors": some.error is not None,
+            },
+            buffers,
+        )
+
+    def send_degraded(self, row: int, star: SpectrumSet) -> None:
+        """Send a spectrum as it was degraded."""
+        error = np.full_like(star.flux, np.nan) if star.error is None else star.error
+        content = {"kind": "degraded", "row": row, "snr": _plain(star.snr[0])}
+        self.send(
+            content, [_floats(star.flux), _floats(error), star.mask.astype(np.uint8).tobytes()]
+        )
+
+    def send_labels(self, row: int, serial: int, labels: StarLabels | None, words: str) -> None:
+        """Send the labels of a star, or why there are none."""
+        rows = [] if labels is None else [_row(entry) for entry in labels.rows]
+        caption = "" if labels is None else f"Labels: {labels.origin}"
+        content = {"kind": "labels", "row": row, "serial": serial, "rows": rows}
+        self.send({**content, "caption": caption, "words": words})
+
+    def send_overlay(self, row: int, overlay: Overlay) -> None:
+        """Send an emulated spectrum, or why there is none."""
+        parts = [part for part in (overlay.flux, overlay.continuum) if part is not None]
+        content = {"kind": "overlay", "row": row, "words": overlay.words}
+        self.send(content, [_floats(part) for part in parts])
+
+    def send_sensitivity(self, row: int, sensitivity: Sensitivity) -> None:
+        """Send what a label rests on, or why that is not known."""
+        parts = [p for p in (sensitivity.value, sensitivity.scatter) if p is not None]
+        content = {"kind": "sensitivity", "row": row, "words": sensitivity.words}
+        self.send({**content, "label": sensitivity.label}, [_floats(part) for part in parts])
+
+
+def worded(row: LabelRow) -> str:
+    """Return value and error of a label as text, without the unit."""
+    digits = 0 if row.unit == "K" else 3
+    if not np.isfinite(row.value):
+        return "no value"
+    error = f" ± {row.error:.{digits}f}" if np.isfinite(row.error) else ""
+    return f"{row.value:.{digits}f}{error}"
+
+
+def verdict(labels: StarLabels) -> str:
+    """Return whether labels may be trusted, in words."""
+    if labels.good is None:
+        return ""
+    if labels.good:
+        return "In the recommended cut (good)."
+    why = [row.symbol for row in labels.rows if row.flagged]
+    reasons = [f"outside the training limits in {', '.join(why)}"] if why else []
+    if labels.novelty > 1:
+        much = f" ({labels.novelty:.2g})" if np.isfinite(labels.novelty) else ""
+        reasons.append(f"the spectrum is unlike the training set: novelty{much} above 1")
+    if not any(np.isfinite(row.value) for row in labels.rows):
+        reasons = ["nothing can be read from this spectrum"]
+    more = "; ".join(reasons) or "too near to a limit of the training, or too many masked pixels"
+    return f"Not in the recommended cut: {more}."
+
+
+def _row(row: LabelRow) -> dict[str, str]:
+    flag = "outside the training limits" if row.flagged else ""
+    return {
+        "symbol": row.symbol,
+        "value": worded(row),
+        "unit": row.unit or unit_of(row.name),
+        "flag": flag,
+    }
+
+
+def _floats(values: NDArray[Any]) -> bytes:
+    return np.ascontiguousarray(values, dtype=np.float32).tobytes()
+
+
+def _plain(value: float) -> float | None:
+    """Return a number as JSON has it: no NaN and no infinity."""
+    return float(value) if np.isfinite(value) else None
