@@ -228,8 +228,10 @@ def _run_cells(notebook: NotebookNode, run: Run, work: Path, environment: dict[s
                 with watch.pause() as pause:
                     run.trials += trials_of(client, notebook, index)
                 paused += pause.seconds
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            run.error = f"cell {index}: {str(error).strip()}"
+        except CellExecutionError as error:  # the traceback is among the outputs
+            run.error = f"cell {index}: {error.ename}: {error.evalue}"
+        except (CellTimeoutError, DeadKernelError) as error:
+            run.error = f"cell {index}: {error}"
         run.seconds = time.monotonic() - start - paused
         run.cpu_seconds, run.peak_gb = watch.cpu_seconds(), watch.peak_gb()
         client.set_widgets_metadata()
