@@ -96,13 +96,14 @@ def mock_milky_way(n: int = 690_000, *, seed: int = 2) -> Labels:
     rng = np.random.default_rng(int(seed))
     where, part = _draw_places(int(n), rng)
     stars = _draw_stars(where, part, rng)
+    # Each part is slimmed before the next is made: a notebook has little memory.
     columns: dict[str, Any] = {"source_id": np.arange(1, int(n) + 1)}
-    columns |= _measure_labels(stars, rng)
-    columns |= {"snr": stars["snr"], "component": _names(part)}
-    columns |= _measure_sky(where, part, stars, rng)
+    columns |= _slimmed(_measure_labels(stars, rng))
+    columns |= _slimmed({"snr": stars["snr"], "component": _names(part)})
+    columns |= _slimmed(_measure_sky(where, part, stars, rng))
     names = set(columns)
     return Labels(
-        {name: _slim(name, values) for name, values in columns.items()},
+        columns,
         units={name: unit for name, unit in UNITS.items() if name in names},
         descriptions={name: text for name, text in DESCRIPTIONS.items() if name in names},
         provenance={
@@ -298,11 +299,14 @@ def _names(part: NDArray[np.int8]) -> pa.Array:
     return names.take(pa.array(part.astype(np.int64)))
 
 
-def _slim(name: str, values: Any) -> Any:
-    """Return float columns as float32, but for positions on the sky."""
-    if isinstance(values, np.ndarray) and values.dtype == np.float64 and name not in {"ra", "dec"}:
-        return values.astype(np.float32)
-    return values
+def _slimmed(columns: dict[str, Any]) -> dict[str, Any]:
+    """Return float columns as float32, but for positions on the sky; `columns` is used up."""
+    out = {}
+    for name in list(columns):
+        values = columns.pop(name)
+        wide = isinstance(values, np.ndarray) and values.dtype == np.float64
+        out[name] = values.astype(np.float32) if wide and name not in {"ra", "dec"} else values
+    return out
 
 
 def _is_whole(value: Any) -> bool:
