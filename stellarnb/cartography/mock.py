@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stellarnb.cartography.frame import FRAME, KM_S_PER_MAS_YR_KPC, frame, sky_basis, unit_vectors
 from stellarnb.cartography.luminosity import A_G_PER_A_V, surface_gravity
-from stellarnb.cartography.memory import need_memory
+from stellarnb.cartography.memory import give_back_memory, need_memory
 from stellarnb.cartography.mock_model import (
     COMPONENTS,
     DUST_SCATTER,
@@ -93,14 +93,8 @@ def mock_milky_way(n: int = 690_000, *, seed: int = 2) -> Labels:
         if not _is_whole(value):
             raise InvalidInput(f"mock_milky_way: {key}={value!r} must be a whole number from 0 up.")
     need_memory(int(n), _BYTES_PER_STAR, "mock_milky_way")
-    rng = np.random.default_rng(int(seed))
-    where, part = _draw_places(int(n), rng)
-    stars = _draw_stars(where, part, rng)
-    # Each part is slimmed before the next is made: a notebook has little memory.
-    columns: dict[str, Any] = {"source_id": np.arange(1, int(n) + 1)}
-    columns |= _slimmed(_measure_labels(stars, rng))
-    columns |= _slimmed({"snr": stars["snr"], "component": _names(part)})
-    columns |= _slimmed(_measure_sky(where, part, stars, rng))
+    columns = _draw(int(n), int(seed))
+    give_back_memory()
     names = set(columns)
     return Labels(
         columns,
@@ -116,6 +110,18 @@ def mock_milky_way(n: int = 690_000, *, seed: int = 2) -> Labels:
             "truth": truth(),
         },
     )
+
+
+def _draw(n: int, seed: int) -> dict[str, Any]:
+    """Draw the stars' columns; each part is slimmed before the next: a notebook has little memory."""
+    rng = np.random.default_rng(seed)
+    where, part = _draw_places(n, rng)
+    stars = _draw_stars(where, part, rng)
+    columns: dict[str, Any] = {"source_id": np.arange(1, n + 1)}
+    columns |= _slimmed(_measure_labels(stars, rng))
+    columns |= _slimmed({"snr": stars["snr"], "component": _names(part)})
+    columns |= _slimmed(_measure_sky(where, part, stars, rng))
+    return columns
 
 
 @dataclass(frozen=True)
