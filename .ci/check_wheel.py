@@ -16,7 +16,7 @@ NEEDED = (
         for name in ("gaia-rvs", "ges-lithium", "rave", "xp-apogee")
         for part in (f"cards/{name}.toml", f"weights/{name}.safetensors")
     ),
-    "stellarnb/notebooks/00_tour.ipynb",
+    *(f"stellarnb/notebooks/{path.name}" for path in Path("notebooks").glob("*.ipynb")),
     "stellarnb/spectra/instruments.toml",
 )
 #: Largest size in MB of all whose name begins so.

@@ -6,11 +6,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 
 from stellarnb.errors import OutputError
 
-__all__ = ["atomic_write", "make_folder"]
+__all__ = ["atomic_write", "make_folder", "notebooks_folder"]
 
 
 @contextmanager
@@ -79,6 +80,19 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise OutputError(_words(folder, error)) from error
     return folder
+
+
+def notebooks_folder() -> Path:
+    """Return the folder of the course's notebooks: in the package, or beside it in a checkout.
+
+    Returns
+    -------
+    pathlib.Path
+        It may not be there, in a package that was built without it.
+    """
+    package = Path(str(resources.files("stellarnb")))
+    inside = package / "notebooks"
+    return inside if inside.is_dir() else package.parent / "notebooks"
 
 
 def _umask() -> int:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from stellarnb.archives import open_archive
 from stellarnb.errors import Interrupted, OutputError
-from stellarnb.files import atomic_write, make_folder
+from stellarnb.files import atomic_write, make_folder, notebooks_folder
 from stellarnb.models import load_model
 from stellarnb.tables import Labels, Table
 from stellarnb.views import save_maps
@@ -149,10 +148,8 @@ def open_lab(folder: Path) -> int:
 
 
 def notebook_source() -> Path:
-    """Return the tour's notebook: in an installed package, or beside it in a checkout."""
-    package = Path(str(resources.files("stellarnb")))
-    inside = package / "notebooks" / NOTEBOOK
-    return inside if inside.exists() else package.parent / "notebooks" / NOTEBOOK
+    """Return the tour's notebook."""
+    return notebooks_folder() / NOTEBOOK
 
 
 def _new_folder(wanted: Path) -> Path:

@@ -1,9 +1,36 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stellarnb.tables import Labels
+from stellarnb.testing.notebooks import Run, executed, runs_in
+
+
+def notebooks_of_session(config: pytest.Config) -> Path:
+    """The folder that all processes of a session share for the notebooks that were run."""
+    given = os.environ.get("STELLARNB_EXECUTED")
+    if given:
+        return Path(given)
+    own = config._tmp_path_factory.getbasetemp()
+    return (own.parent if hasattr(config, "workerinput") else own) / "executed-notebooks"
+
+
+@pytest.fixture(scope="session")
+def executed_notebook(pytestconfig: pytest.Config) -> Callable[[str], Run]:
+    """Run a notebook of the course by its name, or return how it ran earlier in the session."""
+    return lambda name: executed(name, notebooks_of_session(pytestconfig))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the notebooks took."""
+    runs = runs_in(notebooks_of_session(terminalreporter.config))
+    if runs:
+        terminalreporter.section("notebooks: time, memory")
+        for run in runs:
+            terminalreporter.line(run.summary())
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 
 from stellarnb.errors import OutOfMemory
 
-__all__ = ["available_memory", "need_memory"]
+__all__ = ["available_memory", "give_back_memory", "need_memory"]
 
 #: Share of the free memory that one table may take.
 _SHARE = 0.8
@@ -44,6 +45,23 @@ def need_memory(rows: int, bytes_per_row: int, what: str) -> None:
         f"{free / 1e9:.3g} GB are free: {fits:,} stars would fit. Take fewer, or leave them in a "
         "folder of Parquet files and aggregate that with stellarnb.cartography.stream."
     )
+
+
+def give_back_memory() -> bool:
+    """Give freed memory back to the system, for the other kernels of a small machine.
+
+    The allocator of glibc keeps what many arrays of a few megabytes leave, and only gives it back
+    on request.
+
+    Returns
+    -------
+    bool
+        Whether any was given back; False where the C library has no such request.
+    """
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (AttributeError, OSError, TypeError):  # other systems have none
+        return False
 
 
 def _free_of_machine() -> int | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stellarnb.cartography.frame import FRAME, KM_S_PER_MAS_YR_KPC, frame, sky_basis, unit_vectors
 from stellarnb.cartography.luminosity import A_G_PER_A_V, surface_gravity
-from stellarnb.cartography.memory import need_memory
+from stellarnb.cartography.memory import give_back_memory, need_memory
 from stellarnb.cartography.mock_model import (
     COMPONENTS,
     DUST_SCATTER,
@@ -93,16 +93,11 @@ def mock_milky_way(n: int = 690_000, *, seed: int = 2) -> Labels:
         if not _is_whole(value):
             raise InvalidInput(f"mock_milky_way: {key}={value!r} must be a whole number from 0 up.")
     need_memory(int(n), _BYTES_PER_STAR, "mock_milky_way")
-    rng = np.random.default_rng(int(seed))
-    where, part = _draw_places(int(n), rng)
-    stars = _draw_stars(where, part, rng)
-    columns: dict[str, Any] = {"source_id": np.arange(1, int(n) + 1)}
-    columns |= _measure_labels(stars, rng)
-    columns |= {"snr": stars["snr"], "component": _names(part)}
-    columns |= _measure_sky(where, part, stars, rng)
+    columns = _draw(int(n), int(seed))
+    give_back_memory()
     names = set(columns)
     return Labels(
-        {name: _slim(name, values) for name, values in columns.items()},
+        columns,
         units={name: unit for name, unit in UNITS.items() if name in names},
         descriptions={name: text for name, text in DESCRIPTIONS.items() if name in names},
         provenance={
@@ -115,6 +110,18 @@ def mock_milky_way(n: int = 690_000, *, seed: int = 2) -> Labels:
             "truth": truth(),
         },
     )
+
+
+def _draw(n: int, seed: int) -> dict[str, Any]:
+    """Draw the stars' columns; each part is slimmed before the next: a notebook has little memory."""
+    rng = np.random.default_rng(seed)
+    where, part = _draw_places(n, rng)
+    stars = _draw_stars(where, part, rng)
+    columns: dict[str, Any] = {"source_id": np.arange(1, n + 1)}
+    columns |= _slimmed(_measure_labels(stars, rng))
+    columns |= _slimmed({"snr": stars["snr"], "component": _names(part)})
+    columns |= _slimmed(_measure_sky(where, part, stars, rng))
+    return columns
 
 
 @dataclass(frozen=True)
@@ -298,11 +305,14 @@ def _names(part: NDArray[np.int8]) -> pa.Array:
     return names.take(pa.array(part.astype(np.int64)))
 
 
-def _slim(name: str, values: Any) -> Any:
-    """Return float columns as float32, but for positions on the sky."""
-    if isinstance(values, np.ndarray) and values.dtype == np.float64 and name not in {"ra", "dec"}:
-        return values.astype(np.float32)
-    return values
+def _slimmed(columns: dict[str, Any]) -> dict[str, Any]:
+    """Return float columns as float32, but for positions on the sky; `columns` is used up."""
+    out = {}
+    for name in list(columns):
+        values = columns.pop(name)
+        wide = isinstance(values, np.ndarray) and values.dtype == np.float64
+        out[name] = values.astype(np.float32) if wide and name not in {"ra", "dec"} else values
+    return out
 
 
 def _is_whole(value: Any) -> bool:

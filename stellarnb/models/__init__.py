@@ -5,6 +5,7 @@ from stellarnb.models.converted import whereabouts
 from stellarnb.models.emulator import Emulator, emulator_names, load_emulator
 from stellarnb.models.fitting import fit_spectra
 from stellarnb.models.model import Model, load_model
+from stellarnb.models.synthesize import synthesize
 
 __all__ = [
     "Card",
@@ -16,5 +17,6 @@ __all__ = [
     "load_emulator",
     "load_model",
     "model_names",
+    "synthesize",
     "whereabouts",
 ]

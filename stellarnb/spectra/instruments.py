@@ -83,6 +83,9 @@ class Instrument:
         The stretches of wavelength where there are several; otherwise empty.
     resolution_table : tuple of (float, float)
         Wavelength and R, where R is known at more than the two ends.
+    detector_step : float
+        Sampling of the detector, in `unit`, where spectra are delivered on a finer grid, so that
+        neighbouring pixels share their noise; 0 where they do not.
     unconfirmed : tuple of str
         Fields of which no authoritative source was at hand.
     """
@@ -102,6 +105,7 @@ class Instrument:
     sampling: Literal["linear", "log10"] = "linear"
     arms: tuple[Arm, ...] = ()
     resolution_table: tuple[tuple[float, float], ...] = ()
+    detector_step: float = 0.0
     unconfirmed: tuple[str, ...] = ()
 
     @classmethod

@@ -17,9 +17,6 @@ from stellarnb.training.emulate import Nodes
 
 __all__ = ["evaluate_fits", "noisy_nodes"]
 
-#: Sampling [in the unit of the grid] at which noise is white: that of the detector, which the
-#: delivered spectra are interpolated from; their own pixel where not named.
-DETECTOR_STEP = {"gaia-rvs": 0.0245}
 #: Held-out nodes outside of this are not what the instruments' stars are like, and lie where the
 #: synthesis is known to be bad: Teff above [K], [Fe/H] above.
 DOMAIN = (4200.0, -2.0)
@@ -54,7 +51,7 @@ def noisy_nodes(
     inside = (nodes.labels[:, 0] > DOMAIN[0]) & (nodes.labels[:, 2] > DOMAIN[1])
     rows = np.resize(np.flatnonzero(nodes.held_out & inside), n)
     flux = (response(nodes.wavelength, wanted) @ nodes.flux[rows].T.astype(np.float64)).T
-    step = DETECTOR_STEP.get(instrument, wanted.step)
+    step = wanted.detector_step or wanted.step
     at = np.arange(wanted.n_pix) * wanted.step / step
     left = np.floor(at + 1e-9).astype(np.int64)
     white = np.random.default_rng(seed).standard_normal((n, left[-1] + 2))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from stellarnb.models.emulator import Emulator
 from stellarnb.models.response import response
 from stellarnb.spectra import Instrument
 from stellarnb.spectra.line_spread import convert_wavelength
+from stellarnb.spectra.noise import Interpolation
 
 __all__ = ["SpectrumMaker", "air_wavelength", "detector_noise"]
 
@@ -29,37 +29,7 @@ def air_wavelength(instrument: Instrument) -> NDArray[np.float64]:
     return convert_wavelength(grid, instrument.unit, instrument.medium, "Angstrom", "air")
 
 
-@dataclass(frozen=True)
-class _Interpolation:
-    """Linear interpolation from evenly spaced nodes to pixels."""
-
-    left: NDArray[np.int64]
-    part: Floats
-
-    @classmethod
-    def of(cls, n_pix: int, spacing: float) -> _Interpolation:
-        """Nodes every so many pixels."""
-        at = np.arange(n_pix) / spacing
-        left = np.floor(at + 1e-9).astype(np.int64)
-        return cls(left, (at - left).astype(np.float32))
-
-    def draw(self, rng: np.random.Generator, n: int, *, tails: bool = False) -> Floats:
-        """Return white noise at the nodes, seen by the pixels, [n, n_pix].
-
-        With tails a tenth of the nodes errs three times as much.
-        """
-        nodes = rng.standard_normal((n, int(self.left[-1]) + 2), dtype=np.float32)
-        if tails:
-            nodes *= 1.0 + 2.0 * (rng.random(nodes.shape, dtype=np.float32) < 0.1)
-        low = np.take(nodes, self.left, axis=1)
-        high = np.take(nodes, self.left + 1, axis=1)
-        high -= low
-        high *= self.part
-        high += low
-        return high
-
-
-def detector_noise(instrument: Instrument, step: float | None) -> _Interpolation:
+def detector_noise(instrument: Instrument, step: float | None) -> Interpolation:
     """Return how noise that is white on the detector looks on an instrument's pixels.
 
     Parameters
@@ -69,7 +39,7 @@ def detector_noise(instrument: Instrument, step: float | None) -> _Interpolation
     step : float or None
         Sampling of the detector, in the grid's unit; that of the grid where None.
     """
-    return _Interpolation.of(instrument.n_pix, (step or instrument.step) / instrument.step)
+    return Interpolation.of(instrument.n_pix, (step or instrument.step) / instrument.step)
 
 
 class SpectrumMaker:
@@ -112,7 +82,7 @@ class SpectrumMaker:
             for setting in self.settings
         ]
         self.noise = detector_noise(instrument, table["detector_step"] or None)
-        self.lines = _Interpolation.of(instrument.n_pix, float(table["line_step"]))
+        self.lines = Interpolation.of(instrument.n_pix, float(table["line_step"]))
         air = air_wavelength(instrument)
         self.broad = [
             (np.exp(-0.5 * ((air - centre) / half) ** 4).astype(np.float32), mean, scatter)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from html import escape
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -17,6 +18,7 @@ __all__ = [
     "ASLEEP",
     "STILL",
     "bokeh_js",
+    "enable_figures",
     "enable_notebook",
     "in_notebook",
     "loaded_already",
@@ -109,6 +111,15 @@ def enable_notebook() -> bool:
     script = _SETUP.replace("VERSION", json.dumps(__version__))
     display({_LOAD: script.replace("SCRIPT", json.dumps(bokeh_js(["bokeh"])))}, raw=True)
     return True
+
+
+def enable_figures() -> None:
+    """Let a notebook show a matplotlib figure at the end of a cell, as it shows those of pyplot.
+
+    Without pyplot's first figure a notebook would print its name alone.
+    """
+    if in_notebook() and find_spec("matplotlib_inline") is not None:
+        import_module("matplotlib_inline.backend_inline")
 
 
 def show_with_picture(bundle: dict[str, Any], picture: Callable[[], bytes], words: str) -> None:

@@ -134,3 +134,9 @@ def test_all_stars_are_in_the_diagrams_of_the_mock(galaxy):
 
     image = count(galaxy, "m_h", "alpha_m", Window((-3.5, 1.5), (-0.6, 0.9)))
     assert image.attrs == {"n_in": 690_000, "n_outside": 0, "n_left_out": 0}
+
+
+def test_freed_memory_is_given_back_or_nothing_happens(monkeypatch):
+    assert memory.give_back_memory() in {True, False}
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
+    assert memory.give_back_memory() is False
