@@ -1,4 +1,4 @@
-"""All checks, side by side, in a fixed order."""
+"""All checks, in a fixed order."""
 
 from __future__ import annotations
 
@@ -58,9 +58,13 @@ def run_doctor(
         "network": partial(services.check_network, online, archives),
         "chromium": services.check_browser,
     }
-    with ThreadPoolExecutor(4) as pool:
-        answers = pool.map(_guarded, checks, checks.values())
-        return [finding for found in answers for finding in found]
+    with ThreadPoolExecutor(1) as pool:
+        # Torch takes longest and is tried in a process of its own; the others import modules, which
+        # threads had better not do side by side.
+        torch = pool.submit(_guarded, "torch", checks["torch"])
+        found = {name: _guarded(name, c) for name, c in checks.items() if name != "torch"}
+        found["torch"] = torch.result()
+    return [finding for name in checks for finding in found[name]]
 
 
 def _guarded(name: str, check: Check) -> list[Finding]:
