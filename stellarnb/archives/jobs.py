@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,8 @@ class Job:
     def run(self, cancel: Cancel | None = None) -> None:
         """Start it; one that runs already goes on."""
         try:
-            self._ask("POST", "/phase", {"PHASE": "RUN"}, cancel)
+            with _kept():
+                self._ask("POST", "/phase", {"PHASE": "RUN"}, cancel)
         except QueryError:
             # Asked a second time because the first answer was lost: then it is not PENDING.
             if self.state(cancel).phase in {"PENDING", "HELD"}:
@@ -154,14 +155,8 @@ class Job:
         """
         clock, pause = self._transport.clock, FIRST_POLL
         while True:
-            try:
+            with _kept():
                 state = self.state(cancel)
-            except Expired:
-                raise
-            except ArchiveDown as error:
-                raise ArchiveDown(
-                    f"{error} The job goes on there; ask the same query again to wait on."
-                ) from error
             watch.phase(state.phase, state.left)
             if state.phase in _OVER:
                 return self._judged(state, cancel)
@@ -192,14 +187,15 @@ class Job:
             As for a query.
         """
         try:
-            self._transport.download(
-                state.result,
-                path,
-                expect={"votable"},
-                budget=budget,
-                cancel=cancel,
-                on_bytes=watch.bytes,
-            )
+            with _kept():
+                self._transport.download(
+                    state.result,
+                    path,
+                    expect={"votable"},
+                    budget=budget,
+                    cancel=cancel,
+                    on_bytes=watch.bytes,
+                )
         except NotThere as error:
             raise Expired(f"{self._host} has removed the result of the job.") from error
         answer = read_votable(path.read_bytes(), self._host)
@@ -271,6 +267,19 @@ class Job:
         if state.phase == "ARCHIVED":
             raise Expired(f"{self._host} has removed the result of the job.")
         return state
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Say of a failure on the way that the job, or what it found, is still there."""
+    try:
+        yield
+    except (Expired, NotThere):
+        raise
+    except ArchiveDown as error:
+        raise ArchiveDown(
+            f"{error} The job is kept there; ask the same query again to go on with it."
+        ) from error
 
 
 def _sound(base: str, where: str) -> str:

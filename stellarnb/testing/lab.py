@@ -41,6 +41,10 @@ _CHROMIUM = [
 ]
 
 
+#: Module and class of the two applications.
+_APPS = {"lab": ("jupyterlab", "LabApp"), "notebook": ("notebook", "JupyterNotebookApp")}
+
+
 class LabServer:
     """A running JupyterLab.
 
@@ -52,14 +56,17 @@ class LabServer:
         What the address must carry.
     log : pathlib.Path
         What the server says.
+    app : str
+        ``lab``, or ``notebook`` for Notebook 7.
     """
 
-    def __init__(self, url: str, token: str, log: Path) -> None:
-        self.url, self.token, self.log = url, token, log
+    def __init__(self, url: str, token: str, log: Path, app: str = "lab") -> None:
+        self.url, self.token, self.log, self.app = url, token, log, app
 
     def address(self, notebook: str) -> str:
         """Return the address that opens a notebook of the folder."""
-        return f"{self.url}/lab/tree/{quote(notebook)}?token={self.token}&reset"
+        page = "lab/tree" if self.app == "lab" else "notebooks"
+        return f"{self.url}/{page}/{quote(notebook)}?token={self.token}&reset"
 
 
 def find_chromium() -> str:
@@ -83,9 +90,10 @@ def lab_server(
     *,
     python: str = sys.executable,
     dark: bool = False,
+    app: str = "lab",
     timeout: float = 90,
 ) -> Iterator[LabServer]:
-    """Run JupyterLab on a folder, on a free port of this machine, until the block ends.
+    """Run JupyterLab, or Notebook 7, on a folder until the block ends, on a free port.
 
     Parameters
     ----------
@@ -95,6 +103,8 @@ def lab_server(
         The Python whose JupyterLab and kernel to use.
     dark : bool, optional
         Whether it has its dark theme.
+    app : {'lab', 'notebook'}, optional
+        Which of the two; they are one in theme and kernel.
     timeout : float, optional
         How long to wait for it [s].
 
@@ -112,13 +122,14 @@ def lab_server(
         port = probe.getsockname()[1]
     token = secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="stellarnb-lab-") as private:
-        server = LabServer(f"http://127.0.0.1:{port}", token, Path(private) / "lab.log")
+        server = LabServer(f"http://127.0.0.1:{port}", token, Path(private) / "lab.log", app)
+        module, name = _APPS[app]
         command = [
-            *(python, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(python, "-m", module, "--no-browser", "--allow-root"),
             *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"),
             *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
             *(f"--ServerApp.root_dir={Path(folder).resolve()}",),
-            "--LabApp.expose_app_in_browser=True",
+            f"--{name}.expose_app_in_browser=True",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ]
         # Settings and workspaces of the person who runs the tests must neither matter nor change.

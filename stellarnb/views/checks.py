@@ -24,7 +24,7 @@ from stellarnb.views.view import View
 
 __all__ = ["validation"]
 
-_SIZE = (330, 280)
+_SIZE = (210, 200)
 _LABELS = ("teff", "logg", "m_h", "fe_h", "alpha_m")
 #: S/N that residuals are taken in.
 EDGES = (0.0, 15.0, 25.0, 40.0, 70.0, 120.0, 200.0, 400.0, np.inf)

@@ -116,6 +116,9 @@ const per_pixel = () => {
   }
 }
 
+// Who brushes, taps or zooms does not ask for the star beneath: nothing is looked up beside it.
+if (cb_obj.event_name !== "mousemove") clearTimeout(state.rest)
+
 switch (cb_obj.event_name) {
   case "selectiongeometry": {
     if (!cb_obj.final) break
@@ -138,7 +141,6 @@ switch (cb_obj.event_name) {
     break
   }
   case "mouseleave":
-    clearTimeout(state.rest)
     wish("leave", {}, "hover")
     break
   default: {

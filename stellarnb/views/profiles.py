@@ -29,7 +29,7 @@ from stellarnb.views.view import View
 
 __all__ = ["gradient", "mdf"]
 
-_SIZE = (380, 300)
+_SIZE = (270, 250)
 #: Fewer stars than this are no distribution.
 _FEWEST = 20
 #: Steps of a distribution.
@@ -94,6 +94,8 @@ def mdf(
             layers.append(Steps(edges, heights, colours[column], words))
         rows.append((grid.title(row, 0).split(", ")[1], layers))
     top = span_of([layer for _, layers in rows for layer in layers], (0.0, 1.0))[1]
+    # Room for a legend of one line a curve, so that it lies over none of them.
+    top *= 1 + 0.1 * max((len(layers) for _, layers in rows), default=0)
     mock = " (mock)" if stars.mock else ""
     title = f"Distribution of {symbol(of)}{mock}"
     unit = unit_of(of, stars.table.units)

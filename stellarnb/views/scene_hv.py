@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import holoviews as hv
@@ -28,37 +29,45 @@ def holoviews_of(scene_of: SceneOf, size: tuple[int, int], *, live: bool) -> Any
     """Return a scene as a HoloViews object.
 
     A scene of one pane is its stars, as an Image (or a DynamicMap of one) with its curves over
-    it; one of several panes a Layout of them, with shared axes where the scene shares its own.
+    it; one of several panes a Layout of them, with shared axes where the scene shares its own:
+    these move together.
     """
     use_bokeh()
     scene = scene_of(None, size)
-    if len(scene.panes) == 1:
-        return _pane(scene, scene.panes[0], scene_of, size, live=live)
-    panes = [_pane(scene, pane, None, size, live=False) for pane in scene.panes]
+    one = len(scene.panes) == 1
+    # Panes that share their axes share one pass over the stars too: each asks for the same view.
+    seen = lru_cache(maxsize=2)(lambda view: scene_of(view, size).panes)
+    moves = live and (one or scene.shared)
+    panes = [
+        _pane(scene, pane, (lambda view, i=i: seen(view)[i]) if moves else None, size)
+        for i, pane in enumerate(scene.panes)
+    ]
+    if one:
+        return panes[0]
     layout = hv.Layout(panes).cols(scene.columns)
     return layout.opts(hv.opts.Layout(shared_axes=scene.shared, title=scene.title, toolbar="above"))
 
 
 def _pane(
-    scene: Scene, pane: Pane, scene_of: SceneOf | None, size: tuple[int, int], *, live: bool
+    scene: Scene, pane: Pane, at: Callable[[View | None], Pane] | None, size: tuple[int, int]
 ) -> Any:
+    """Return a pane; `at` gives it anew at another view, where it moves."""
     above = [part for layer in pane.layers for part in _layer(layer)]
     look = _look(scene, pane, size)
     if pane.picture is None:
         return hv.Overlay(above).opts(hv.opts.Overlay(**look, legend_position="top_right"))
-    if not (live and scene_of is not None):
+    if at is None:
         stars: Any = _image(scene, pane, pane.picture, size)
     else:
         stream = hv.streams.RangeXY()
 
-        def at(x_range: Any, y_range: Any) -> Any:
+        def drawn(x_range: Any, y_range: Any) -> Any:
             known = x_range is not None and y_range is not None
-            view = (_rising(x_range), _rising(y_range)) if known else None
-            found = scene_of(view, size).panes[0]
+            found = at((_rising(x_range), _rising(y_range)) if known else None)
             picture = found.picture
             return _image(scene, found, picture if picture is not None else pane.picture, size)
 
-        stars = hv.DynamicMap(at, streams=[stream])
+        stars = hv.DynamicMap(drawn, streams=[stream])
     return stars * hv.Overlay(above) if above else stars
 
 

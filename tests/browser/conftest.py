@@ -18,8 +18,8 @@ def open_in_lab() -> Iterator[Callable[[Path], LabPage]]:
         pytest.skip(str(error))
     with ExitStack() as stack:
 
-        def open_(notebook: Path, *, dark: bool = False) -> LabPage:
-            server = stack.enter_context(lab_server(notebook.parent, dark=dark))
+        def open_(notebook: Path, *, dark: bool = False, app: str = "lab") -> LabPage:
+            server = stack.enter_context(lab_server(notebook.parent, dark=dark, app=app))
             page = stack.enter_context(lab_page(server))
             page.open(notebook.name)
             return page

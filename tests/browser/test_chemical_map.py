@@ -32,9 +32,9 @@ ZOOMED = 'assert "kiel" in view.views and 0 < len(view.selection) < 3000, view.s
 
 @pytest.fixture
 def open_map(tmp_path, open_in_lab):
-    def open_(*more, dark=False):
+    def open_(*more, **how):
         write_notebook(tmp_path / "map.ipynb", [MAKE, SHOW, *more])
-        return open_in_lab(tmp_path / "map.ipynb", dark=dark)
+        return open_in_lab(tmp_path / "map.ipynb", **how)
 
     return open_
 
@@ -125,6 +125,28 @@ def test_words_are_legible_in_the_dark_theme(open_map):
     keep_picture(page, "map-dark")
     legible(page)
     sound(page)
+
+
+def test_it_is_live_in_notebook_7(open_map):
+    pytest.importorskip("notebook", reason="Notebook 7 is not installed (extra [test])")
+    page = open_map(app="notebook")
+    # Notebook's own, of any page of it: it says so before a cell of ours has run.
+    own = set(page.console_errors)
+    show(page)
+    assert set(page.figures()) == KEYS | {"spectrum"}
+    assert page.zoom_is_live("kiel")
+    run(page, ZOOMED)
+    drag_with(page, "brush a box", "BoxSelectTool")
+    page.drag("tinsley_wallerstein", (0.4, 0.3), (0.7, 0.7))
+    page.wait_answered()
+    run(page, "assert view.state.brush.key == 'tinsley_wallerstein'")
+    keep_picture(page, "map-notebook-7")
+    page.save()
+    page.reload()
+    page.figure(0)
+    assert page.zoom_is_live("x_y")
+    assert set(page.console_errors) <= own
+    assert page.foreign_requests == []
 
 
 def test_a_restart_leaves_a_picture_and_the_state_comes_back(open_map, tmp_path):

@@ -56,6 +56,30 @@ def test_the_grid_counts_each_star_in_its_bin(galaxy):
         assert pane.words == f"N = {mask.sum():,}"
 
 
+def test_the_grid_in_holoviews_moves_as_one_and_counts_once_a_zoom(galaxy, monkeypatch):
+    import holoviews as hv
+
+    passes = []
+    real = views.plots.count_grid
+    view = views.r_z_grid(galaxy)
+    monkeypatch.setattr(
+        views.plots, "count_grid", lambda *a, **k: passes.append(1) or real(*a, **k)
+    )
+    layout = view.to_holoviews()
+    hv.render(layout, backend="bokeh")
+    maps = [pane.callback.inputs[0] for pane in layout]
+    streams = [stream for found in maps for stream in found.streams]
+    assert len(streams) == 18
+    before = len(passes)
+    window = {"x_range": (-1.0, 0.3), "y_range": (0.0, 0.3)}
+    for stream in streams:
+        stream.event(**window)
+    assert len(passes) == before + 1
+    expected = view._scene_of((window["x_range"], window["y_range"]), view._size).panes
+    for found, pane in zip(maps, expected, strict=True):
+        np.testing.assert_array_equal(found[()].dimension_values(2, flat=False), pane.picture.front)
+
+
 def test_a_bin_without_stars_says_so(galaxy):
     far = views.r_z_grid(galaxy, bins=Bins(r=(3, 9, 40, 50)))
     words = {(pane.row, pane.column): pane.words for pane in far.scene.panes}
