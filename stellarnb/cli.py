@@ -11,6 +11,7 @@ from rich.console import Console
 
 from stellarnb.cli_archives import app as cache_app
 from stellarnb.cli_archives import query
+from stellarnb.cli_doctor import doctor
 from stellarnb.cli_map import map_command
 from stellarnb.cli_models import app as models_app
 from stellarnb.cli_words import Json, in_words, print_rows, rich_table
@@ -37,6 +38,7 @@ app.add_typer(models_app)
 app.add_typer(cache_app)
 app.command()(query)
 app.command("map")(in_words(map_command))
+app.command()(doctor)
 
 
 @app.command()

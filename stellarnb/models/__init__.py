@@ -2,7 +2,7 @@
 
 from stellarnb.models.card import Card, load_card, model_names
 from stellarnb.models.converted import whereabouts
-from stellarnb.models.emulator import Emulator, emulator_names, load_emulator
+from stellarnb.models.emulator import Emulator, emulator_card, emulator_names, load_emulator
 from stellarnb.models.fitting import fit_spectra
 from stellarnb.models.model import Model, load_model
 from stellarnb.models.synthesize import synthesize
@@ -11,6 +11,7 @@ __all__ = [
     "Card",
     "Emulator",
     "Model",
+    "emulator_card",
     "emulator_names",
     "fit_spectra",
     "load_card",

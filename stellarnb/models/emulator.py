@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from stellarnb.models.gaussian_process import Interpolator
 
-__all__ = ["Emulator", "emulator_names", "load_emulator"]
+__all__ = ["Emulator", "emulator_card", "emulator_names", "load_emulator"]
 
 Labels = Mapping[str, ArrayLike] | ArrayLike
 #: A label beyond its limit by less than this is rounding.
@@ -301,19 +301,20 @@ def load_emulator(name: str) -> Emulator:
         return Emulator(card, load_tensors(card, path.with_name(card.weights)))
     known: dict[str, str] = {}
     for window in emulator_names():
-        known |= dict.fromkeys((window, *_card(window).network["instruments"]), window)
+        known |= dict.fromkeys((window, *emulator_card(window).network["instruments"]), window)
     if name not in known:
         raise InvalidInput(f"No emulator for {name!r}; there are: {', '.join(known)}.")
     return _shipped(known[name])
 
 
 @cache
-def _card(window: str) -> Card:
+def emulator_card(window: str) -> Card:
+    """Return the card of an emulator that the package carries, by its window."""
     file: Any = resources.files("stellarnb.models").joinpath("emulators", f"{window}.toml")
     return Card.from_dict(tomllib.loads(file.read_text("utf-8")))
 
 
 @cache
 def _shipped(window: str) -> Emulator:
-    card = _card(window)
+    card = emulator_card(window)
     return Emulator(card, load_tensors(card))

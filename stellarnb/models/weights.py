@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["load_tensors", "shipped_path", "subset"]
+__all__ = ["load_tensors", "read_weights", "shipped_path", "subset"]
 
 
 def shipped_path(card: Card) -> Path:
@@ -24,8 +24,8 @@ def shipped_path(card: Card) -> Path:
     return Path(str(resources.files("stellarnb.models").joinpath("weights", card.weights)))
 
 
-def load_tensors(card: Card, path: Path | None = None) -> dict[str, Tensor]:
-    """Read the weights that belong to a card.
+def read_weights(card: Card, path: Path | None = None) -> bytes:
+    """Read the file of weights that belongs to a card.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def load_tensors(card: Card, path: Path | None = None) -> dict[str, Tensor]:
 
     Returns
     -------
-    dict of str to torch.Tensor
+    bytes
 
     Raises
     ------
@@ -45,9 +45,6 @@ def load_tensors(card: Card, path: Path | None = None) -> dict[str, Tensor]:
     ChecksumMismatch
         If it is not, byte for byte, the published one.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     file = path or shipped_path(card)
     try:
         data = file.read_bytes()
@@ -62,10 +59,38 @@ def load_tensors(card: Card, path: Path | None = None) -> dict[str, Tensor]:
             f"{file} is damaged or not the file of {card.name} {card.version}: sha256 {digest}, "
             f"expected {card.sha256}. Install the package again."
         )
+    return data
+
+
+def load_tensors(card: Card, path: Path | None = None) -> dict[str, Tensor]:
+    """Read the weights that belong to a card, as tensors.
+
+    Parameters
+    ----------
+    card : Card
+        Names the file and its sha256.
+    path : pathlib.Path, optional
+        Another place than the package.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+
+    Raises
+    ------
+    WeightsNotFound, ChecksumMismatch
+        As `read_weights` says; the first of them also if the file is no safetensors file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    data = read_weights(card, path)
     try:
         tensors: dict[str, Tensor] = load(data)
     except SafetensorError as error:
-        raise WeightsNotFound(f"{file} is no safetensors file: {error}") from error
+        raise WeightsNotFound(
+            f"{path or shipped_path(card)} is no safetensors file: {error}"
+        ) from error
     return tensors
 
 
