@@ -28,10 +28,11 @@ def build(target_name: str, version: str, path: str) -> None:
     """
     if target_name != "wheel":
         return
+    # An editable install asks twice, and need not build again what is newer than its sources.
+    known = {"source_dir": f"{path}/src", "build_dir": f"{path}/built"}
     try:
-        if not (shutil.which("node") or shutil.which("nodejs")):
-            raise ValueError("there is no Node.js on the PATH (20.19 or newer is needed)")
-        npm_builder(target_name, version, path=path, npm=["jlpm"], build_cmd="build")
+        _need_node()
+        npm_builder(target_name, version, path=path, npm=["jlpm"], build_cmd="build", **known)
     except (ValueError, OSError, subprocess.CalledProcessError) as error:
         if os.environ.get(REQUIRED):
             raise
@@ -39,3 +40,8 @@ def build(target_name: str, version: str, path: str) -> None:
             f"stellarnb is installed without its JupyterLab extension: {error}. "
             "All of the Python part works without it.\n"
         )
+
+
+def _need_node() -> None:
+    if not (shutil.which("node") or shutil.which("nodejs")):
+        raise ValueError("there is no Node.js on the PATH (20.19 or newer is needed)")

@@ -59,7 +59,11 @@ class LabServer:
 
     def address(self, notebook: str) -> str:
         """Return the address that opens a notebook of the folder."""
-        return f"{self.url}/lab/tree/{quote(notebook)}?token={self.token}&reset"
+        return self.place(f"lab/tree/{notebook}")
+
+    def place(self, path: str) -> str:
+        """Return the address of a page: ``lab``, or ``tree`` and ``notebooks/…`` of Notebook 7."""
+        return f"{self.url}/{quote(path)}?token={self.token}&reset"
 
 
 def find_chromium() -> str:
@@ -119,6 +123,7 @@ def lab_server(
             *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
             *(f"--ServerApp.root_dir={Path(folder).resolve()}",),
             "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ]
         # Settings and workspaces of the person who runs the tests must neither matter nor change.

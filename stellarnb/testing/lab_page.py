@@ -130,6 +130,20 @@ class LabPage:
         self.page.goto(self._server.address(notebook))
         self.wait_idle(timeout=timeout)
 
+    def visit(self, path: str, *, timeout: float = 120) -> None:
+        """Open a page of the server and wait until its plugins are there.
+
+        Parameters
+        ----------
+        path : str
+            ``lab``, or ``tree`` and ``notebooks/name.ipynb`` of Notebook 7.
+        timeout : float, optional
+            How long to wait [s].
+        """
+        self.page.goto(self._server.place(path))
+        self.page.wait_for_function("() => window.jupyterapp", timeout=1000 * timeout)
+        self.page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+
     def reload(self, *, timeout: float = 120) -> None:
         """Load the page anew, as a person would, and wait for the kernel."""
         self.page.reload()
