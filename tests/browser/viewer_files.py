@@ -41,7 +41,7 @@ def table() -> Table:
             "teff": MaskedColumn([5777.5, 4321.0, 0.0], mask=[0, 0, 1], unit="K"),
             "single": np.array([0.1, 2.5e-17, np.nan], dtype=np.float32),
             "good": np.array([True, False, True]),
-            MARKUP: [MARKUP, "plain, \"quoted\"", "α Cen"],
+            MARKUP: [MARKUP, 'plain, "quoted"', "α Cen"],
         }
     )
     out["teff"].description = "Effective temperature <script>console.error('run')</script>"
@@ -130,7 +130,9 @@ def write_all(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fits.HDUList([fits.PrimaryHDU(), all_types()]).writeto(folder / "types.fits", overwrite=True)
+        fits.HDUList([fits.PrimaryHDU(), all_types()]).writeto(
+            folder / "types.fits", overwrite=True
+        )
         # Set afterwards, as astropy would scale the numbers back and fail.
         for key, value in (("TSCAL6", 0.5), ("TZERO6", 10.0)):
             fits.setval(folder / "types.fits", key, value=value, ext=1)
@@ -143,7 +145,9 @@ def write_all(folder: Path) -> None:
                 fits.Column("word", "A8", array=["one", "two"]),
             ]
         )
-        fits.HDUList([fits.PrimaryHDU(), ascii_table]).writeto(folder / "ascii.fits", overwrite=True)
+        fits.HDUList([fits.PrimaryHDU(), ascii_table]).writeto(
+            folder / "ascii.fits", overwrite=True
+        )
         table().write(folder / "table.ecsv", format="ascii.ecsv", overwrite=True)
         spectrum_table().write(
             folder / "spectrum.ecsv", format="ascii.ecsv", delimiter=",", overwrite=True

@@ -24,6 +24,8 @@ export interface ColumnInfo {
 export interface Table {
   readonly columns: readonly ColumnInfo[];
   readonly rows: number;
+  /** Whether single rows cost as much as whole columns, as in Parquet. */
+  readonly columnar?: boolean;
   /** Rows from `start` up to, but without, `end`. */
   page(start: number, end: number): Promise<Cell[][]>;
   /** All values of one column; rejects where the file is only read in part. */

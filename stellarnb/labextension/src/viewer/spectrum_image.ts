@@ -14,8 +14,9 @@ interface Scale {
 
 export async function imageSpectra(file: DataFile, part: Part, image: Image): Promise<Spectra | null> {
   const scale = scaleOf(part, image.width) ?? (await borrowed(file, part, image));
-  // An image of many rows without a scale is a picture, not spectra.
-  if (image.width < 2 || (!scale && image.height > 1)) {
+  // An image of many rows without a scale is a picture, and one of bytes is text.
+  const bytes = part.keyword('BITPIX') === 8;
+  if (image.width < 2 || (!scale && (image.height > 1 || bytes))) {
     return null;
   }
   const axis: Axis = scale?.axis ?? { name: 'Pixel', unit: '' };

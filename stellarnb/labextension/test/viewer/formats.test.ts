@@ -119,6 +119,13 @@ describe('ECSV', () => {
     expect(file.notes.join()).toContain('Row 2 has 1 values for 2 columns');
   });
 
+  test('notes that are no YAML, as the Gaia archive writes them, cost the notes alone', async () => {
+    const text = '# %ECSV 1.0\n# ---\n# datatype:\n# - {name: a, datatype: int32}\n# meta:\n#   QUERY: \n#   |\n#    \n#       SELECT\na\n1\n';
+    const file = await readFile(new TextEncoder().encode(text), 'a.ecsv', LIMIT);
+    expect(await (await tableOf(file)).page(0, 1)).toEqual([[1]]);
+    expect(file.notes.join()).toContain('no valid YAML');
+  });
+
   test('aliases that grow without bound are refused', async () => {
     const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]'];
     for (const [name, of] of ['ba', 'cb', 'dc', 'ed', 'fe', 'gf', 'hg', 'ih']) {

@@ -22,8 +22,8 @@ interface EcsvColumn extends ColumnInfo {
 export function readEcsv(data: Uint8Array, partial = false): DataFile {
   const text = new TextDecoder().decode(data);
   const [yaml, body] = splitHeader(text);
-  const header = ecsvHeader(yaml);
   const notes: string[] = [];
+  const header = tolerantHeader(yaml, notes);
   const { rows: lines, unclosed } = splitRows(body, header.delimiter);
   if (partial) {
     // The last line may be half a line.
@@ -93,6 +93,22 @@ function splitHeader(text: string): [string, string] {
     at = stop + 1;
   }
   return [lines.slice(1).join('\n'), text.slice(at)];
+}
+
+/** The Gaia archive writes queries into the notes of a header in a way that is no YAML. */
+function tolerantHeader(yaml: string, notes: string[]): EcsvHeader {
+  try {
+    return ecsvHeader(yaml);
+  } catch (error) {
+    const at = yaml.search(/^meta:/m);
+    if (at < 0) {
+      throw error;
+    }
+    const end = yaml.slice(at + 5).search(/^[a-z]/m);
+    const header = ecsvHeader(yaml.slice(0, at) + (end < 0 ? '' : yaml.slice(at + 5 + end)));
+    notes.push('The notes in its header (meta) are no valid YAML, and are left out; the table is whole.');
+    return header;
+  }
 }
 
 /** Read the YAML of an ECSV header; Parquet files that astropy wrote have the same. */

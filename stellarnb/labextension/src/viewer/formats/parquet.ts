@@ -82,6 +82,7 @@ function parquetTable(
   return {
     columns,
     rows,
+    columnar: true,
     page: async (start, end) => read(Math.max(0, start), Math.min(rows, end), columns),
     column: async index => {
       checkWhole(source);

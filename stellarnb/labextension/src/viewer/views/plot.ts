@@ -1,7 +1,7 @@
 /** The plot of a spectrum: zoom, pan and read-out by mouse and keyboard. */
 import type { Spectrum } from '../spectrum';
 import { button, element, uniqueId } from './dom';
-import { axisText, type Colours, type Frame, frameOf, fluxRange, lowerBound, Scene, type Window } from './plot_scene';
+import { axisText, type Colours, type Frame, frameOf, fluxRange, fluxTicks, lowerBound, Scene, type Window } from './plot_scene';
 
 /** Fewest pixels of the spectrum in view, however far one zooms in. */
 const FEWEST = 3;
@@ -16,6 +16,8 @@ export class Plot {
   private _cursor: number | null = null;
   private _drag: { x: number; y: number; window: Window } | null = null;
   private _pending = 0;
+  /** Width of the widest number at the axis of the flux. */
+  private _numbers = 0;
   private readonly _canvas = element('canvas', { role: 'img' });
   private readonly _box = element('div', { class: 'jp-stellarnb-Viewer-canvas', tabindex: '0', role: 'group' });
   private readonly _readout = element('output', { class: 'jp-stellarnb-Viewer-readout' });
@@ -71,7 +73,7 @@ export class Plot {
   }
 
   private get _frame(): Frame {
-    return frameOf(this._box.clientWidth, this._box.clientHeight);
+    return frameOf(this._box.clientWidth, this._box.clientHeight, this._numbers);
   }
 
   private _window(): Window {
@@ -100,7 +102,10 @@ export class Plot {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const style = getComputedStyle(this._box);
     context.font = `${style.getPropertyValue('--jp-ui-font-size1') || '13px'} ${style.fontFamily}`;
-    new Scene(context, this._frame, this._window(), colours(style)).draw(this._spectrum, this._cursor);
+    const view = this._window();
+    const labels = fluxTicks(view, this._frame.height).labels;
+    this._numbers = Math.max(0, ...labels.map(label => context.measureText(label).width));
+    new Scene(context, this._frame, view, colours(style)).draw(this._spectrum, this._cursor);
   }
 
   /** Zoom by a factor about a place from 0 (left) to 1 (right). */

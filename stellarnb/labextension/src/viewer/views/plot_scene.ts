@@ -1,6 +1,6 @@
 /** Draws a spectrum on a canvas: error band, line, axes and cross-hair. */
 import type { Axis, Spectrum } from '../spectrum';
-import { powerText, ticks } from './ticks';
+import { powerText, type Ticks, ticks } from './ticks';
 
 export interface Window {
   readonly x0: number;
@@ -23,13 +23,17 @@ export interface Colours {
   readonly line: string;
 }
 
-const MARGIN = { left: 74, right: 18, top: 14, bottom: 46 };
+const MARGIN = { right: 18, top: 14, bottom: 46 };
+/** Room for the name of the flux, and for its numbers at least. */
+const LEFT = 38;
 
-export function frameOf(width: number, height: number): Frame {
+/** Where the plot is; `numbers` is the width of the numbers at its left. */
+export function frameOf(width: number, height: number, numbers: number): Frame {
+  const left = Math.min(LEFT + Math.max(24, numbers), 0.4 * width);
   return {
-    left: MARGIN.left,
+    left,
     top: MARGIN.top,
-    width: Math.max(20, width - MARGIN.left - MARGIN.right),
+    width: Math.max(20, width - left - MARGIN.right),
     height: Math.max(20, height - MARGIN.top - MARGIN.bottom)
   };
 }
@@ -48,20 +52,30 @@ export function lowerBound(values: Float64Array, wanted: number): number {
   return low;
 }
 
+/** Numbers at the axis of the flux. */
+export function fluxTicks(window: Window, height: number): Ticks {
+  return ticks(window.y0, window.y1, height / 60);
+}
+
 /** Lowest and highest flux between two pixels, with a margin. */
 export function fluxRange(spectrum: Spectrum, from: number, to: number): [number, number] {
   let [low, high] = [Infinity, -Infinity];
+  let error = Infinity;
   for (let i = Math.max(0, from); i < Math.min(to, spectrum.y.length); i++) {
     const value = spectrum.y[i];
     if (Number.isFinite(value)) {
       low = Math.min(low, value);
       high = Math.max(high, value);
+      const own = spectrum.error?.[i] ?? NaN;
+      error = own > 0 ? Math.min(error, own) : error;
     }
   }
   if (low > high) {
     return [0, 1];
   }
-  const margin = high > low ? 0.06 * (high - low) : Math.abs(high) * 0.1 || 1;
+  // Differences far below the error, or below what a float32 holds, are no structure to zoom on.
+  const least = Math.max(error < Infinity ? 4 * error : 0, 1e-5 * Math.max(Math.abs(low), Math.abs(high)));
+  const margin = Math.max(0.06 * (high - low), (least - (high - low)) / 2) || 1;
   return [low - margin, high + margin];
 }
 
@@ -222,8 +236,8 @@ export class Scene {
   private _axes(xAxis: Axis, yAxis: Axis): void {
     const context = this._context;
     const { left, top, width, height } = this._frame;
-    const { x0, x1, y0, y1 } = this._window;
-    const [xs, ys] = [ticks(x0, x1, width / 110), ticks(y0, y1, height / 60)];
+    const { x0, x1 } = this._window;
+    const [xs, ys] = [ticks(x0, x1, width / 110), fluxTicks(this._window, height)];
     context.strokeStyle = this._colours.grid;
     context.fillStyle = this._colours.text;
     context.lineWidth = 1;

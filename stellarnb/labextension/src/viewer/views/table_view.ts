@@ -1,15 +1,18 @@
 /** Rows of a table, a page at a time, with names, units and descriptions; sorted by a column. */
 import type { Cell, Table } from '../model';
-import { words } from '../model';
+import { FileProblem, words } from '../model';
 import { cellText, isNumeric, sortedRows } from './cells';
 import { button, element, uniqueId } from './dom';
 
 const ROWS = 100;
+/** Most cells of a table by columns that are kept to show its rows in another order. */
+const MOST_KEPT = 2e7;
 
 export class TableView {
   readonly node = element('div', { class: 'jp-stellarnb-Viewer-table' });
   private _start = 0;
   private _order: Uint32Array | null = null;
+  private _kept: Cell[][] | null = null;
   private _sorted: { column: number; descending: boolean } | null = null;
   private _asked = 0;
   private readonly _status = element('span', { role: 'status' });
@@ -70,6 +73,9 @@ export class TableView {
     const next = !same ? { column, descending: false } : this._sorted?.descending ? null : { column, descending: true };
     this._status.textContent = 'Sorting…';
     try {
+      if (next && this._table.columnar && !this._kept) {
+        this._kept = await this._allColumns();
+      }
       this._order = next && sortedRows(await this._table.column(column), next.descending);
     } catch (error) {
       this._status.textContent = words(error);
@@ -114,8 +120,27 @@ export class TableView {
       return (await this._table.page(start, end)).map((row, i) => [start + i, row]);
     }
     const out: [number, Cell[]][] = [];
+    const kept = this._kept;
+    if (kept) {
+      return Array.from(this._order.subarray(start, end), index => [index, kept.map(column => column[index])]);
+    }
     for (const index of this._order.subarray(start, end)) {
       out.push([index, (await this._table.page(index, index + 1))[0] ?? []]);
+    }
+    return out;
+  }
+
+  private async _allColumns(): Promise<Cell[][]> {
+    const { rows, columns } = this._table;
+    if (rows * columns.length > MOST_KEPT) {
+      throw new FileProblem(
+        `The table has ${(rows * columns.length).toLocaleString('en')} cells, too many to sort in the browser.`,
+        'Sort it in Python.'
+      );
+    }
+    const out: Cell[][] = [];
+    for (let index = 0; index < columns.length; index++) {
+      out.push(await this._table.column(index));
     }
     return out;
   }
