@@ -14,5 +14,6 @@ from .training.training_set import training_set as training_set
 from .views import hv as hv
 from .widgets import ChemicalMap as ChemicalMap
 from .widgets import SpectrumViewer as SpectrumViewer
+from .widgets import Validation as Validation
 
 __version__: str

@@ -2,5 +2,6 @@
 
 from stellarnb.widgets.chemical_map import ChemicalMap
 from stellarnb.widgets.spectrum_viewer import SpectrumViewer
+from stellarnb.widgets.validation import Validation
 
-__all__ = ["ChemicalMap", "SpectrumViewer"]
+__all__ = ["ChemicalMap", "SpectrumViewer", "Validation"]

@@ -62,7 +62,9 @@ class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no
                 "rows": [int(row) for row in rows],
                 # As text: a page's numbers have 53 bits.
                 "ids": [str(int(name)) for name in some.source_id],
-                "names": ["" if some.names is None else str(some.names[i]) for i in range(len(some))],
+                "names": [
+                    "" if some.names is None else str(some.names[i]) for i in range(len(some))
+                ],
                 "snr": [_plain(value) for value in some.snr],
                 "errors": some.error is not None,
             },
@@ -73,7 +75,9 @@ class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no
         """Send a spectrum as it was degraded."""
         error = np.full_like(star.flux, np.nan) if star.error is None else star.error
         content = {"kind": "degraded", "row": row, "snr": _plain(star.snr[0])}
-        self.send(content, [_floats(star.flux), _floats(error), star.mask.astype(np.uint8).tobytes()])
+        self.send(
+            content, [_floats(star.flux), _floats(error), star.mask.astype(np.uint8).tobytes()]
+        )
 
     def send_labels(self, row: int, serial: int, labels: StarLabels | None, words: str) -> None:
         """Send the labels of a star, or why there are none."""

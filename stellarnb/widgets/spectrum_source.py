@@ -179,7 +179,9 @@ class SpectrumSource:
     def __len__(self) -> int:
         return len(self.spectra)
 
-    def one(self, row: int, resolution: float | None = None, snr: float | None = None) -> SpectrumSet:
+    def one(
+        self, row: int, resolution: float | None = None, snr: float | None = None
+    ) -> SpectrumSet:
         """Return the spectrum of a row, degraded where R or a S/N is given."""
         star = self.spectra[row : row + 1]
         if resolution is None and snr is None:
@@ -257,7 +259,9 @@ class SpectrumSource:
             known["fe_h"] = known["m_h"]
         lacking = [symbol(name) for name in _NEEDED if name not in known]
         if lacking:
-            return Overlay(None, None, f"No emulated spectrum: the star has no {', '.join(lacking)}.")
+            return Overlay(
+                None, None, f"No emulated spectrum: the star has no {', '.join(lacking)}."
+            )
         try:
             emulator = self._load_emulator()
             star.check_grid(get_instrument(star.instrument.id))
@@ -369,7 +373,9 @@ def _emulated(
     made = emulator.spectra(asked, star.instrument.id, resolution=power)
     flux, use = made.flux[0].astype(np.float64), ~star.mask[0]
     continuum = _continuum(star.flux[0].astype(np.float64), flux, use)
-    words = f"{emulator.card.display_name} at these labels, times a polynomial of degree {CONTINUUM}"
+    words = (
+        f"{emulator.card.display_name} at these labels, times a polynomial of degree {CONTINUUM}"
+    )
     if continuum is None:
         continuum = np.ones(len(flux))
         words = f"{emulator.card.display_name} at these labels"

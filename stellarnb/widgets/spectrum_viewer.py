@@ -122,7 +122,11 @@ class SpectrumViewer(SpectrumTraits):
         refuse_unknown("SpectrumViewer", unknown, _KEYWORDS)
         self._theme = None if theme is None else find_theme(theme)
         self._source = SpectrumSource(spectra, stars, labels, model, xp)
-        self._given = {"stars": stars is not None, "labels": labels is not None, "xp": xp is not None}
+        self._given = {
+            "stars": stars is not None,
+            "labels": labels is not None,
+            "xp": xp is not None,
+        }
         self._marks, self._places = lines_in(spectra, lines)
         self._groups = line_groups(self._marks)
         self._can = self._possible()
@@ -308,9 +312,7 @@ class SpectrumViewer(SpectrumTraits):
             "groups": list(self._groups),
             "lines": [{"group": line.group, "name": line.name, "at": at} for line, at in marks],
             "source": SOURCE,
-            "labels": [
-                {"name": n, "symbol": symbol(n), "unit": unit_of(n, units)} for n in names
-            ],
+            "labels": [{"name": n, "symbol": symbol(n), "unit": unit_of(n, units)} for n in names],
             "model": "" if model is None else model.card.display_name,
             "predicts": model is not None,
             "r_range": [highest / 20.0, highest],
