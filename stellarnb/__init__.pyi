@@ -12,8 +12,12 @@ from .tables import Result as Result
 from .training.training_set import TrainingSet as TrainingSet
 from .training.training_set import training_set as training_set
 from .views import hv as hv
+from .widgets import ArchiveExplorer as ArchiveExplorer
 from .widgets import ChemicalMap as ChemicalMap
+from .widgets import ModelCardViewer as ModelCardViewer
+from .widgets import Parametrizer as Parametrizer
 from .widgets import SpectrumViewer as SpectrumViewer
 from .widgets import Validation as Validation
+from .widgets import Workbench as Workbench
 
 __version__: str

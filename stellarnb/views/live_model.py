@@ -70,6 +70,11 @@ class LiveModel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh has no types
             self.render_bundle = self._model_to_traits(self._model)
             self._stale = False
 
+    def close(self) -> None:
+        """Leave the page; a second time nothing happens."""
+        if self.comm is not None:
+            super().close()
+
     def _document_patched(self, event: Any) -> None:
         """Take a change of the document (called by Bokeh)."""
         self._stale = True

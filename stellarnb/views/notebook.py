@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from html import escape
 from importlib.util import find_spec
 from typing import Any
@@ -17,6 +19,7 @@ __all__ = [
     "bokeh_js",
     "enable_notebook",
     "in_notebook",
+    "loaded_already",
     "show_with_picture",
     "still_bundle",
 ]
@@ -48,6 +51,22 @@ _SETUP = """(() => {
 })()"""
 
 
+_LOADED: ContextVar[bool] = ContextVar("stellarnb_bokeh_loaded", default=False)
+
+
+@contextmanager
+def loaded_already() -> Iterator[None]:
+    """Make figures beside the cells: BokehJS came with the cell that made the widget around them.
+
+    The answer to a click has no output of its own, so there the script would get lost.
+    """
+    before = _LOADED.set(True)
+    try:
+        yield
+    finally:
+        _LOADED.reset(before)
+
+
 def in_notebook() -> bool:
     """Whether this is the kernel of a notebook (and not a script or a terminal)."""
     try:
@@ -76,6 +95,8 @@ def enable_notebook() -> bool:
     """
     if not in_notebook():
         return False
+    if _LOADED.get():
+        return True
     if find_spec("jupyter_bokeh") is None:
         raise MissingInput(
             "Live maps need the package jupyter_bokeh, which is not installed for this kernel. "

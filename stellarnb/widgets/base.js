@@ -30,22 +30,23 @@ const render = ({model, el}) => {
   const line = document.createElement("div")
   line.className = "snb-foot-line"
   const name = model.get("name")
-  const copy = button("Copy as Python", line)
-  copy.setAttribute("aria-label", `Copy as Python: ${name}`)
-  const toggle = button("Show Python", line)
+  const what = model.get("what")
+  const copy = button(what === "Python" ? "Copy as Python" : `Copy ${what}`, line)
+  copy.setAttribute("aria-label", `${copy.textContent}: ${name}`)
+  const toggle = button(`Show ${what}`, line)
   const said = document.createElement("span")
   said.setAttribute("role", "status")
   line.append(said)
   const text = document.createElement("textarea")
   text.readOnly = true
   text.spellcheck = false
-  text.setAttribute("aria-label", `Python of ${name}`)
+  text.setAttribute("aria-label", `${what} of ${name}`)
   text.hidden = true
   el.append(error, line, text)
 
   const open = yes => {
     text.hidden = !yes
-    toggle.textContent = yes ? "Hide Python" : "Show Python"
+    toggle.textContent = `${yes ? "Hide" : "Show"} ${what}`
     toggle.setAttribute("aria-label", `${toggle.textContent}: ${name}`)
     toggle.setAttribute("aria-expanded", String(yes))
   }
@@ -61,7 +62,7 @@ const render = ({model, el}) => {
   const onCopy = async () => {
     try {
       await navigator.clipboard.writeText(model.get("code"))
-      said.textContent = "Copied: paste it into a cell."
+      said.textContent = what === "Python" ? "Copied: paste it into a cell." : "Copied."
     } catch {
       // No permission, or no safe address: the text is selected for the user's own copy.
       open(true)

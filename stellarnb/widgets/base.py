@@ -74,6 +74,8 @@ class Foot(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
     ----------
     error, code, name : str
         What is shown, as plain text; the name of the widget is for screen readers.
+    what : str
+        What there is to copy: ``Python``, or something else that stands in `code`.
     """
 
     _esm = traitlets.Unicode(page_file("base.js")).tag(sync=True)
@@ -81,6 +83,7 @@ class Foot(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
     error = traitlets.Unicode("").tag(sync=True)
     code = traitlets.Unicode("").tag(sync=True)
     name = traitlets.Unicode("").tag(sync=True)
+    what = traitlets.Unicode("Python").tag(sync=True)
 
 
 class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -91,6 +94,9 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     title : str
         Its name for people and screen readers.
     """
+
+    #: True until it is whole: one that was refused on the way is closed by Python too.
+    _closed = True
 
     def __init__(self, title: str) -> None:
         super().__init__(layout=ipw.Layout(width="100%", min_width="0"))
@@ -294,8 +300,7 @@ def close_tree(widget: ipw.Widget) -> None:
         else:
             close_tree(part)
     looks = [getattr(widget, name, None) for name in ("layout", "style")]
-    if isinstance(widget, ipw.Box):
-        widget.children = ()
+    widget.unobserve_all()
     if isinstance(widget, BaseWidget):
         widget._close_alone()  # noqa: SLF001  (its own module)
     else:

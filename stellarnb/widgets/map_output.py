@@ -49,14 +49,14 @@ class MapOutput(MapTraits):
     def __repr__(self) -> str:
         return f"ChemicalMap({self._caption(self._chosen())})"
 
-    def to_code(self) -> str:
-        """Return Python that makes `selection` again from the table ``labels``."""
+    def to_code(self, table: str = "labels") -> str:
+        """Return Python that makes `selection` again from the table of a name."""
         rule = self.rule
         names = ", ".join(rule.names())
         return (
             f"from stellarnb.cartography import {names}\n\n"
             f"rule = {rule.to_code()}\n"
-            "selection = labels[rule.mask(labels)]\n"
+            f"selection = {table}[rule.mask({table})]\n"
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -83,10 +83,12 @@ class MapOutput(MapTraits):
         if target.suffix != ".json":
             return write_look(self._stars, self._look(), target)
         with atomic_write(target) as part:
-            part.write_text(
-                self.state.to_json(list(self._page.figures), self._grid), encoding="utf-8"
-            )
+            part.write_text(self.state_text(), encoding="utf-8")
         return target
+
+    def state_text(self) -> str:
+        """Return the state as the JSON text that ``save("map.json")`` writes."""
+        return self.state.to_json(list(self._page.figures), self._grid)
 
     def _ipython_display_(self) -> None:
         """Show the widget at once, then the picture for a saved notebook."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import builtins
 import keyword
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
 from stellarnb.errors import InvalidInput
+from stellarnb.tables.names import find_column
 
-__all__ = ["check_variable", "put_variable", "user_variables"]
+__all__ = ["check_variable", "name_of", "put_variable", "tables_of_user", "user_variables"]
 
 #: What widgets have put into the variables of a shell: the values, by name.
 _PUT: WeakKeyDictionary[Any, dict[str, ref[Any]]] = WeakKeyDictionary()
@@ -84,3 +86,24 @@ def _shell() -> Any:
     except ImportError:
         return None
     return get_ipython()
+
+
+def name_of(value: Any, default: str) -> str:
+    """Return the variable of the notebook that holds this very object, or a default."""
+    for name, held in list((user_variables() or {}).items()):
+        if held is value and value is not None and not name.startswith("_"):
+            return name
+    return default
+
+
+def tables_of_user() -> dict[str, Any]:
+    """Return the tables of the notebook that have a source_id, by the name of the variable."""
+    found = {}
+    for name, value in list((user_variables() or {}).items()):
+        names = getattr(value, "colnames", None) or getattr(value, "columns", None)
+        if name.startswith("_") or isinstance(value, type) or names is None:
+            continue
+        with suppress(Exception):  # whatever calls its attributes so is not ours to judge
+            if find_column([str(column) for column in names], "source_id") is not None:
+                found[name] = value
+    return found
