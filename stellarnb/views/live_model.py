@@ -23,15 +23,9 @@ class LiveModel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh has no types
     """
 
     _changes: list[Any] | None = None
-    _silent = _gone = False
+    _silent = False
     #: Whether the figure has changed since it was described.
     _stale = False
-
-    def close(self) -> None:
-        """Leave the page. A second time, as ipywidgets asks for at the end, nothing happens."""
-        if not self._gone:
-            self._gone = True
-            super().close()
 
     @contextmanager
     def batch(self) -> Iterator[None]:

@@ -312,7 +312,7 @@ class SpectrumSource:
         if self._stars is None or self._star_row is None:
             return None
         at = int(self._star_row[row])
-        return self._stars.slice(at if at >= 0 else 0, 1 if at >= 0 else 0)
+        return self._stars.slice(max(at, 0), 1 if at >= 0 else 0)
 
     def _low(self, row: int) -> SpectrumSet | None:
         if self.xp is None or self._xp_row is None or self._xp_row[row] < 0:

@@ -147,7 +147,7 @@ class SpectrumViewer(SpectrumTraits):
             setup=self._setup(),
             **{name: _listed(getattr(self, name)) for name in _SHARED},
         )
-        self.own(self._work)  # type: ignore[type-var]
+        self.own(self._work)
         self._front.on_msg(self._hear)
         self._front.observe(self._from_page, list(_SHARED))
         self.observe(self._to_page, list(_SHARED))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from html import escape
 from typing import Any
 
@@ -138,12 +139,9 @@ def numbers_of(
             some = labels.take((snr >= low) & (snr < high))
             found = some.compare(reference, labels=[name], survey=survey)
             parts.append((f"S/N of the labels {low:g}..{high:g}", found))
-    try:
-        parts.append(
-            ("region", labels.compare(reference, labels=[name], survey=survey, by="region"))
-        )
-    except MissingInput:
-        pass  # a reference without Teff and logg has no regions
+    with suppress(MissingInput):  # a reference without Teff and logg has no regions
+        found = labels.compare(reference, labels=[name], survey=survey, by="region")
+        parts.append(("region", found))
     columns: dict[str, list[Any]] = {key: [] for key in ("by", *parts[0][1].colnames)}
     for by, table in parts:
         columns["by"] += [by.split(" of ")[0]] * len(table)
