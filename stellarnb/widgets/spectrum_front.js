@@ -7,7 +7,7 @@ const AHEAD = 8 // spectra that are fetched on each side of the one that is show
 const KEPT = 400 // spectra that are kept
 const PAUSE = 150 // of the view, before Python is told [ms]
 const LEFT = 66, RIGHT = 12, TOP = 30, BOTTOM = 40, GAP = 12
-const HEIGHTS = {flux: 250, residual: 90, sensitivity: 110}
+const HEIGHTS = {flux: 240, residual: 80, sensitivity: 90}
 const FONT = '12px var(--jp-ui-font-family, sans-serif)'.replace(/var\(.*\)/, "sans-serif")
 const KEYS = {
   ArrowRight: 1, n: 1, N: 1, ArrowLeft: -1, p: -1, P: -1, PageDown: 10, PageUp: -10,
@@ -275,9 +275,11 @@ export default () => {
     const keys = make("div", {className: "snb-small"},
       "Keys in the figure: n or → next, p or ← previous, Page Up/Down ten, Home/End first and last; + − 0 zoom, Shift with ← → pan. Drag pans, the wheel zooms, a double click shows the whole range.")
 
-    const parts = [title, bar, note, legend, figure, readout, switches, groups]
-    if (setup().labels.length > 0) parts.push(which)
-    parts.push(poorer, table, status, keys, live)
+    // What changes with the sliders stands beside the figure where the window is wide enough.
+    const plot = make("div", {className: "snb-plot"}, legend, figure, readout)
+    const side = make("div", {className: "snb-side"}, poorer, table, status)
+    if (setup().labels.length > 0) side.append(which)
+    const parts = [title, bar, note, make("div", {className: "snb-main"}, plot, side), switches, groups, keys, live]
     root.append(...parts)
     // Else JupyterLab would take arrows, n or + for its own. It looks at the focused element itself.
     for (const node of root.querySelectorAll("button, input, select, .snb-figure")) {
@@ -288,6 +290,7 @@ export default () => {
     // --- drawing
     let colours = LIGHT
     let hover = null
+    let tries = 0
     const context = canvas.getContext("2d")
 
     const dress = () => {
@@ -472,8 +475,14 @@ export default () => {
     }
 
     const draw = () => {
-      const wide = root.clientWidth
-      if (wide === 0 || store.grid === null) return
+      const wide = figure.clientWidth
+      if (store.grid === null) return
+      if (wide === 0) {
+        // JupyterLab hides the page while it loads a theme, too shortly for a change of size.
+        if (root.isConnected && tries++ < 40) setTimeout(redraw, 150)
+        return
+      }
+      tries = 0
       const list = panels()
       const tall = TOP + BOTTOM + list.reduce((sum, name) => sum + HEIGHTS[name] + GAP, -GAP)
       const ratio = window.devicePixelRatio || 1
@@ -500,7 +509,8 @@ export default () => {
         context.strokeStyle = colours.line
         context.beginPath(); context.moveTo(px, TOP); context.lineTo(px, bottom); context.stroke()
         context.fillStyle = colours.text
-        context.fillText(at.toFixed(found.digits), px, bottom + 5)
+        const text = at.toFixed(found.digits)
+        context.fillText(text, Math.min(px, wide - context.measureText(text).width / 2 - 2), bottom + 5)
       }
       context.fillText(setup().x_title, (x.start + x.end) / 2, bottom + 22)
       const any = () => true
@@ -689,7 +699,7 @@ export default () => {
     const waveAt = px => { const x = figure.snbScale, [low, high] = view(); return low + (px - x.start) / (x.end - x.start) * (high - low) }
     figure.addEventListener("wheel", event => {
       event.preventDefault()
-      const at = waveAt(clamp(atMouse(event), LEFT, root.clientWidth - RIGHT)), [low, high] = view()
+      const at = waveAt(clamp(atMouse(event), LEFT, figure.clientWidth - RIGHT)), [low, high] = view()
       const factor = 1.25 ** clamp(event.deltaY / 60, -3, 3)
       zoom(at - (at - low) * factor, at + (high - at) * factor)
     }, {passive: false})
@@ -749,7 +759,7 @@ export default () => {
     const own = {draw, refresh: () => { refreshWords(); refreshLegend() }}
     store.views.add(own)
     const size = new ResizeObserver(() => redraw())
-    size.observe(root)
+    size.observe(figure)
     const themes = new MutationObserver(dress)
     themes.observe(document.body, {attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"]})
     own.refresh()
