@@ -152,7 +152,10 @@ def test_sliders_degrade_and_the_newest_labels_are_shown(opened):
         page.keyboard.press("ArrowLeft")
     told(lab, "degraded")
     run(lab, "labels = view.shown_labels; assert 10 < view.snr < 40, view.snr")
-    run(lab, "want = view._source.star_labels(view.row, view.shown); assert labels.rows == want.rows")
+    run(
+        lab,
+        "want = view._source.star_labels(view.row, view.shown); assert labels.rows == want.rows",
+    )
     run(lab, "from stellarnb.widgets.spectrum_front import worded; print(worded(labels.rows[0]))")
     value = page.locator(".jp-OutputArea-output pre").last.inner_text().strip()
     # Shown twice: both say the same.
