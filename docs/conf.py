@@ -26,6 +26,7 @@ templates_path = ["_templates"]
 nitpicky = True
 
 html_theme = "furo"
+pygments_dark_style = "monokai"
 html_title = f"stellarnb {__version__}"
 html_static_path = ["_static"]
 html_css_files = ["stellarnb.css"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
@@ -102,8 +103,20 @@ def _fill_in(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = re.sub(r"\{\{ (\w+) \}\}", value, source[0])
 
 
+def _own_signature(
+    _app: Sphinx, what: str, _name: str, thing: Any, _options: Any, signature: str, _back: str
+) -> tuple[str, str] | None:
+    """Return what a class of traitlets takes: its metaclass hides it."""
+    if what != "class" or signature != "(*args, **kwargs)":
+        return None
+    parameters = list(inspect.signature(thing.__init__).parameters.values())[1:]
+    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(plain)), ""
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Make the pages before Sphinx looks for them."""
     app.connect("config-inited", _make)
     app.connect("source-read", _fill_in)
+    app.connect("autodoc-process-signature", _own_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
