@@ -23,7 +23,7 @@ _MAX_PANELS = 1000
 class Bins:
     """Bins in Galactocentric R and in height abs(Z), after Hayden et al. (2015, ApJ 808, 132).
 
-    A star belongs where ``low <= R < high`` and ``low <= |Z| < high``, in float32 as on the maps.
+    A star belongs where ``low <= R < high`` and ``low <= abs(Z) < high``, in float32 as on the maps.
 
     Attributes
     ----------
@@ -55,12 +55,12 @@ class Bins:
         return self.shape[0] * self.shape[1]
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Go through the bins as (row in |Z|, column in R), as their codes rise."""
+        """Go through the bins as (row in abs(Z), column in R), as their codes rise."""
         return ((i, j) for i in range(self.shape[0]) for j in range(self.shape[1]))
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of bins in |Z| and in R."""
+        """Number of bins in abs(Z) and in R."""
         return len(self.z) - 1, len(self.r) - 1
 
     def codes(self, table: Any) -> NDArray[np.int16]:

@@ -36,7 +36,10 @@ def holoviews_of(scene_of: SceneOf, size: tuple[int, int], *, live: bool) -> Any
     scene = scene_of(None, size)
     one = len(scene.panes) == 1
     # Panes that share their axes share one pass over the stars too: each asks for the same view.
-    seen = lru_cache(maxsize=2)(lambda view: scene_of(view, size).panes)
+    @lru_cache(maxsize=2)
+    def seen(view: View | None) -> tuple[Pane, ...]:
+        return scene_of(view, size).panes
+
     moves = live and (one or scene.shared)
 
     def pane_at(number: int, view: View | None) -> Pane:

@@ -27,7 +27,7 @@ class MapTraits(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     color_by = traitlets.Unicode("count", help="'count', or a column to average in each bin.")
     snr = traitlets.Any(None, allow_none=True, help="Lowest and highest S/N in colour, or None.")
     unflagged = traitlets.Any((), help="Flags that must not be set.")
-    bins: Any = traitlets.List(help="Bins (row in |Z|, column in R) in colour; all where empty.")
+    bins: Any = traitlets.List(help="Bins (row in abs(Z), column in R) in colour; all where empty.")
     drag = traitlets.Enum(DRAGS, "pan", help="What dragging does.")
     star = traitlets.Any(None, allow_none=True, help="Row of the star that was tapped.")
 
