@@ -271,7 +271,9 @@ def test_axe_finds_nothing_serious_and_a_narrow_panel_needs_no_sideways_scrollin
     open_with_panel(page, lab[1], "axe.ipynb", [MAKE])
     line(page, "spectra").focus()
     assert serious(page) == []
-    page.page.locator("#stellarnb-panel").evaluate("node => node.style.width = '180px'")
+    page.page.locator("#stellarnb-panel").evaluate(
+        "node => node.style.setProperty('width', '180px', 'important')"
+    )
     keep_picture(page, "panel-narrow")
     fits = "node => node.scrollWidth <= node.clientWidth"
     assert page.page.locator("#stellarnb-panel").evaluate(fits)
