@@ -271,6 +271,18 @@ def test_names_of_any_kind_and_the_python_that_reads_the_file(page) -> None:
     page.page.locator(".jp-BreadCrumbs-home").click()
 
 
+def test_notebook_7_opens_files_too(page, server) -> None:
+    pytest.importorskip("notebook", reason="Notebook 7 is not installed (extra [test])")
+    tree = page.another()
+    tree.page.goto(f"{server.url}/tree?token={server.token}")
+    item = tree.page.locator('.jp-DirListing-item[title^="Name: spectrum.fits\\a"]')
+    with tree.page.context.expect_page() as opened:
+        item.dblclick()
+    opened.value.wait_for_selector(".jp-stellarnb-Viewer canvas[aria-label*='200 pixels']")
+    assert tree.foreign_requests == []
+    tree.page.context.close()
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_no_serious_violation_of_accessibility(page, theme) -> None:
     axe = EXTENSION / "node_modules" / "axe-core" / "axe.min.js"

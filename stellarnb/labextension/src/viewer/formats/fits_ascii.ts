@@ -3,7 +3,7 @@ import type { Cell, ColumnInfo, Source, Table } from '../model';
 import { FETCH_AGAIN, FileProblem } from '../model';
 import { latin1 } from './bytes';
 import type { Header } from './fits_header';
-import { checkWhole } from './fits_table';
+import { rowTable } from './fits_table';
 
 interface AsciiColumn extends ColumnInfo {
   readonly kind: string;
@@ -22,15 +22,7 @@ export function asciiTable(source: Source, header: Header, start: number, size: 
       wanted.map(column => value(column, text.slice(row * width + column.from, row * width + column.to)))
     );
   };
-  return {
-    columns,
-    rows,
-    page: (first, last) => read(Math.max(0, first), Math.min(rows, last), columns),
-    column: async index => {
-      checkWhole(source);
-      return (await read(0, rows, [columns[index]])).map(row => row[0]);
-    }
-  };
+  return rowTable(source, columns, rows, read);
 }
 
 function asciiColumns(header: Header, width: number): AsciiColumn[] {

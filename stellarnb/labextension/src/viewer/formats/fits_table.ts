@@ -1,5 +1,5 @@
 /** Rows of FITS binary tables, with what lies in their heap. */
-import type { Cell, Source, Table } from '../model';
+import type { Cell, ColumnInfo, Source, Table } from '../model';
 import { FETCH_AGAIN, FileProblem } from '../model';
 import { decode, type FitsColumn, fitsColumns, heapBytes, heapPlace } from './fits_columns';
 import type { Header } from './fits_header';
@@ -32,14 +32,21 @@ export function binaryTable(
     }
     return out;
   };
+  return rowTable(source, columns, rows, read);
+}
+
+/** A table whose rows lie one after the other. */
+export function rowTable<C extends ColumnInfo>(
+  source: Source, columns: readonly C[], rows: number,
+  read: (first: number, last: number, wanted: readonly C[]) => Promise<Cell[][]>
+): Table {
   return {
     columns,
     rows,
     page: (first, last) => read(Math.max(0, first), Math.min(rows, last), columns),
     column: async index => {
       checkWhole(source);
-      const cells = await read(0, rows, [columns[index]]);
-      return cells.map(row => row[0]);
+      return (await read(0, rows, [columns[index]])).map(row => row[0]);
     }
   };
 }
