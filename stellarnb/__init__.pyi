@@ -17,6 +17,7 @@ from .widgets import ChemicalMap as ChemicalMap
 from .widgets import ModelCardViewer as ModelCardViewer
 from .widgets import Parametrizer as Parametrizer
 from .widgets import SpectrumViewer as SpectrumViewer
+from .widgets import Validation as Validation
 from .widgets import Workbench as Workbench
 
 __version__: str

@@ -18,7 +18,7 @@ from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import SURVEYS, find_column
 from stellarnb.tables.table import Table
 
-__all__ = ["compare", "robust_sigma"]
+__all__ = ["REGIONS", "Reference", "compare", "match_reference", "region_of", "robust_sigma"]
 
 #: Turns the median absolute deviation of a normal distribution into its standard deviation.
 MAD_TO_SIGMA = 1.4826
@@ -79,7 +79,7 @@ def compare(
     bins: Sequence[float] | None = None,
 ) -> Table:
     """Compare two tables; see `stellarnb.tables.labels.Labels.compare`."""
-    ref = _match(table, reference, survey)
+    ref = match_reference(table, reference, survey)
     own = [name for name in table.colnames if f"{name}_error" in table]
     shared = [name for name in (labels or own) if name in ref.columns and name in own]
     if not shared or (labels and len(shared) != len(labels)):
@@ -122,8 +122,16 @@ def _figures(delta: Floats, error: Floats) -> dict[str, Any]:
     }
 
 
-def _match(table: Table, reference: Any, survey: str | None) -> Reference:
-    """Find the reference's columns, and its row for each star."""
+def match_reference(table: Table, reference: Any, survey: str | None = None) -> Reference:
+    """Find the reference's columns, and its row for each star.
+
+    Raises
+    ------
+    MissingInput
+        If the reference has no source_id.
+    InvalidInput
+        For an unknown survey.
+    """
     ref = as_arrow(reference)
     key = find_column(ref.column_names, "source_id")
     if key is None:
@@ -156,17 +164,28 @@ def _groups(ref: Reference, by: str | None, edges: Sequence[float] | None) -> Gr
     return _bins(ref.numbers(by), edges, found)
 
 
-def _regions(ref: Reference, found: NDArray[np.bool_]) -> Groups:
+def region_of(ref: Reference) -> NDArray[np.int64]:
+    """Return the number in `REGIONS` of each star, -1 where it has no reference Teff or logg.
+
+    Raises
+    ------
+    MissingInput
+        If the reference has no such columns.
+    """
     for name in ("teff", "logg"):
         if name not in ref.columns:
             raise MissingInput(f"by='region' needs the reference's {name}.")
     teff, logg = (ref.numbers(ref.columns[name]) for name in ("teff", "logg"))
-    known = found & np.isfinite(teff) & np.isfinite(logg)
+    known = np.isfinite(teff) & np.isfinite(logg)
     giants = logg < np.where(teff < 5300, 3.5, 3.0)
     dwarfs = ~giants & (logg >= np.where(teff < 5300, 4.2, 4.0))
-    chosen = (dwarfs, ~giants & ~dwarfs, giants)
-    for text, rows in zip(REGIONS, chosen, strict=True):
-        yield text, known & rows
+    return np.where(known, np.select([dwarfs, giants], [0, 2], 1), -1)
+
+
+def _regions(ref: Reference, found: NDArray[np.bool_]) -> Groups:
+    region = region_of(ref)
+    for number, text in enumerate(REGIONS):
+        yield text, found & (region == number)
 
 
 def _names(ref: Reference, by: str, found: NDArray[np.bool_]) -> Groups:

@@ -22,7 +22,7 @@ from stellarnb.views.stars import Stars
 from stellarnb.views.style import SERIES, axis_title, symbol, unit_of
 from stellarnb.views.view import View
 
-__all__ = ["validation"]
+__all__ = ["EDGES", "label_panes", "validation"]
 
 _SIZE = (330, 280)
 _LABELS = ("teff", "logg", "m_h", "fe_h", "alpha_m")
@@ -83,7 +83,7 @@ def validation(
     makers = []
     for column, name in enumerate(wanted):
         value, truth = numbers(own, name)[mine], numbers(other, name)[theirs]
-        makers.append(_column(own, name, column, value, truth, snr, edges))
+        makers.append(label_panes(own, name, column, value, truth, snr, edges))
     mock = " (mock)" if own.provenance.get("mock") else ""
     model = Stars.of(own).model
     title = f"Labels against the reference{mock}"
@@ -96,7 +96,7 @@ def validation(
     return View(scene_of, _SIZE)
 
 
-def _column(
+def label_panes(
     own: Table,
     name: str,
     column: int,
@@ -105,7 +105,26 @@ def _column(
     snr: Floats,
     edges: Sequence[float],
 ) -> Any:
-    """Return what makes the two panes of one label."""
+    """Return what makes the two panes of one label: one to one, and residuals by S/N.
+
+    Parameters
+    ----------
+    own : Table
+        The labels, for units and provenance.
+    name : str
+        Which label.
+    column : int
+        Where the panes stand.
+    value, truth, snr : numpy.ndarray, shape [n]
+        Of the stars that both tables have.
+    edges : sequence of float
+        Of the bins in S/N.
+
+    Returns
+    -------
+    callable
+        Takes the size of an image [pixel], returns both panes.
+    """
     mock = " (mock)" if own.provenance.get("mock") else ""
     known = np.isfinite(value) & np.isfinite(truth)
     residual = np.subtract(value, truth, out=np.full(len(value), np.nan), where=known)

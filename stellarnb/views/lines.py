@@ -157,7 +157,8 @@ def lines_in(
         If `lines` holds something else than lines with a positive wavelength.
     """
     chosen = LINES if lines is None else tuple(lines)
-    for line in chosen:
+    given: tuple[object, ...] = chosen
+    for line in given:
         if not isinstance(line, Line) or not (np.isfinite(line.air) and line.air > 0):
             raise InvalidInput(
                 f"lines: {line!r} is no line. Give stellarnb.views.lines.Line(group, name, air), "

@@ -5,6 +5,7 @@ from stellarnb.widgets.chemical_map import ChemicalMap
 from stellarnb.widgets.model_card import ModelCardViewer
 from stellarnb.widgets.parametrizer import Parametrizer
 from stellarnb.widgets.spectrum_viewer import SpectrumViewer
+from stellarnb.widgets.validation import Validation
 from stellarnb.widgets.workbench import Workbench
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "ModelCardViewer",
     "Parametrizer",
     "SpectrumViewer",
+    "Validation",
     "Workbench",
 ]

@@ -112,7 +112,7 @@ class Latest:
                 ticket = Ticket(self.number, self)
             try:
                 job(ticket)
-            except Exception:  # a job tells of its own errors; this one is ours
+            except Exception:  # noqa: BLE001  (a job tells of its own errors; this one is ours)
                 _log.exception("%s: a job failed", self._name)
             finally:
                 del job

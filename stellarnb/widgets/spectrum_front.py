@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets
@@ -11,18 +11,23 @@ from anywidget import AnyWidget
 from numpy.typing import NDArray
 
 from stellarnb.spectra import SpectrumSet
-from stellarnb.views.style import unit_of
-from stellarnb.widgets.spectrum_source import LabelRow, Overlay, Sensitivity, StarLabels
+from stellarnb.views.lines import SOURCE, Line, line_groups
+from stellarnb.views.style import Theme, symbol, unit_of
+from stellarnb.widgets.spectrum_parts import LabelRow, Overlay, Sensitivity, StarLabels
+from stellarnb.widgets.spectrum_traits import SNR_RANGE
 from stellarnb.widgets.words import page_file
 
-__all__ = ["SpectrumFront", "verdict", "worded"]
+if TYPE_CHECKING:
+    from stellarnb.widgets.spectrum_source import SpectrumSource
+
+__all__ = ["SpectrumFront", "page_setup", "verdict", "worded"]
 
 #: Spectra that may be asked for at once.
 MOST = 64
 
 
 class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """The figure, its controls and the table of labels on the page (spectrum_front.js).
+    """The figure, its controls and the table of labels on the page (spectrum_front.js, spectrum_draw.js).
 
     Attributes
     ----------
@@ -36,7 +41,9 @@ class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no
         What is wrong with the spectra as a whole.
     """
 
-    _esm = traitlets.Unicode(page_file("spectrum_front.js")).tag(sync=True)
+    _esm = traitlets.Unicode(page_file("spectrum_draw.js") + page_file("spectrum_front.js")).tag(
+        sync=True
+    )
     _css = traitlets.Unicode(page_file("spectrum_front.css")).tag(sync=True)
     grid = traitlets.Bytes(b"").tag(sync=True)
     setup = traitlets.Dict().tag(sync=True)
@@ -97,6 +104,45 @@ class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no
         parts = [p for p in (sensitivity.value, sensitivity.scatter) if p is not None]
         content = {"kind": "sensitivity", "row": row, "words": sensitivity.words}
         self.send({**content, "label": sensitivity.label}, [_floats(part) for part in parts])
+
+
+def page_setup(
+    source: SpectrumSource,
+    can: Sequence[str],
+    lines: Sequence[Line],
+    places: Sequence[float],
+    theme: Theme | None,
+) -> dict[str, Any]:
+    """Return what the page has to know once: words, units, lines and ranges."""
+    spectra, model = source.spectra, source.model
+    instrument, names = spectra.instrument, source.label_names()
+    highest = float(np.min(spectra.resolution))
+    units = {} if model is None else {spec.name: spec.unit for spec in model.card.labels}
+    marks = zip(lines, places, strict=True)
+    labelled = model is not None or source.labels is not None
+    absent = labelled and "overlay" not in can
+    return {
+        "n": len(spectra),
+        "title": instrument.title,
+        "x_title": f"wavelength in {instrument.medium} [{instrument.unit}]",
+        "unit": instrument.unit,
+        "medium": instrument.medium,
+        "flux_unit": instrument.flux_unit,
+        "normalised": instrument.normalisation == "continuum",
+        "snr_estimated": spectra.snr_estimated,
+        "can": list(can),
+        "emulator": "overlay" in can,
+        "absent": f"No emulator covers {instrument.title}: no emulated one." if absent else "",
+        "groups": list(line_groups(lines)),
+        "lines": [{"group": line.group, "name": line.name, "at": at} for line, at in marks],
+        "source": SOURCE,
+        "labels": [{"name": n, "symbol": symbol(n), "unit": unit_of(n, units)} for n in names],
+        "model": "" if model is None else model.card.display_name,
+        "predicts": model is not None,
+        "r_range": [highest / 20.0, highest],
+        "snr_range": list(SNR_RANGE),
+        "theme": "" if theme is None else theme.name,
+    }
 
 
 def worded(row: LabelRow) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +15,13 @@ from stellarnb.tables import Labels, Table
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
 from stellarnb.views.style import symbol, unit_of
+from stellarnb.widgets.spectrum_parts import LabelRow, Overlay, Sensitivity, StarLabels
 
 if TYPE_CHECKING:
     from stellarnb.models.emulator import Emulator
     from stellarnb.models.model import Model
 
-__all__ = ["LabelRow", "Overlay", "Sensitivity", "SpectrumSource", "StarLabels"]
+__all__ = ["SpectrumSource"]
 
 Floats = NDArray[np.floating[Any]]
 
@@ -33,89 +33,6 @@ CLIP = 3.0
 _EMULATED = ("teff", "logg", "fe_h", "alpha_m", "mg_fe", "si_fe", "al_fe", "ni_fe", "a_li")
 #: What an emulator cannot do without.
 _NEEDED = ("teff", "logg", "fe_h")
-
-
-@dataclass(frozen=True)
-class LabelRow:
-    """One label of one star.
-
-    Attributes
-    ----------
-    name, symbol, unit : str
-        ``teff``, ``Teff`` and ``K``.
-    value, error : float
-        NaN where there is none.
-    flagged : bool
-        Whether it lies outside the training limits.
-    """
-
-    name: str
-    symbol: str
-    unit: str
-    value: float
-    error: float
-    flagged: bool
-
-
-@dataclass(frozen=True)
-class StarLabels:
-    """The labels of one star.
-
-    Attributes
-    ----------
-    rows : tuple of LabelRow
-        In the order of the model.
-    origin : str
-        The model's name as it must be shown, or where a table has the labels from.
-    good : bool or None
-        Whether the star passes the recommended cut; None where that is not known.
-    novelty : float
-        Above 1 the spectrum is unlike the training set; NaN where that is not known.
-    """
-
-    rows: tuple[LabelRow, ...]
-    origin: str
-    good: bool | None
-    novelty: float
-
-
-@dataclass(frozen=True)
-class Overlay:
-    """An emulated spectrum beside the star's own.
-
-    Attributes
-    ----------
-    flux : numpy.ndarray of float32 [n_pix] or None
-        Emulator times `continuum`; None where there is none.
-    continuum : numpy.ndarray of float32 [n_pix] or None
-        A polynomial of degree 2 through flux / emulator.
-    words : str
-        What it is, or why there is none.
-    """
-
-    flux: NDArray[np.float32] | None
-    continuum: NDArray[np.float32] | None
-    words: str
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """What a label rests on.
-
-    Attributes
-    ----------
-    value, scatter : numpy.ndarray of float32 [n_pix] or None
-        Slope of the label by the flux of each pixel, and its scatter over the networks.
-    label : str
-        Which.
-    words : str
-        What it is, or why there is none.
-    """
-
-    value: NDArray[np.float32] | None
-    scatter: NDArray[np.float32] | None
-    label: str
-    words: str
 
 
 class SpectrumSource:
@@ -312,7 +229,7 @@ class SpectrumSource:
         if self._stars is None or self._star_row is None:
             return None
         at = int(self._star_row[row])
-        return self._stars.slice(at if at >= 0 else 0, 1 if at >= 0 else 0)
+        return self._stars.slice(max(at, 0), 1 if at >= 0 else 0)
 
     def _low(self, row: int) -> SpectrumSet | None:
         if self.xp is None or self._xp_row is None or self._xp_row[row] < 0:

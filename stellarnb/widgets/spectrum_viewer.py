@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stellarnb.errors import StellarnbError
-from stellarnb.views.lines import SOURCE, Line, line_groups, lines_in
-from stellarnb.views.style import LIGHT, find_theme, symbol, unit_of
+from stellarnb.views.lines import Line, line_groups, lines_in
+from stellarnb.views.style import LIGHT, find_theme
 from stellarnb.widgets.latest import Latest, Ticket
 from stellarnb.widgets.map_checks import refuse_unknown
-from stellarnb.widgets.spectrum_front import MOST, SpectrumFront, verdict, worded
-from stellarnb.widgets.spectrum_source import Overlay, Sensitivity, SpectrumSource, StarLabels
-from stellarnb.widgets.spectrum_traits import SHOWN, SNR_RANGE, SpectrumTraits
+from stellarnb.widgets.spectrum_front import MOST, SpectrumFront, page_setup, verdict, worded
+from stellarnb.widgets.spectrum_parts import Overlay, Sensitivity, StarLabels
+from stellarnb.widgets.spectrum_source import SpectrumSource
+from stellarnb.widgets.spectrum_traits import SHOWN, SpectrumTraits
 from stellarnb.widgets.words import error_words
 
 if TYPE_CHECKING:
@@ -144,10 +145,10 @@ class SpectrumViewer(SpectrumTraits):
             self.show = self._can
         self._front = SpectrumFront(
             grid=self._source.wavelength.tobytes(),
-            setup=self._setup(),
+            setup=page_setup(self._source, self._can, self._marks, self._places, self._theme),
             **{name: _listed(getattr(self, name)) for name in _SHARED},
         )
-        self.own(self._work)  # type: ignore[type-var]
+        self.own(self._work)
         self._front.on_msg(self._hear)
         self._front.observe(self._from_page, list(_SHARED))
         self.observe(self._to_page, list(_SHARED))
@@ -288,37 +289,6 @@ class SpectrumViewer(SpectrumTraits):
             "sensitivity": source.model is not None,
         }
         return tuple(name for name in SHOWN if there[name])
-
-    def _setup(self) -> dict[str, Any]:
-        """Return what the page has to know once."""
-        source = self._source
-        spectra, model = source.spectra, source.model
-        instrument = spectra.instrument
-        highest = float(np.min(spectra.resolution))
-        marks = zip(self._marks, self._places, strict=True)
-        names = source.label_names()
-        units = {} if model is None else {s.name: s.unit for s in model.card.labels}
-        return {
-            "n": len(spectra),
-            "title": instrument.title,
-            "x_title": f"wavelength in {instrument.medium} [{instrument.unit}]",
-            "unit": instrument.unit,
-            "medium": instrument.medium,
-            "flux_unit": instrument.flux_unit,
-            "normalised": instrument.normalisation == "continuum",
-            "snr_estimated": spectra.snr_estimated,
-            "can": list(self._can),
-            "emulator": "overlay" in self._can,
-            "groups": list(self._groups),
-            "lines": [{"group": line.group, "name": line.name, "at": at} for line, at in marks],
-            "source": SOURCE,
-            "labels": [{"name": n, "symbol": symbol(n), "unit": unit_of(n, units)} for n in names],
-            "model": "" if model is None else model.card.display_name,
-            "predicts": model is not None,
-            "r_range": [highest / 20.0, highest],
-            "snr_range": list(SNR_RANGE),
-            "theme": "" if self._theme is None else self._theme.name,
-        }
 
     def _changed(self) -> list[str]:
         """Return the traits that are not as they were at first."""
