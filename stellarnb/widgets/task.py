@@ -291,7 +291,8 @@ def _on_cancel(comm: Any, message: Any) -> None:
     if isinstance(token, str):
         _cancel(token)
     # The page has no such comm: it must not be told of its end.
-    get_comm_manager().comm_close(None, "", {"content": {"comm_id": comm.comm_id}})
+    manager: Any = get_comm_manager()
+    manager.comm_close(None, "", {"content": {"comm_id": comm.comm_id}})
 
 
 def beside(work: Callable[[], T], cancel: Cancel) -> T:
