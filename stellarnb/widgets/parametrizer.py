@@ -284,7 +284,7 @@ class Parametrizer(BaseWidget):
         self._compare = Comparison(self.guarded, lambda: self.labels)
         wrap = ipw.Layout(flex_flow="row wrap")
         left = ipw.VBox(
-            [self._inputs, self._device], layout={"flex": "1 1 420px", "min_width": "0"}
+            [self._inputs, self._device], layout={"flex": "1 1 600px", "min_width": "0"}
         )
         self.show_parts(
             ipw.HBox([self._choice, self._missing_box], layout=wrap),

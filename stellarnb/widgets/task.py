@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, Literal, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -23,7 +24,7 @@ from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.progress import Cancel
 from stellarnb.widgets.words import error_words, number_words, page_file, time_words
 
-__all__ = ["Report", "Run", "State", "Task", "TaskBar", "beside"]
+__all__ = ["Report", "Run", "State", "Task", "TaskBar", "beside", "thread_of"]
 
 State = Literal["idle", "running", "stopped", "failed", "done"]
 #: Called by the work with how much is done, of how much, and perhaps what is going on.
@@ -144,6 +145,7 @@ class Task:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._last = 0.0
+        self._context = copy_context()
         self.run: Run | None = None
 
     def __repr__(self) -> str:
@@ -196,9 +198,8 @@ class Task:
             run = Run(label, unit)
             self.run = run
             _TASKS[run.token] = self
-            self._thread = threading.Thread(
-                target=self._do, args=(run, work, ended), name=f"stellarnb: {label}", daemon=True
-            )
+            self._thread = thread_of(lambda: self._do(run, work, ended), name=f"stellarnb: {label}")
+            self._context = copy_context()
             self._last = 0.0
             self._tell(run, at_once=True)
             self._thread.start()
@@ -210,7 +211,8 @@ class Task:
         if run is None or run.state != "running":
             return False
         run.cancel.set()
-        self._tell(run, at_once=True)
+        # In the name of whatever started the run, see `thread_of`: this may be a subshell.
+        self._context.copy().run(self._tell, run, at_once=True)
         return True
 
     def wait(self, seconds: float | None = None) -> State:
@@ -267,6 +269,16 @@ class Task:
             _log.exception("The progress could not be shown")
 
 
+def thread_of(work: Callable[[], None], name: str) -> threading.Thread:
+    """Return a thread whose messages to the page belong to the cell, or click, that made it.
+
+    Those of a plain thread belong to what the kernel has heard last, perhaps in the subshell of a
+    Cancel; and ipykernel 7.4 sends the page's answers back to there, even after its end.
+    """
+    context = copy_context()
+    return threading.Thread(target=lambda: context.run(work), name=name, daemon=True)
+
+
 def _cancel(token: str) -> None:
     task = _TASKS.get(token)
     if task is not None:
@@ -279,7 +291,8 @@ def _on_cancel(comm: Any, message: Any) -> None:
     if isinstance(token, str):
         _cancel(token)
     # The page has no such comm: it must not be told of its end.
-    get_comm_manager().comm_close(None, "", {"content": {"comm_id": comm.comm_id}})
+    manager: Any = get_comm_manager()
+    manager.comm_close(None, "", {"content": {"comm_id": comm.comm_id}})
 
 
 def beside(work: Callable[[], T], cancel: Cancel) -> T:
@@ -316,7 +329,7 @@ def beside(work: Callable[[], T], cancel: Cancel) -> T:
 
     if cancel.is_set():
         raise Interrupted("Stopped.")
-    _STEPS[cancel] = threading.Thread(target=do, name="stellarnb: step", daemon=True)
+    _STEPS[cancel] = thread_of(do, name="stellarnb: step")
     _STEPS[cancel].start()
     while not ended.wait(LOOK):
         if cancel.is_set():
