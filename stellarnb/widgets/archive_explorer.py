@@ -117,7 +117,7 @@ class ArchiveExplorer(Runs):
     >>> explorer.wait()
     'done'
     >>> len(explorer.result)
-    2671
+    2263
     >>> explorer.close()
     """
 

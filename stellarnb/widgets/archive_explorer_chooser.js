@@ -54,7 +54,8 @@ function render({ model, el }) {
     const what = picked.length
       ? `chosen: ${picked.slice(0, 6).join(", ")}${picked.length > 6 ? ` and ${picked.length - 6} more` : ""}`
       : model.get("none_chosen");
-    said.textContent = `${found}${total.toLocaleString("en")}${more}${what ? ` · ${what}` : ""}`;
+    const named = `${total.toLocaleString("en")} ${model.get("label").toLowerCase()}`;
+    said.textContent = `${found}${named}${more}${what ? ` · ${what}` : ""}`;
     clear.hidden = !(model.get("multiple") && picked.length);
   };
   const point = index => {

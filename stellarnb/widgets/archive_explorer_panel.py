@@ -63,7 +63,7 @@ class Panel:
             layout=ipw.Layout(width="95%"),
         )
         again = self._button("Run again", ".rerun(i)", lambda: view.rerun(self._chosen))
-        back = self._button("Take back", ".recall(i)", lambda: view.recall(self._chosen))
+        back = self._button("Back to this query", ".recall(i)", lambda: view.recall(self._chosen))
         self._history = ipw.VBox([self._list, row(again, back)])
         self._history.layout.display = "none"
         actions = row(
@@ -106,7 +106,11 @@ class Panel:
 
     def show_result(self, found: Result, where: str, archive: str, limit: int | None) -> None:
         """Show an answer, where it is, and what it lacks."""
-        lines = [words(f"{len(found):,} rows × {len(found.colnames)} columns, {where}")]
+        lines = [
+            words(
+                f"{_counted(len(found), 'row')} × {_counted(len(found.colnames), 'column')}, {where}"
+            )
+        ]
         if found.truncated:
             lines.append(
                 words("Incomplete: the archive held back rows (.result.truncated).", warn=True)
@@ -165,10 +169,14 @@ class Panel:
         return button
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def _missing_words(missing: Sequence[Any], what: str) -> str:
     named = ", ".join(str(star) for star in missing[:_MOST_NAMED])
     more = ", …" if len(missing) > _MOST_NAMED else ""
-    return f"{len(missing):,} stars {what}: {named}{more}"
+    return f"{_counted(len(missing), 'star')} {what}: {named}{more}"
 
 
 def _name_field(view: Runs, trait: str, description: str) -> ipw.Widget:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +27,9 @@ class Reading(ExplorerTraits):
     _form: Form
     _panel: Panel
     _reader: Task
-    _adopting = False
+    #: Whether traits are set with nothing else following, by thread: the thread that reads must not
+    #: keep the user's own changes from being followed.
+    _adopting: threading.local
 
     @abstractmethod
     def choose_archive(self, archive: Any, **options: Any) -> None:
@@ -44,7 +47,7 @@ class Reading(ExplorerTraits):
         self._read()
 
     def _on_archive(self, change: Any) -> None:
-        if self._adopting:
+        if self._adopts:
             return
         try:
             self.choose_archive(change["new"])
@@ -54,18 +57,22 @@ class Reading(ExplorerTraits):
             raise
 
     def _on_table(self) -> None:
-        if not self._adopting:
+        if not self._adopts:
             self.columns, self.filters = [], {}
             self._read()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Set traits with nothing else following from it."""
-        self._adopting = True
+        before, self._adopting.on = self._adopts, True
         try:
             yield
         finally:
-            self._adopting = False
+            self._adopting.on = before
+
+    @property
+    def _adopts(self) -> bool:
+        return bool(getattr(self._adopting, "on", False))
 
     def _read(self) -> None:
         """Find out what tables and columns there are: here at once, elsewhere in a thread."""

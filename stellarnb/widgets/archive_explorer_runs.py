@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ class Runs(Reading):
         self._bar = self.own(TaskBar(resume="Run the cell again, and then the query."))
         self._reader = self.own(Task())
         self._history = []
+        self._adopting = threading.local()
         self._form = Form(self)
         self._panel = Panel(self)
         self._form.editor.on_run(lambda: self.guarded(self.run))

@@ -80,8 +80,8 @@ class TablePager(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._words = ipw.Label()
         self._buttons = {
             "First": self._button("First", "First page", lambda: 0),
-            "Back": self._button("Back", "Page before", lambda: self.page - 1),
-            "On": self._button("On", "Next page", lambda: self.page + 1),
+            "Previous": self._button("Previous", "Previous page", lambda: self.page - 1),
+            "Next": self._button("Next", "Next page", lambda: self.page + 1),
             "Last": self._button("Last", "Last page", lambda: self.pages - 1),
         }
         self._line = ipw.HBox(
@@ -128,8 +128,10 @@ class TablePager(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self._view.value = f'<p class="snb-words">{escape(self._title)}: no rows.</p>'
         last = min(first + PAGE, n)
         self._words.value = f"rows {first + 1:,} to {last:,} of {n:,}{hidden}"
-        self._buttons["First"].disabled = self._buttons["Back"].disabled = self.page == 0
-        self._buttons["On"].disabled = self._buttons["Last"].disabled = self.page >= self.pages - 1
+        self._buttons["First"].disabled = self._buttons["Previous"].disabled = self.page == 0
+        self._buttons["Next"].disabled = self._buttons["Last"].disabled = (
+            self.page >= self.pages - 1
+        )
         self._line.layout.display = "" if n > PAGE or hidden else "none"
         self.layout.display = ""
 

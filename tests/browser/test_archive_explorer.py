@@ -145,7 +145,7 @@ def test_a_query_by_keyboard_alone(show):
     page.page.get_by_text("20 rows, counted").wait_for()
     tab_to(page, "button", "Run")
     press(page, "Enter")
-    page.page.get_by_text("20 rows × 1 columns, in .result and in the variable stars").wait_for()
+    page.page.get_by_text("20 rows × 1 column, in .result and in the variable stars").wait_for()
     keep_picture(page, "form")
     check(page, "assert len(stars) == 20 and stars.colnames == ['teff'], stars")
     check(page, "names = {}; exec(explorer.to_code(), names)")

@@ -205,7 +205,7 @@ def test_preview_count_and_pages(explorer):
     button(pager, "Last").click()
     assert '<th scope="row">4,039</th>' in pager.html
     assert pager.html.count("<tr>") == 4039 - 80 * PAGE + 1
-    button(pager, "Back").click()
+    button(pager, "Previous").click()
     assert pager.page == 79
 
 
