@@ -30,11 +30,18 @@ def _bench_map() -> list[dict[str, Any]]:
     return bench_map()
 
 
+def _bench_spectrum() -> list[dict[str, Any]]:
+    from stellarnb.bench.spectrum import bench_spectrum  # imported late, as it draws
+
+    return bench_spectrum()
+
+
 _BENCHES: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "archive": _bench_archive,
     "cnn": _bench_cnn,
     "import": bench_import,
     "map": _bench_map,
+    "spectrum": _bench_spectrum,
 }
 
 
