@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nbclient import NotebookClient
     from nbformat import NotebookNode
 
-__all__ = ["Run", "executed", "main", "notebook_names"]
+__all__ = ["Run", "executed", "guarded", "main", "notebook_names", "runs_in"]
 
 #: What a notebook may take [s, GiB]; those that train may take longer.
 SECONDS, SECONDS_TRAINING, MEMORY_GIB = 60.0, 120.0, 0.8
@@ -182,8 +182,18 @@ def _fingerprint(source: Path) -> str:
 
 
 @contextmanager
-def _guarded(log: Path) -> Iterator[dict[str, str]]:
-    """Give the environment of a kernel that reaches no other host, with a cache of its own."""
+def guarded(log: Path) -> Iterator[dict[str, str]]:
+    """Give the environment of a kernel that reaches no other host, with a cache of its own.
+
+    Parameters
+    ----------
+    log : pathlib.Path
+        Gets a line for each attempt.
+
+    Yields
+    ------
+    dict of str to str
+    """
     guard = str(Path(__file__).with_name("guard"))
     paths = [guard, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     with tempfile.TemporaryDirectory(prefix="stellarnb-cache-") as cache:
@@ -204,7 +214,7 @@ def _execute(source: Path, target: Path) -> Run:
     with tempfile.TemporaryDirectory(prefix="stellarnb-notebook-") as place:
         work, log = Path(place) / "work", Path(place) / "refused.txt"
         work.mkdir()
-        with _guarded(log) as environment:
+        with guarded(log) as environment:
             _run_cells(notebook, run, work, environment)
         run.foreign = log.read_text().splitlines() if log.exists() else []
     run.spoken = _warnings(notebook)

@@ -115,7 +115,9 @@ def test_limits_are_of_the_clock_or_of_the_work_on_a_busy_machine() -> None:
     assert Run("00_tour", seconds=90, cpu_seconds=20, peak_gib=0.5).faults() == []
     assert Run("02_how", seconds=90, cpu_seconds=90, peak_gib=0.5).faults() == []
     assert Run("00_tour", seconds=61, cpu_seconds=90, peak_gib=0.5).faults() == ["took 61 s of 60"]
-    assert Run("00_tour", seconds=9, cpu_seconds=9, peak_gib=0.9).faults() == ["took 0.90 GiB of 0.8"]
+    assert Run("00_tour", seconds=9, cpu_seconds=9, peak_gib=0.9).faults() == [
+        "took 0.90 GiB of 0.8"
+    ]
 
 
 def test_it_is_run_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
