@@ -25,7 +25,8 @@ def check_torch() -> list[Finding]:
     wanted = needed("torch")
     version = f'"torch{wanted.specifier}"' if wanted else "torch"
     remedy = f"{sys.executable} -m pip install --force-reinstall {version}; restart the kernel."
-    command = [sys.executable, "-m", "stellarnb.models.probe"]
+    # -P: what happens to lie in this folder must not be taken for torch or stellarnb.
+    command = [sys.executable, "-P", "-m", "stellarnb.models.probe"]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module
             command, capture_output=True, text=True, timeout=_PATIENCE, check=False
