@@ -4,6 +4,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+VERSION = Path("stellarnb/__init__.py").read_text("utf-8").split('__version__ = "')[1].split('"')[0]
+EXTENSION = f"stellarnb-{VERSION}.data/data/share/jupyter/labextensions/stellarnb/"
 NEEDED = (
     "stellarnb/py.typed",
     "stellarnb/__init__.pyi",
@@ -18,14 +20,25 @@ NEEDED = (
     ),
     "stellarnb/notebooks/00_tour.ipynb",
     "stellarnb/spectra/instruments.toml",
+    *(
+        f"{EXTENSION}{name}"
+        for name in (
+            "install.json",
+            "package.json",
+            "schemas/stellarnb/plugin.json",
+            "static/style.js",
+            "static/third-party-licenses.json",
+        )
+    ),
 )
 #: Largest size in MB of all whose name begins so.
 LIMITS = {
     "stellarnb/archives/sample/": 8.0,
     "stellarnb/models/weights/xp-apogee": 8.0,
     "stellarnb/models/weights/": 28.0,
+    EXTENSION: 4.0,
 }
-FORBIDDEN = (".pkl", ".pickle", ".pt", ".pth", ".h5", ".pyc")
+FORBIDDEN = (".pkl", ".pickle", ".pt", ".pth", ".h5", ".pyc", ".ts", "yarn.lock")
 
 
 def main(path: Path) -> None:
@@ -34,6 +47,9 @@ def main(path: Path) -> None:
         sizes = {entry.filename: entry.file_size for entry in wheel.infolist()}
     faults = [f"missing: {name}" for name in NEEDED if name not in sizes]
     faults += [f"does not belong: {name}" for name in sizes if name.endswith(FORBIDDEN)]
+    # The built extension carries the bundle itself under a name with a hash.
+    if not any(name.startswith(f"{EXTENSION}static/remoteEntry.") for name in sizes):
+        faults.append(f"missing: {EXTENSION}static/remoteEntry.*.js")
     for folder, limit in LIMITS.items():
         total = sum(size for name, size in sizes.items() if name.startswith(folder)) / 1e6
         print(f"{folder} {total:.2f} MB of {limit:g}")

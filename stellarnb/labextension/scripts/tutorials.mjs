@@ -1,6 +1,6 @@
 // Makes two modules of the tutorials: their titles, which the launcher needs at once, and the
 // notebooks without outputs, which are loaded when one is opened.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,6 +29,15 @@ function tutorial(file) {
   return { file, title: heading.slice(2).trim(), notebook };
 }
 
+// Only what has changed: the bundle is built again when a source is newer than it.
+function write(name, content) {
+  const path = join(target, name);
+  const text = JSON.stringify(content);
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== text) {
+    writeFileSync(path, text);
+  }
+}
+
 const files = readdirSync(folder).filter(name => /^\d\d_\w+\.ipynb$/.test(name));
 if (files.length === 0) {
   throw new Error(`There are no tutorials in ${folder}.`);
@@ -37,5 +46,5 @@ const tutorials = files.sort().map(tutorial);
 const titles = tutorials.map(({ file, title }) => ({ file, title }));
 const notebooks = Object.fromEntries(tutorials.map(({ file, notebook }) => [file, notebook]));
 mkdirSync(target, { recursive: true });
-writeFileSync(join(target, 'titles.json'), JSON.stringify(titles));
-writeFileSync(join(target, 'notebooks.json'), JSON.stringify(notebooks));
+write('titles.json', titles);
+write('notebooks.json', notebooks);

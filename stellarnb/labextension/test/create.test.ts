@@ -7,11 +7,16 @@ import { createNotebook, oneCell, pythonKernel, type Files } from '../src/notebo
 const refused = (status: number): Error =>
   Object.assign(new Error('no'), { response: { status } as Response });
 
-/** A server's folder with some files, which refuses to write over one. */
-function folder(names: string[], status = 409): Files & { saved: string[] } {
+/** A server's folder with some files, a few of them not listed, which writes over none. */
+function folder(names: string[], status = 409, unlisted: string[] = []): Files & { saved: string[] } {
   const saved: string[] = [];
   return {
     saved,
+    get: vi.fn((path: string) =>
+      Promise.resolve({
+        content: names.filter(n => !unlisted.includes(n)).map(n => ({ name: n.slice(path ? path.length + 1 : 0) }))
+      })
+    ),
     newUntitled: vi.fn(({ path }) =>
       Promise.resolve({ name: 'Untitled.ipynb', path: path ? `${path}/Untitled.ipynb` : 'Untitled.ipynb' })
     ),
@@ -30,10 +35,14 @@ test('a notebook is named as wanted, or by the next free number', async () => {
   const taken = folder(['x/A.ipynb', 'x/A-1.ipynb']);
   expect(await createNotebook(taken, 'x', 'A', content)).toBe('x/A-2.ipynb');
   expect(taken.saved).toEqual(['x/Untitled.ipynb']);
+  expect(taken.rename).toHaveBeenCalledTimes(1);
+  const raced = folder(['A.ipynb', 'A-1.ipynb'], 409, ['A-1.ipynb']);
+  expect(await createNotebook(raced, '', 'A', content)).toBe('A-2.ipynb');
+  expect(raced.rename).toHaveBeenCalledTimes(2);
 });
 
 test('where it cannot be renamed it keeps the name it has', async () => {
-  expect(await createNotebook(folder(['A.ipynb'], 500), '', 'A', content)).toBe('Untitled.ipynb');
+  expect(await createNotebook(folder(['A.ipynb'], 500, ['A.ipynb']), '', 'A', content)).toBe('Untitled.ipynb');
 });
 
 test('a Python kernel is chosen, the default first', () => {

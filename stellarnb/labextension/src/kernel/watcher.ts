@@ -1,4 +1,5 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
+import type { ICodeCellModel } from '@jupyterlab/cells';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { Signal, type ISignal } from '@lumino/signaling';
 
@@ -110,8 +111,7 @@ export class Watcher {
       return NOTHING;
     }
     const notebook = panel.context.path.split('/').pop() ?? '';
-    const busy = panel.sessionContext.session?.kernel?.status === 'busy';
-    return { ...NOTHING, notebook, busy };
+    return { ...NOTHING, notebook, busy: isBusy(panel) };
   }
 
   private _linkTo(context: ISessionContext): KernelLink | null {
@@ -150,7 +150,7 @@ export class Watcher {
       this._deferred = true;
       this.lookSoon();
     } else {
-      this._show({ ...this._view, busy: status === 'busy' });
+      this._show({ ...this._view, busy: this._panel !== null && isBusy(this._panel) });
     }
   }
 
@@ -167,6 +167,17 @@ export class Watcher {
   private _deferred = false;
   private _turn = 0;
   private _timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/**
+ * Whether the kernel works on something. Its status alone won't do: what a subshell has finished
+ * makes it idle, though a cell runs.
+ */
+function isBusy(panel: NotebookPanel): boolean {
+  const running = panel.content.widgets.some(
+    cell => (cell.model as Partial<ICodeCellModel>).executionState === 'running'
+  );
+  return running || panel.sessionContext.session?.kernel?.status === 'busy';
 }
 
 function kernelless(context: ISessionContext): string {
