@@ -182,6 +182,12 @@ describe('Parquet', () => {
   });
 });
 
+test('a Parquet schema that lost the name of a column is said to be damaged', async () => {
+  const data = bytes('none.parquet');
+  data[1005] = 161;
+  await expect(readFile(data, 'a.parquet', LIMIT)).rejects.toThrow(/no name: it is damaged/);
+});
+
 describe('any file', () => {
   test('one that is not what its ending says is read as what it is', async () => {
     const file = await readFile(bytes('table.ecsv'), 'wrong.fits', LIMIT);

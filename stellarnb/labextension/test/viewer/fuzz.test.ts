@@ -9,7 +9,7 @@ import { bytes, exhaust } from './samples';
 
 /** Small, so that what is unpacked stays small. */
 const LIMIT = 1e6;
-const RUNS = Number(process.env.STELLARNB_FUZZ_RUNS ?? 150);
+const RUNS = Number(process.env.STELLARNB_FUZZ_RUNS ?? 60);
 
 async function survives(data: Uint8Array, name: string): Promise<void> {
   for (const open of [

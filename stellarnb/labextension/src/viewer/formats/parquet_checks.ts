@@ -31,6 +31,9 @@ export function checkFooter(metadata: FileMetaData, size: number): void {
   if (!Array.isArray(metadata.schema) || !Array.isArray(metadata.row_groups)) {
     throw damaged('It has no schema');
   }
+  if (metadata.schema.some(element => typeof element.name !== 'string')) {
+    throw damaged('A column of it has no name');
+  }
   for (const group of metadata.row_groups) {
     if (!(group.num_rows >= 0n)) {
       throw damaged(`A group announces ${group.num_rows} rows`);
