@@ -17,7 +17,14 @@ from stellarnb.widgets.base import BaseWidget, Foot
 from stellarnb.widgets.html_table import Cell, html_list, html_table, html_words, number
 from stellarnb.widgets.map_checks import refuse_unknown
 
-__all__ = ["ModelCardViewer", "card_head", "card_sections", "model_options", "packaged_card"]
+__all__ = [
+    "ModelCardViewer",
+    "card_head",
+    "card_sections",
+    "find_card",
+    "model_options",
+    "packaged_card",
+]
 
 _KEYWORDS = ("state",)
 _TITLES = {
@@ -65,7 +72,7 @@ class ModelCardViewer(BaseWidget):
         **unknown: Any,
     ) -> None:
         refuse_unknown("ModelCardViewer", unknown, _KEYWORDS)
-        self._card = load_card(name)
+        self._card = find_card(name)
         super().__init__("Model card")
         self._pages: list[ipw.HTML] = []
         self._choice = ipw.Dropdown(
@@ -84,7 +91,7 @@ class ModelCardViewer(BaseWidget):
 
     @traitlets.validate("name")
     def _check_name(self, proposal: Any) -> str:
-        self._card = load_card(proposal["value"])
+        self._card = find_card(proposal["value"])
         return str(proposal["value"])
 
     @property
@@ -141,6 +148,17 @@ class ModelCardViewer(BaseWidget):
 def packaged_card(name: str) -> Card:
     """Return the card of a model that the package carries, read once."""
     return load_card(name)
+
+
+def find_card(name: str) -> Card:
+    """Return a card by name, or by the path of its file, which may have changed.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none.
+    """
+    return load_card(name) if name.endswith(".toml") else packaged_card(name)
 
 
 def model_options() -> list[tuple[str, str]]:

@@ -11,14 +11,14 @@ import ipywidgets as ipw
 import traitlets
 
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.models import Card, Model, load_card, load_model, whereabouts
+from stellarnb.models import Card, Model, load_model, whereabouts
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels
 from stellarnb.widgets.base import BaseWidget
 from stellarnb.widgets.html_table import html_words
 from stellarnb.widgets.map_checks import refuse_unknown
-from stellarnb.widgets.model_card import card_head, card_sections, model_options
+from stellarnb.widgets.model_card import card_head, card_sections, find_card, model_options
 from stellarnb.widgets.parametrizer_compare import Comparison
 from stellarnb.widgets.parametrizer_inputs import device_words, match_inputs, matches_html
 from stellarnb.widgets.parametrizer_run import Inputs, Parts, predict_in_parts
@@ -133,7 +133,7 @@ class Parametrizer(BaseWidget):
     def _check_model(self, proposal: Any) -> str:
         name = str(proposal["value"])
         if self._model is None or name != self._model.card.name:
-            load_card(name)
+            find_card(name)
         return name
 
     @traitlets.validate("variable")
@@ -155,7 +155,7 @@ class Parametrizer(BaseWidget):
         """The card of the model."""
         if self._model is not None and self._model.card.name == self.model_name:
             return self._model.card
-        return load_card(self.model_name)
+        return find_card(self.model_name)
 
     @property
     def task(self) -> Any:
@@ -411,7 +411,7 @@ def _first_model(spectra: Any, xp: Any, model: str | Model | None) -> str:
         return model
     first = spectra if spectra is not None else xp
     for _, name in model_options() if isinstance(first, SpectrumSet) else ():
-        card = load_card(name)
+        card = find_card(name)
         if card.instrument == first.instrument.id and not card.sources:
             return name
     return "xp-apogee"
