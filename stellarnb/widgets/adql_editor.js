@@ -150,7 +150,6 @@ function render({ model, el }) {
     list.replaceChildren();
     matches = [];
     choice = -1;
-    area.setAttribute("aria-expanded", "false");
     area.removeAttribute("aria-activedescendant");
   };
   const pick = index => {
@@ -207,7 +206,6 @@ function render({ model, el }) {
       list.append(item);
     });
     list.hidden = false;
-    area.setAttribute("aria-expanded", "true");
     pick(0);
   };
 

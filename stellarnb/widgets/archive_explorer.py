@@ -7,6 +7,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from stellarnb.archives.registry import open_archive
+from stellarnb.archives.sky_args import as_position
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.widgets.archive_explorer_names import OwnNames
 from stellarnb.widgets.archive_explorer_runs import Runs
@@ -46,7 +47,7 @@ class ArchiveExplorer(Runs):
         Which table; the archive's main one where not given.
     columns : sequence of str, optional
         Which columns; all where not given.
-    center : str or pair of float, optional
+    center : str, astropy SkyCoord, or (ra, dec), optional
         Centre of a cone: ``"M 67"``, ``"132.85 +11.81"`` [deg, ICRS], ``"08:51:18 +11:48:00"``.
     radius : float or Quantity, optional
         Of the cone [deg].
@@ -127,7 +128,7 @@ class ArchiveExplorer(Runs):
         *,
         table: str | None = None,
         columns: Sequence[str] = (),
-        center: str | tuple[float, float] = "",
+        center: Any = "",
         radius: Any = 0.5,
         filters: Mapping[str, Any] | None = None,
         limit: int | None = None,
@@ -143,9 +144,9 @@ class ArchiveExplorer(Runs):
     ) -> None:
         super().__init__("Archive explorer")
         self._names = self.own(OwnNames(user_variables() if namespace is None else namespace))
-        form = {
+        form: dict[str, Any] = {
             "table": table,
-            "center": center if isinstance(center, str) else "{!r} {!r}".format(*center),
+            "center": center,
             "radius": radius,
             "limit": limit,
             "columns": list(columns),
@@ -161,6 +162,8 @@ class ArchiveExplorer(Runs):
                 "ArchiveExplorer", {k: v for k, v in options.items() if k not in OPTIONS}, _KEYWORDS
             )
             self.choose_archive(archive, **options)
+            if not isinstance(center, str):
+                form["center"] = "{!r} {!r}".format(*as_position(center))
             for name, value in form.items():
                 if value is not None:
                     self.set_trait(name, value)
@@ -230,7 +233,7 @@ class ArchiveExplorer(Runs):
             told = " ".join(repr(self._source.archive).split())
             lines = [f"# archive: {told}, as it was given to ArchiveExplorer"]
         lines.append(call.code("archive", check_variable(self.variable)))
-        if self.spectra is not None:
+        if self.spectra is not None and self._source is self._source_of_result:
             product = f", product={self._fetched!r}"
             lines.append(f"{self.spectra_variable} = archive.spectra({self.variable}{product})")
         return "\n".join(lines) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -149,7 +150,8 @@ class Runs(Reading):
         if not source.archive.products:
             raise InvalidInput(f"{source.archive.name!r} has no spectra.")
         self._names.check(self.spectra_variable, overwrite=self.overwrite)
-        wanted = self.product or source.archive.products[0]
+        known = source.archive.products
+        wanted = self.product if self.product in known else known[0]
 
         def work(cancel: Cancel, report: Report) -> Any:
             return all_spectra(source, stars, wanted, cancel, report)
@@ -204,8 +206,9 @@ class Runs(Reading):
             except QueryError as error:
                 self._form.editor.show_error(error, query.adql)
                 raise
-        elif not query.table:
-            raise InvalidInput("No table is chosen. Choose one of the list.")
+        else:
+            with suppress(MissingInput):  # what is not known yet the work finds out
+                self._source.call(query, ask=False)
         return query
 
     def _told(

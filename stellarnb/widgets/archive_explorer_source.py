@@ -227,7 +227,8 @@ class Source:
             if not ask:
                 raise MissingInput(f"Where {found} lies has not been looked up yet.")
             offline = bool(getattr(self.archive, "offline", settings().offline))
-            self._places[found] = resolve(found, Store(), offline=offline)
+            store = Store() if self.keeps or not self.remote else None
+            self._places[found] = resolve(found, store, offline=offline)
         return self._places[found]
 
     def text(self, query: ExplorerQuery, *, ask: bool = True) -> str:
@@ -296,8 +297,7 @@ class Source:
             inner = checked(query.adql)
             text = f"SELECT COUNT(*) AS n FROM (\n{inner}\n) AS counted"  # noqa: S608 - checked
             if parts is not None:
-                where = f" WHERE {parts.where}" if parts.where else ""
-                text = f"SELECT COUNT(*) AS n FROM {parts.source}{where}"  # noqa: S608 - checked
+                text = f"SELECT COUNT(*) AS n {_behind(parts)}"
         how = self._how(Call("query", (text,), {}), cancel, progress)
         more = {"async_": False, "timeout": _PATIENCE} if self.remote else {}
         rows = int(self.archive.query(text, **more, **how)["n"][0])

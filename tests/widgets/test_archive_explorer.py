@@ -180,6 +180,24 @@ def test_what_python_sets_wrong_raises_and_changes_nothing(explorer, trait, valu
     assert explorer.state_values() == before
 
 
+def test_a_form_that_cannot_be_asked_is_refused_at_once(make):
+    explorer = make(table="apogee", filters={"teff": ("warm", None)})
+    with pytest.raises(InvalidInput, match="'warm' is no number"):
+        explorer.run()
+    with pytest.raises(InvalidInput, match="no position"):
+        make(center=(1,))
+
+
+def test_another_archive_does_not_get_the_spectra_of_the_first(make, odd):
+    explorer = make(limit=3)
+    ran(explorer)
+    explorer.fetch_spectra()
+    explorer.wait(30)
+    assert "archive.spectra" in explorer.to_code()
+    explorer.choose_archive(odd)
+    assert "archive.spectra" not in explorer.to_code()
+
+
 def test_an_unknown_keyword_is_refused():
     with pytest.raises(InvalidInput, match="Did you mean 'columns'"):
         snb.ArchiveExplorer("sample", colums=["teff"])
