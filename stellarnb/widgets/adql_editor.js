@@ -221,6 +221,8 @@ function render({ model, el }) {
     close();
   });
   area.addEventListener("keydown", event => {
+    // The notebook around would take Enter for its own, and the field would get no new line.
+    event.stopPropagation();
     if (event.key === " " && event.ctrlKey) {
       event.preventDefault();
       if (!area.readOnly) offer();

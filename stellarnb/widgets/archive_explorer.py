@@ -141,24 +141,37 @@ class ArchiveExplorer(Runs):
         state: str | os.PathLike[str] | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        refuse_unknown(
-            "ArchiveExplorer", {k: v for k, v in options.items() if k not in OPTIONS}, _KEYWORDS
-        )
         super().__init__("Archive explorer")
         self._names = self.own(OwnNames(user_variables() if namespace is None else namespace))
-        self.choose_archive(archive, **options)
-        self.variable, self.spectra_variable = variable, spectra_variable
-        self.overwrite, self.allow_truncated, self.product = overwrite, allow_truncated, product
-        if table is not None:
-            self.table = self._source.spelling(table)
-        self.center = center if isinstance(center, str) else "{!r} {!r}".format(*center)
-        self.radius, self.limit = radius, limit
-        self.columns, self.filters = list(columns), dict(filters or {})
-        if adql is not None:
-            self.adql, self.mode = adql, "adql"
-        self._form.arrange()
-        self._form.show_radius()
-        self.begin(state)
+        form = {
+            "table": table,
+            "center": center if isinstance(center, str) else "{!r} {!r}".format(*center),
+            "radius": radius,
+            "limit": limit,
+            "columns": list(columns),
+            "filters": dict(filters or {}),
+            "variable": variable,
+            "spectra_variable": spectra_variable,
+            "overwrite": overwrite,
+            "allow_truncated": allow_truncated,
+            "product": product,
+        }
+        try:
+            refuse_unknown(
+                "ArchiveExplorer", {k: v for k, v in options.items() if k not in OPTIONS}, _KEYWORDS
+            )
+            self.choose_archive(archive, **options)
+            for name, value in form.items():
+                if value is not None:
+                    self.set_trait(name, value)
+            if adql is not None:
+                self.adql, self.mode = adql, "adql"
+            self._form.arrange()
+            self._form.show_radius()
+            self.begin(state)
+        except BaseException:
+            self.close()
+            raise
 
     def choose_archive(self, archive: Any, **options: Any) -> None:
         """Open another archive, as the button does; table, columns and filters begin anew.

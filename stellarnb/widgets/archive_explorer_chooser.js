@@ -125,12 +125,14 @@ function render({ model, el }) {
     }, 250);
   });
   search.addEventListener("keydown", event => {
+    event.stopPropagation(); // the notebook around would take Enter for its own
     if (event.key === "ArrowDown") {
       event.preventDefault();
       list.focus();
     }
   });
   list.addEventListener("keydown", event => {
+    if (event.key !== "Tab") event.stopPropagation();
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -1e9, End: 1e9 };
     if (event.key in steps) {
       event.preventDefault();

@@ -43,7 +43,7 @@ class Reading(ExplorerTraits):
         self._panel.show_archive(source.archive.products, remote=source.remote)
         self._read()
 
-    def _archive_changed(self, change: Any) -> None:
+    def _on_archive(self, change: Any) -> None:
         if self._adopting:
             return
         try:
@@ -53,7 +53,7 @@ class Reading(ExplorerTraits):
                 self.archive = change["old"]
             raise
 
-    def _table_changed(self) -> None:
+    def _on_table(self) -> None:
         if not self._adopting:
             self.columns, self.filters = [], {}
             self._read()

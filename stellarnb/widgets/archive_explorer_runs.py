@@ -49,8 +49,8 @@ class Runs(Reading):
         self._form.editor.on_run(lambda: self.guarded(self.run))
         self.observe(lambda _: self._form.guard_editor(self._source), ["adql", "mode"])
         self.observe(lambda _: self._changed(), list(QUERY))
-        self.observe(lambda _: self._table_changed(), "table")
-        self.observe(self._archive_changed, "archive")
+        self.observe(lambda _: self._on_table(), "table")
+        self.observe(self._on_archive, "archive")
         self.observe(lambda _: self._panel.show_product(), "product")
         self.show_parts(*self._form.parts, *self._panel.above, self._bar, *self._panel.below)
 

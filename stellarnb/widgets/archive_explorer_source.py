@@ -281,7 +281,7 @@ class Source:
             self.check(text)
             parts = plain(text)
             if parts is not None:
-                text = f"SELECT TOP {PREVIEW} {parts.items} {_behind(parts)}"  # noqa: S608 - checked
+                text = f"SELECT TOP {PREVIEW} {parts.items} {_behind(parts)}"
             call = Call("query", (text,), {})
         return self._done(call, how).take(slice(0, PREVIEW))
 

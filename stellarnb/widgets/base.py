@@ -238,6 +238,12 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._stills.clear()
         close_tree(self)
 
+    def close_first(self) -> bool:
+        """Close it, unless that is going on; return whether there was anything to close."""
+        open_ = not self._closed
+        self.close()
+        return open_
+
     def _state_text(self) -> str:
         head = {"format": f"stellarnb {type(self).__name__}", "version": _VERSION}
         return json.dumps({**head, "state": self.state_values()}, indent=1)
@@ -294,11 +300,10 @@ def close_tree(widget: ipw.Widget) -> None:
 
     ipywidgets closes but the outermost, and keeps the rest for as long as the kernel lives.
     """
+    if isinstance(widget, BaseWidget) and widget.close_first():
+        return
     for part in list(_inside(widget)):
-        if isinstance(part, BaseWidget):
-            part.close()
-        else:
-            close_tree(part)
+        close_tree(part)
     looks = [getattr(widget, name, None) for name in ("layout", "style")]
     widget.unobserve_all()
     if isinstance(widget, BaseWidget):

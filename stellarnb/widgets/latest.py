@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from stellarnb.widgets.task import thread_of
+
 __all__ = ["Latest", "Ticket"]
 
 #: A thread with nothing to do ends after this [s].
@@ -81,7 +83,7 @@ class Latest:
             self.number += 1
             self._job = job
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread = thread_of(self._run, self._name)
                 self._thread.start()
             self.condition.notify_all()
 

@@ -23,7 +23,7 @@ from stellarnb.widgets.parametrizer_compare import Comparison
 from stellarnb.widgets.parametrizer_inputs import device_words, match_inputs, matches_html
 from stellarnb.widgets.parametrizer_run import Inputs, Parts, predict_in_parts
 from stellarnb.widgets.parametrizer_table import LabelsTable, summary_words
-from stellarnb.widgets.task import Report, Run, TaskBar
+from stellarnb.widgets.task import Report, Run, TaskBar, beside
 from stellarnb.widgets.variables import check_variable, name_of, put_variable
 
 __all__ = ["Parametrizer"]
@@ -284,7 +284,7 @@ class Parametrizer(BaseWidget):
         self._compare = Comparison(self.guarded, lambda: self.labels)
         wrap = ipw.Layout(flex_flow="row wrap")
         left = ipw.VBox(
-            [self._inputs, self._device], layout={"flex": "1 1 420px", "min_width": "0"}
+            [self._inputs, self._device], layout={"flex": "1 1 600px", "min_width": "0"}
         )
         self.show_parts(
             ipw.HBox([self._choice, self._missing_box], layout=wrap),
@@ -353,9 +353,10 @@ class Parametrizer(BaseWidget):
         report(0, doing="loading the model")
         name = self.model_name
         if self._model is None or self._model.card.name != name:
-            self._model = load_model(name)
+            self._model = beside(lambda: load_model(name), cancel)
         model = self._model
-        key = given.key(model)
+        report(0, doing="looking at the inputs")
+        key = beside(lambda: given.key(model), cancel)
         if self._parts is None or self._parts[0] != key or not self._parts[1].done:
             self._parts = key, Parts(key)
         return predict_in_parts(model, given, self._parts[1], cancel, report)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
-from stellarnb.widgets.task import Report
+from stellarnb.widgets.task import Report, beside
 
 __all__ = ["Inputs", "Parts", "predict_in_parts"]
 
@@ -216,7 +217,7 @@ def predict_in_parts(
     parts : Parts
         Those of an earlier run are not predicted again.
     cancel : Cancel
-        Stops it between two parts of 512 stars (more on an accelerator).
+        Stops it at once; a part that is going on is let go.
     report : callable
         Told of the progress.
 
@@ -231,24 +232,31 @@ def predict_in_parts(
     StellarnbError
         Whatever `predict` raises.
     """
-    spectra, n = given.spectra, len(given.ids)
-    lines = "no spectra" if spectra is None else line_verdict(spectra)
-    given = given.aligned()
+    n = len(given.ids)
+    given, lines = beside(lambda: _prepared(given), cancel)
     size, begun = chunk_size(model.networks), parts.done
     report(begun, n, begun=begun)
     if n == 0:
         parts.add(_predict(model, given))
-    for start in range(begun, n, size):
-        if cancel.is_set():
+    while parts.done < n:
+        some = given.rows(parts.done, min(parts.done + size, n))
+        try:
+            # A part of 512 stars takes seconds while a cell computes: it is not waited for.
+            parts.add(beside(partial(_predict, model, some), cancel))
+        except Interrupted as stop:
             parts.keep()
-            partial = parts.labels() if parts.done else None
-            raise Interrupted(f"Stopped after {parts.done} of {n} stars.", partial)
-        stop = min(start + size, n)
-        parts.add(_predict(model, given.rows(start, stop)))
-        report(stop, n)
+            done = parts.labels() if parts.done else None
+            raise Interrupted(f"Stopped after {parts.done} of {n} stars.", done) from stop
+        report(parts.done, n)
     labels = parts.labels()
     labels.provenance["line_check"] = lines
     return labels
+
+
+def _prepared(given: Inputs) -> tuple[Inputs, str]:
+    """Return the inputs row by row, and whether the lines are where they should be."""
+    lines = "no spectra" if given.spectra is None else line_verdict(given.spectra)
+    return given.aligned(), lines
 
 
 def _predict(model: Model, given: Inputs) -> Labels:

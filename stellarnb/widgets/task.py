@@ -12,16 +12,19 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from contextvars import copy_context
+from typing import Any, Literal, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import traitlets
 from anywidget import AnyWidget
+from comm import get_comm_manager
 
 from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.progress import Cancel
 from stellarnb.widgets.words import error_words, number_words, page_file, time_words
 
-__all__ = ["Report", "Run", "State", "Task", "TaskBar"]
+__all__ = ["Report", "Run", "State", "Task", "TaskBar", "beside", "thread_of"]
 
 State = Literal["idle", "running", "stopped", "failed", "done"]
 #: Called by the work with how much is done, of how much, and perhaps what is going on.
@@ -29,12 +32,23 @@ Report = Callable[..., None]
 #: The work itself: looks at the switch between two batches, and reports.
 Work = Callable[[Cancel, Report], Any]
 
+T = TypeVar("T")
+
 #: Least time between two messages to the page [s].
 PACE = 0.1
-#: How long `close` waits for the thread [s].
+#: Time between two looks at the switch while a step is waited for [s].
+LOOK = 0.05
+#: How long `close` waits for a thread [s].
 PATIENCE = 10.0
 
+#: Where the page sends the tokens of runs that are to stop.
+TARGET = "stellarnb.cancel"
+
 _log = logging.getLogger(__name__)
+#: Tasks that have a run going on, by its token.
+_TASKS: WeakValueDictionary[str, Task] = WeakValueDictionary()
+#: Threads of steps that cannot look at a switch, by the switch.
+_STEPS: WeakKeyDictionary[Cancel, threading.Thread] = WeakKeyDictionary()
 
 
 class Run:
@@ -131,6 +145,7 @@ class Task:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._last = 0.0
+        self._context = copy_context()
         self.run: Run | None = None
 
     def __repr__(self) -> str:
@@ -182,29 +197,22 @@ class Task:
                 raise InvalidInput("This is still running: wait for its end, or press Cancel.")
             run = Run(label, unit)
             self.run = run
-            self._thread = threading.Thread(
-                target=self._do, args=(run, work, ended), name=f"stellarnb: {label}", daemon=True
-            )
+            _TASKS[run.token] = self
+            self._thread = thread_of(lambda: self._do(run, work, ended), name=f"stellarnb: {label}")
+            self._context = copy_context()
             self._last = 0.0
             self._tell(run, at_once=True)
             self._thread.start()
         return run
 
-    def cancel(self, token: str | None = None) -> bool:
-        """Ask the run to stop; with a token only if it is that of the run.
-
-        Returns
-        -------
-        bool
-            Whether there was something to stop.
-        """
+    def cancel(self) -> bool:
+        """Ask the run to stop; return whether there was something to stop."""
         run = self.run
         if run is None or run.state != "running":
             return False
-        if token is not None and not secrets.compare_digest(token.encode(), run.token.encode()):
-            return False
         run.cancel.set()
-        self._tell(run, at_once=True)
+        # In the name of whatever started the run, see `thread_of`: this may be a subshell.
+        self._context.copy().run(self._tell, run, at_once=True)
         return True
 
     def wait(self, seconds: float | None = None) -> State:
@@ -219,6 +227,9 @@ class Task:
         self._told = None
         self.cancel()
         self.wait(PATIENCE)
+        step = None if self.run is None else _STEPS.get(self.run.cancel)
+        if step is not None:
+            step.join(PATIENCE)
         self.run = self._thread = None
 
     def _do(self, run: Run, work: Work, ended: Callable[[Run], None] | None) -> None:
@@ -238,6 +249,7 @@ class Task:
             run.error = error.with_traceback(None)
             state = "failed"
         run.finish(state)
+        _TASKS.pop(run.token, None)
         try:
             if ended is not None:
                 ended(run)
@@ -257,6 +269,76 @@ class Task:
             _log.exception("The progress could not be shown")
 
 
+def thread_of(work: Callable[[], None], name: str) -> threading.Thread:
+    """Return a thread whose messages to the page belong to the cell, or click, that made it.
+
+    Those of a plain thread belong to what the kernel has heard last, perhaps in the subshell of a
+    Cancel; and ipykernel 7.4 sends the page's answers back to there, even after its end.
+    """
+    context = copy_context()
+    return threading.Thread(target=lambda: context.run(work), name=name, daemon=True)
+
+
+def _cancel(token: str) -> None:
+    task = _TASKS.get(token)
+    if task is not None:
+        task.cancel()
+
+
+def _on_cancel(comm: Any, message: Any) -> None:
+    """Set the switch of the run that a message of the page names, and close its comm quietly."""
+    token = message["content"]["data"].get("token")
+    if isinstance(token, str):
+        _cancel(token)
+    # The page has no such comm: it must not be told of its end.
+    manager: Any = get_comm_manager()
+    manager.comm_close(None, "", {"content": {"comm_id": comm.comm_id}})
+
+
+def beside(work: Callable[[], T], cancel: Cancel) -> T:
+    """Do a step that cannot look at a switch, in a thread that is left alone once that is set.
+
+    Parameters
+    ----------
+    work : callable
+        Takes seconds, such as reading the weights of a network. It ends by itself, and what it
+        would have returned is let go.
+    cancel : Cancel
+        The switch.
+
+    Returns
+    -------
+    object
+        What the work returned.
+
+    Raises
+    ------
+    Interrupted
+        If the switch was set first.
+    """
+    found: list[T] = []
+    failed: list[BaseException] = []
+    ended = threading.Event()
+
+    def do() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:  # noqa: BLE001  (raised again below)
+            failed.append(error)
+        ended.set()
+
+    if cancel.is_set():
+        raise Interrupted("Stopped.")
+    _STEPS[cancel] = thread_of(do, name="stellarnb: step")
+    _STEPS[cancel].start()
+    while not ended.wait(LOOK):
+        if cancel.is_set():
+            raise Interrupted("Stopped.")
+    if failed:
+        raise failed[0]
+    return found[0]
+
+
 class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
     """A bar, words and a Cancel that works while a cell is running.
 
@@ -271,6 +353,8 @@ class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
         What runs.
     state, words : str
         What the page shows.
+    token : str
+        Names the run that goes on; empty where none does.
     """
 
     _esm = traitlets.Unicode(page_file("task.js")).tag(sync=True)
@@ -281,8 +365,6 @@ class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
     label = traitlets.Unicode("").tag(sync=True)
     done = traitlets.Int(0).tag(sync=True)
     total = traitlets.Int(0).tag(sync=True)
-    #: Where a Cancel is sent, and which run it means.
-    address = traitlets.Unicode("").tag(sync=True)
     token = traitlets.Unicode("").tag(sync=True)
     resume = traitlets.Unicode("Run the cell again to begin anew.").tag(sync=True)
 
@@ -290,7 +372,8 @@ class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
         super().__init__()
         if resume is not None:
             self.resume = resume
-        self.address = self.model_id or ""
+        # Registered once more where it is there: a kernel has but one manager of comms.
+        get_comm_manager().register_target(TARGET, _on_cancel)
         self.task = Task(self._show)
         self.on_msg(self._hear)
 
@@ -316,7 +399,7 @@ class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
         if isinstance(content, dict) and content.get("kind") == "cancel":
             token = content.get("token")
             if isinstance(token, str):
-                self.task.cancel(token)
+                _cancel(token)
 
     def _show(self, run: Run) -> None:
         with self.hold_sync():

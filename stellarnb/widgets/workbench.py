@@ -199,8 +199,9 @@ class Workbench(BaseWidget):
 
     def close(self) -> None:
         """Stop what runs on any page, and leave the notebook."""
-        for page in (self._spectra_page, self._validation_page):
-            page.drop()
+        if not self._closed:
+            self._spectra_page.drop()
+            self._validation_page.drop()
         super().close()
 
     def _build(self) -> None:

@@ -53,7 +53,7 @@ class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """
 
     def __init__(
-        self, guarded: Callable[[Callable[[], None]], Any], told: Callable[[], None]
+        self, guarded: Callable[[Callable[[], Any]], Any], told: Callable[[], None]
     ) -> None:
         self._guarded, self._told = guarded, told
         self.view: ChemicalMap | None = None

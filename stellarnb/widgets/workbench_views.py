@@ -11,6 +11,7 @@ from stellarnb.views.notebook import loaded_already
 from stellarnb.widgets.base import close_tree
 from stellarnb.widgets.html_table import html_words
 from stellarnb.widgets.spectrum_viewer import SpectrumViewer
+from stellarnb.widgets.validation import Validation
 
 if TYPE_CHECKING:
     from stellarnb.widgets.parametrizer import Parametrizer
@@ -68,6 +69,4 @@ def make_spectra(spectra: Any, stars: Any, chosen: Parametrizer) -> Any:
 
 def make_validation(labels: Any) -> Any:
     """Return the widget that compares labels with references."""
-    from stellarnb.widgets.validation import Validation
-
     return Validation(labels)

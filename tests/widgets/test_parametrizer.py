@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -43,8 +45,10 @@ def stop_after(monkeypatch, view, parts):
 
     def predict(*args):
         count.append(1)
-        if len(count) == parts:
+        if len(count) == parts + 1:
             view.cancel()
+            view.task.run.cancel.wait(1)
+            time.sleep(0.3)  # a part that is let go
         return real(*args)
 
     monkeypatch.setattr(parametrizer_run, "_predict", predict)

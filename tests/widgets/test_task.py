@@ -2,9 +2,11 @@ import threading
 import time
 
 import pytest
+from comm import get_comm_manager
 
 from stellarnb.errors import Interrupted, InvalidInput, QueryError
-from stellarnb.widgets.task import Run, Task, TaskBar
+from stellarnb.progress import Cancel
+from stellarnb.widgets.task import TARGET, Run, Task, TaskBar, beside
 from stellarnb.widgets.words import time_words
 
 
@@ -79,6 +81,15 @@ def test_there_is_one_run_at_a_time_and_the_next_begins_anew():
     assert task.wait(10) == "done"
 
 
+def send(token):
+    """Send what task.js sends over a subshell; no comm may be left of it."""
+    manager = get_comm_manager()
+    before = set(manager.comms)
+    content = {"comm_id": "c" * 32, "target_name": TARGET, "data": {"token": token}}
+    manager.comm_open(None, "", {"content": content})
+    assert set(manager.comms) == before
+
+
 def test_the_page_stops_only_the_run_that_it_names():
     bar = TaskBar()
     bar.start(count_to(10**6, pause=0.01), label="Counting")
@@ -86,15 +97,17 @@ def test_the_page_stops_only_the_run_that_it_names():
     assert len(token) >= 32
     for wrong in ("", "x" * len(token), None, 5, {"kind": "cancel"}):
         bar._hear(bar, {"kind": "cancel", "token": wrong}, [])
+        send(wrong)
     bar._hear(bar, "cancel", [])
     bar._hear(bar, {"kind": "eval", "token": token}, [])
     assert not bar.task.run.cancel.is_set()
-    bar._hear(bar, {"kind": "cancel", "token": token}, [])
+    send(token)
     assert bar.task.wait(10) == "stopped"
     assert bar.token == ""
     # What comes late does not stop the next run.
     bar.start(count_to(3), label="Counting")
     bar._hear(bar, {"kind": "cancel", "token": token}, [])
+    send(token)
     assert bar.task.wait(10) == "done"
     bar.close()
 
@@ -128,3 +141,36 @@ def test_close_ends_the_thread(leaves_nothing):
         bar.layout.close()
 
     leaves_nothing(open_close)
+
+
+def test_a_step_that_cannot_stop_is_let_go():
+    begun, over = threading.Event(), threading.Event()
+
+    def step():
+        begun.set()
+        over.wait(10)
+        return 1
+
+    task = Task()
+    task.start(lambda cancel, report: beside(step, cancel), label="Loading")
+    assert begun.wait(10)
+    task.cancel()
+    assert task.wait(5) == "stopped"
+    assert not over.is_set()
+    over.set()
+    task.close()
+    assert not any(thread.name == "stellarnb: step" for thread in threading.enumerate())
+
+
+def test_a_step_gives_its_result_or_its_error():
+    assert beside(lambda: 5, Cancel()) == 5
+    with pytest.raises(QueryError, match="no"):
+        beside(lambda: fail("no"), Cancel())
+    stopped = Cancel()
+    stopped.set()
+    with pytest.raises(Interrupted):
+        beside(lambda: 5, stopped)
+
+
+def fail(words):
+    raise QueryError(words)

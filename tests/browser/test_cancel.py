@@ -1,0 +1,172 @@
+"""Cancel while another cell is running: it takes effect within half a second.
+
+The kernel notes when the switch of the run was set and when the run had ended; the page notes
+when it was clicked. Both clocks are this machine's.
+"""
+
+import json
+import re
+import time
+
+import pytest
+
+from stellarnb.testing.archive_server import Limits, archive_server
+from stellarnb.testing.lab import write_notebook
+
+pytestmark = pytest.mark.browser
+
+#: Within so long a Cancel has to take effect [s].
+GOAL = 0.5
+NOTE = """import time
+
+def note(bar, into):
+    "Note when the run has ended."
+    import threading
+    def watch():
+        bar.task.wait()
+        into.append((time.time(), bar.task.state))
+    threading.Thread(target=watch).start()
+"""
+PREDICT = """import numpy as np
+import stellarnb as snb
+archive = snb.open_archive("sample")
+stars = archive.query("SELECT TOP 2000 * FROM stars")
+spectra = archive.spectra(stars)
+many = np.arange(60_000) % len(spectra)
+view = snb.Parametrizer(spectra[many], stars, variable="mine")
+view"""
+ARCHIVE = """import stellarnb as snb
+explorer = snb.ArchiveExplorer("gaia", url={url!r}, cache=False,
+    adql="SELECT source_id, ra FROM gaiadr3.gaia_source")
+explorer"""
+#: A cell that keeps the kernel busy; Python code, so that other threads get their turn.
+BUSY = """end = time.time() + 20
+while time.time() < end:
+    sum(range(2000))
+print("the other cell has ended")"""
+
+
+@pytest.fixture
+def notebook(tmp_path, open_in_lab, monkeypatch):
+    monkeypatch.setenv("STELLARNB_CACHE", str(tmp_path / "cache"))
+
+    def open_(*cells):
+        write_notebook(tmp_path / "cancel.ipynb", [NOTE, *cells])
+        return open_in_lab(tmp_path / "cancel.ipynb")
+
+    return open_
+
+
+def is_busy(page):
+    """Whether a cell is running: a kernel with an idle subshell calls itself idle."""
+    return page.page.evaluate(
+        """() => [...window.jupyterapp.shell.currentWidget.content.widgets].some(
+          cell => cell.inputArea?.promptNode?.textContent.includes('*'))"""
+    )
+
+
+def start_cell(page, code):
+    page.page.evaluate(
+        """code => {
+          const content = window.jupyterapp.shell.currentWidget.content;
+          const cells = content.model.sharedModel;
+          cells.insertCell(cells.cells.length, {cell_type: 'code', source: code});
+          content.activeCellIndex = cells.cells.length - 1;
+          window.jupyterapp.commands.execute('notebook:run-cell');
+        }""",
+        code,
+    )
+
+
+def start_other_cell(page):
+    start_cell(page, BUSY)
+    page.wait_for(lambda: is_busy(page), "the other cell")
+
+
+def cancel_while_busy(page, progress):
+    """Press Cancel once there is progress while a cell runs; return when that was."""
+    bar = page.page.locator(".snb-task[data-state=running]").first
+    bar.wait_for()
+    before = bar.inner_text()
+    page.wait_for(
+        lambda: bar.inner_text() != before and re.search(progress, bar.inner_text()) is not None,
+        "progress while the other cell runs",
+    )
+    button = bar.get_by_role("button", name="Cancel")
+    button.scroll_into_view_if_needed()
+    button.evaluate(
+        "button => button.addEventListener('click', () => { window.clicked = Date.now() / 1000 }, "
+        "{capture: true})"
+    )
+    button.click()
+    page.page.locator(".snb-task[data-state=stopped]").first.wait_for(timeout=10_000)
+    assert is_busy(page), "the other cell was over before the Cancel could show"
+    return page.page.evaluate("window.clicked")
+
+
+def ended(page, into="ended"):
+    """Return when the run had ended, and its state, as the kernel has noted."""
+    page.wait_idle()
+    page.run_code(f"import json; print('noted', json.dumps({into}))")
+    assert page.cell_errors() == []
+    text = page.page.locator(".jp-OutputArea-output", has_text="noted [").last.inner_text()
+    when, state = json.loads(text.split("noted", 1)[1])[0]
+    return when, state
+
+
+def subshells(page):
+    return page.page.evaluate(
+        """() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+          .requestListSubshell({}).done.then(reply => reply.content.subshell_id.length)"""
+    )
+
+
+def test_a_prediction_stops_while_another_cell_runs_and_goes_on_later(notebook):
+    page = notebook(PREDICT)
+    page.run_all()
+    assert page.cell_errors() == []
+    before = subshells(page)
+    page.page.get_by_role("button", name="Run", exact=True).click()
+    page.page.locator(".snb-task[data-state=running]").wait_for()
+    page.run_code("ended = []; note(view.bar, ended)")
+    start_other_cell(page)
+    clicked = cancel_while_busy(page, r"[1-9][\d,]* of 60,000 stars")
+    when, state = ended(page)
+    print(f"prediction: {when - clicked:.3f} s")
+    assert state == "stopped"
+    assert when - clicked <= GOAL
+    # The subshell of the Cancel is gone, what was done is kept, and Resume goes on.
+    assert subshells(page) == before
+    page.run_code("assert 0 < len(view.partial) < 60_000 and view.labels is None, view.partial")
+    assert page.cell_errors() == []
+    page.page.get_by_role("button", name="Resume").wait_for()
+
+    # A kernel that dies in the middle says nothing more: the page does.
+    page.page.get_by_role("button", name="Resume").click()
+    bar = page.page.locator(".snb-task[data-state=running]")
+    bar.wait_for()
+    page.wait_for(lambda: " of 60,000 stars" in bar.inner_text(), "progress")
+    start_cell(page, "import os; os._exit(1)")
+    failed = page.page.locator(".snb-task[data-state=failed]")
+    failed.wait_for(timeout=20_000)
+    assert "The kernel has ended in the middle of this" in failed.inner_text()
+    assert "are kept" in failed.inner_text()
+    assert page.foreign_requests == []
+
+
+def test_an_archive_job_stops_while_another_cell_runs(notebook):
+    with archive_server(mock_stars=50, limits=Limits(job_seconds=0.2)) as server:
+        server.faults.inject("stuck-executing")
+        page = notebook(ARCHIVE.format(url=server.tap_url))
+        page.run_all()
+        assert page.cell_errors() == []
+        page.run_code("explorer.run(); ended = []; note(explorer._bar, ended)")
+        time.sleep(1)
+        start_other_cell(page)
+        clicked = cancel_while_busy(page, r"executing · \d+ s")
+        when, state = ended(page)
+    print(f"archive job: {when - clicked:.3f} s")
+    assert state == "stopped"
+    assert when - clicked <= GOAL
+    assert page.console_errors == []
+    assert page.foreign_requests == []
