@@ -39,9 +39,12 @@ WATCH = """(() => {
     window.addEventListener(kind, () => { seen.hand = performance.now() }, {capture: true})
   }
   window.stellarnb_follow = () => new MutationObserver(list => {
-    for (const {attributeName} of list) note(attributeName.slice(5))
+    for (const {attributeName, oldValue, target} of list) {
+      // What was drawn again as it was is no answer.
+      if (target.getAttribute(attributeName) !== oldValue) note(attributeName.slice(5))
+    }
   }).observe(document.querySelector(".snb-spectrum"), {
-    attributes: true, attributeFilter: ["data-row", "data-view", "data-labels"],
+    attributes: true, attributeOldValue: true, attributeFilter: ["data-row", "data-view", "data-labels"],
   })
 })()"""
 

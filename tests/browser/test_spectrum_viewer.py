@@ -109,7 +109,15 @@ def test_keys_step_zoom_and_jump_and_the_labels_follow(opened):
     assert page.locator(ROOT).count() == 1
     assert page.evaluate(active) >= before
 
-    # The mouse: wheel and drag; Python is told of both.
+    assert lab.console_errors == []
+
+
+def test_the_mouse_zooms_and_drags_and_stars_are_found(opened):
+    lab = opened("mouse.ipynb", SHOW)
+    page = lab.page
+    told(lab, "gaia-rvs (synthetic-trained)")
+    whole = shown(lab, "view")
+    # Wheel and drag: Python is told of both.
     canvas = page.locator(f"{ROOT} canvas").first
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 100)
