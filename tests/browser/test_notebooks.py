@@ -39,7 +39,8 @@ _PICTURES = """index => {
 _SHOW = """index => {
   const content = window.jupyterapp.shell.currentWidget.content;
   content.activeCellIndex = index;
-  content.widgets[index].node.scrollIntoView({block: 'start'});
+  const node = content.widgets[index].node;
+  (node.querySelector('.jp-Cell-outputWrapper') ?? node).scrollIntoView({block: 'start'});
 }"""
 
 
@@ -103,7 +104,9 @@ def change_theme(page: LabPage, theme: str) -> None:
         "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
     )
     light = theme.removeprefix("JupyterLab ") == "Light"
-    page.page.wait_for_selector(f"body[data-jp-theme-light={'true' if light else 'false'}]")
+    page.page.wait_for_selector(
+        f"body[data-jp-theme-light={'true' if light else 'false'}]", state="attached"
+    )
 
 
 @pytest.mark.parametrize("name", notebook_names())
@@ -123,7 +126,8 @@ def test_run_all_shows_every_live_figure_in_both_themes(
             for index in cells:
                 shown = pictures(page, index)
                 keep(page, f"{name}-{index}-{theme.split()[-1].lower()}")
-                assert all(colours_inside(element.screenshot()) > 12 for element in shown)
+                # The middle of an empty figure has two: the page, and lines of the grid.
+                assert min(colours_inside(element.screenshot()) for element in shown) > 5
         assert page.console_errors == []
         assert page.foreign_requests == []
         assert not log.exists(), log.read_text()
