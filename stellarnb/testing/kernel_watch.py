@@ -71,8 +71,8 @@ class KernelWatch:
         """Return the processor time so far [s], without that of pauses."""
         return self._work() - self._paused
 
-    def peak_gb(self) -> float:
-        """Return the largest memory (RSS) so far [GB].
+    def peak_gib(self) -> float:
+        """Return the largest memory (RSS) so far [GiB].
 
         That of the process itself is the system's own record where it keeps one; with children,
         what was seen every 0.2 s.
@@ -81,7 +81,7 @@ class KernelWatch:
         with suppress(OSError, StopIteration):
             status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
             own = int(next(s.split()[1] for s in status.splitlines() if "VmHWM" in s)) * 1024
-        return max(own, self._peak) / 1e9
+        return max(own, self._peak) / 2**30
 
     def _look(self) -> None:
         import psutil

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from nbclient import NotebookClient
     from nbformat import NotebookNode
 
-__all__ = ["Run", "executed", "main", "notebook_names"]
+__all__ = ["Run", "executed", "guarded", "main", "notebook_names", "runs_in"]
 
-#: What a notebook may take [s, GB]; those that train may take longer.
-SECONDS, SECONDS_TRAINING, MEMORY_GB = 60.0, 120.0, 0.8
+#: What a notebook may take [s, GiB]; those that train may take longer.
+SECONDS, SECONDS_TRAINING, MEMORY_GIB = 60.0, 120.0, 0.8
 TRAINING = ("02", "07")
 
 
@@ -49,8 +49,8 @@ class Run:
     seconds, cpu_seconds : float
         From the start of the kernel to the end of the last cell, by the clock and by the
         processors' work.
-    peak_gb : float
-        Largest memory (RSS) of the kernel with the processes that it started [GB].
+    peak_gib : float
+        Largest memory (RSS) of the kernel with the processes that it started [GiB].
     error : str
         What stopped it; empty where nothing did.
     spoken : list of str
@@ -66,7 +66,7 @@ class Run:
     name: str
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-    peak_gb: float = 0.0
+    peak_gib: float = 0.0
     error: str = ""
     spoken: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
@@ -94,8 +94,8 @@ class Run:
         found += [text for trial in self.trials if (text := trial.fault())]
         if self.taken > self.limit_seconds:
             found.append(f"took {self.taken:.0f} s of {self.limit_seconds:.0f}")
-        if self.peak_gb > MEMORY_GB:
-            found.append(f"took {self.peak_gb:.2f} GB of {MEMORY_GB:g}")
+        if self.peak_gib > MEMORY_GIB:
+            found.append(f"took {self.peak_gib:.2f} GiB of {MEMORY_GIB:g}")
         return found
 
     def summary(self) -> str:
@@ -104,7 +104,7 @@ class Run:
         faults = self.faults()
         return (
             f"{self.name:32} {self.seconds:6.1f} s ({self.cpu_seconds:5.1f} s of work) "
-            f"{self.peak_gb:5.2f} GB  {tried}{': ' if faults else ''}{'; '.join(faults)}"
+            f"{self.peak_gib:5.2f} GiB  {tried}{': ' if faults else ''}{'; '.join(faults)}"
         )
 
 
@@ -182,8 +182,18 @@ def _fingerprint(source: Path) -> str:
 
 
 @contextmanager
-def _guarded(log: Path) -> Iterator[dict[str, str]]:
-    """Give the environment of a kernel that reaches no other host, with a cache of its own."""
+def guarded(log: Path) -> Iterator[dict[str, str]]:
+    """Give the environment of a kernel that reaches no other host, with a cache of its own.
+
+    Parameters
+    ----------
+    log : pathlib.Path
+        Gets a line for each attempt.
+
+    Yields
+    ------
+    dict of str to str
+    """
     guard = str(Path(__file__).with_name("guard"))
     paths = [guard, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     with tempfile.TemporaryDirectory(prefix="stellarnb-cache-") as cache:
@@ -204,7 +214,7 @@ def _execute(source: Path, target: Path) -> Run:
     with tempfile.TemporaryDirectory(prefix="stellarnb-notebook-") as place:
         work, log = Path(place) / "work", Path(place) / "refused.txt"
         work.mkdir()
-        with _guarded(log) as environment:
+        with guarded(log) as environment:
             _run_cells(notebook, run, work, environment)
         run.foreign = log.read_text().splitlines() if log.exists() else []
     run.spoken = _warnings(notebook)
@@ -233,7 +243,7 @@ def _run_cells(notebook: NotebookNode, run: Run, work: Path, environment: dict[s
         except (CellTimeoutError, DeadKernelError) as error:
             run.error = f"cell {index}: {error}"
         run.seconds = time.monotonic() - start - paused
-        run.cpu_seconds, run.peak_gb = watch.cpu_seconds(), watch.peak_gb()
+        run.cpu_seconds, run.peak_gib = watch.cpu_seconds(), watch.peak_gib()
         client.set_widgets_metadata()
 
 
@@ -280,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "name": run.name,
                 "seconds": round(run.seconds, 1),
                 "cpu_seconds": round(run.cpu_seconds, 1),
-                "peak_gb": round(run.peak_gb, 3),
+                "peak_gib": round(run.peak_gib, 3),
                 "faults": faults,
             }
         )

@@ -12,4 +12,5 @@ from .plots import x_y as x_y
 from .profiles import gradient as gradient
 from .profiles import mdf as mdf
 from .save import save_maps as save_maps
+from .sensitivity import sensitivity_figure as sensitivity_figure
 from .view import View as View

@@ -6,12 +6,20 @@ import base64
 import json
 from collections.abc import Callable
 from html import escape
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from stellarnb.errors import MissingInput
 
-__all__ = ["ASLEEP", "bokeh_js", "enable_notebook", "in_notebook", "show_with_picture"]
+__all__ = [
+    "ASLEEP",
+    "bokeh_js",
+    "enable_figures",
+    "enable_notebook",
+    "in_notebook",
+    "show_with_picture",
+]
 
 #: Stands below the picture of a map without a kernel.
 ASLEEP = "A picture of a live map: run this cell (Shift+Enter) to bring the map back."
@@ -78,6 +86,15 @@ def enable_notebook() -> bool:
     script = _SETUP.replace("VERSION", json.dumps(__version__))
     display({_LOAD: script.replace("SCRIPT", json.dumps(bokeh_js(["bokeh"])))}, raw=True)
     return True
+
+
+def enable_figures() -> None:
+    """Let a notebook show a matplotlib figure at the end of a cell, as it shows those of pyplot.
+
+    Without pyplot's first figure a notebook would print its name alone.
+    """
+    if in_notebook() and find_spec("matplotlib_inline") is not None:
+        import_module("matplotlib_inline.backend_inline")
 
 
 def show_with_picture(bundle: dict[str, Any], picture: Callable[[], bytes], words: str) -> None:

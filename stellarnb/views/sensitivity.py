@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stellarnb.errors import InvalidInput
+from stellarnb.views.notebook import enable_figures
 from stellarnb.views.style import LIGHT, Theme, symbol
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def sensitivity_figure(
     """
     from matplotlib.figure import Figure
 
+    enable_figures()
     if not explanations or len(spectra) == 0:
         raise InvalidInput("sensitivity_figure needs spectra and one explanation or more.")
     if any(len(e.wavelength) != spectra.flux.shape[1] for e in explanations):

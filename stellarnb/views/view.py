@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as ipw
 
 from stellarnb.files import atomic_write
-from stellarnb.views.notebook import enable_notebook, show_with_picture
+from stellarnb.views.notebook import enable_figures, enable_notebook, show_with_picture
 from stellarnb.views.pictures import View as Ranges
 from stellarnb.views.save import bytes_of, check_ending, page_of
 from stellarnb.views.scene import Scene
@@ -97,6 +97,7 @@ class View:
         """
         from stellarnb.views.scene_paper import paper_figure
 
+        enable_figures()
         return paper_figure(self._scene_of, width, find_theme(theme))
 
     def to_holoviews(self, *, live: bool = True) -> Any:
