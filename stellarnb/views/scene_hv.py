@@ -35,6 +35,7 @@ def holoviews_of(scene_of: SceneOf, size: tuple[int, int], *, live: bool) -> Any
     use_bokeh()
     scene = scene_of(None, size)
     one = len(scene.panes) == 1
+
     # Panes that share their axes share one pass over the stars too: each asks for the same view.
     @lru_cache(maxsize=2)
     def seen(view: View | None) -> tuple[Pane, ...]:
