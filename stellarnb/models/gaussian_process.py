@@ -59,7 +59,9 @@ class Interpolator:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the outputs at scaled inputs [m, d], shape [m, k]."""
-        parts = [matern(part @ self.metric, self.points) @ self.weights for part in x.split(BATCH)]
+        parts = [
+            matern(part @ self.metric, self.points) @ self.weights for part in torch.split(x, BATCH)
+        ]
         return torch.cat(parts)
 
     def with_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,7 +93,7 @@ class Interpolator:
     def spread(self, x: Tensor) -> Tensor:
         """Return the standard deviation that is left, in that of the signal, shape [m]."""
         parts = []
-        for part in x.split(BATCH):
+        for part in torch.split(x, BATCH):
             near = matern(part @ self.metric, self.points)
             known = (near.T * torch.cholesky_solve(near.T, self.factor)).sum(0)
             parts.append(torch.sqrt((1.0 - known).clamp(min=0.0)))
