@@ -10,8 +10,8 @@ from typing import Any
 import ipywidgets as ipw
 import traitlets
 
-from stellarnb.models import Card, load_card, model_names, whereabouts
-from stellarnb.spectra import get_instrument
+from stellarnb.models import Card, Model, load_card, model_names, whereabouts
+from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.views.style import symbol
 from stellarnb.widgets.base import BaseWidget, Foot
 from stellarnb.widgets.html_table import Cell, html_list, html_table, html_words, number
@@ -22,6 +22,7 @@ __all__ = [
     "card_head",
     "card_sections",
     "find_card",
+    "first_model",
     "model_options",
     "packaged_card",
 ]
@@ -258,3 +259,17 @@ def _training(card: Card) -> str:
     rows.append(["most masked pixels of a good star", f"{100 * card.max_masked:g} %"])
     rows.append(["sha256 of the weights", card.sha256])
     return html_table(("what", "how"), rows, "Training set, recipe and network")
+
+
+def first_model(spectra: Any, xp: Any, model: str | Model | None) -> str:
+    """Return the model to begin with: as asked, or one in the package for these spectra."""
+    if isinstance(model, Model):
+        return model.card.name
+    if model is not None:
+        return model
+    first = spectra if spectra is not None else xp
+    for _, name in model_options() if isinstance(first, SpectrumSet) else ():
+        card = find_card(name)
+        if card.instrument == first.instrument.id and not card.sources:
+            return name
+    return "xp-apogee"

@@ -18,11 +18,17 @@ from stellarnb.tables import Labels
 from stellarnb.widgets.base import BaseWidget
 from stellarnb.widgets.html_table import html_words
 from stellarnb.widgets.map_checks import refuse_unknown
-from stellarnb.widgets.model_card import card_head, card_sections, find_card, model_options
+from stellarnb.widgets.model_card import (
+    card_head,
+    card_sections,
+    find_card,
+    first_model,
+    model_options,
+)
 from stellarnb.widgets.parametrizer_compare import Comparison
 from stellarnb.widgets.parametrizer_inputs import device_words, match_inputs, matches_html
 from stellarnb.widgets.parametrizer_run import Inputs, Parts, predict_in_parts
-from stellarnb.widgets.parametrizer_table import LabelsTable, summary_words
+from stellarnb.widgets.parametrizer_table import LabelsTable, summary_words, where_words
 from stellarnb.widgets.task import Report, Run, TaskBar, beside
 from stellarnb.widgets.variables import check_variable, name_of, put_variable
 
@@ -121,7 +127,7 @@ class Parametrizer(BaseWidget):
             self.set_trait(name, value)
         self.set_trait("allow_missing", allow_missing)
         self.set_trait("variable", variable)
-        self.set_trait("model_name", _first_model(spectra, xp, model))
+        self.set_trait("model_name", first_model(spectra, xp, model))
         self._choice.value = self.model_name
         self._connect()
         self._compare.reference = reference
@@ -329,8 +335,7 @@ class Parametrizer(BaseWidget):
         absent = [one for one in found if one.state == "missing"]
         self._inputs.value = matches_html(found)
         n = 0 if absent else len(given.ids)
-        words = device_words(card, n)
-        self._device.value = html_words(words)
+        self._device.value = html_words(device_words(card, n))
         if self.labels is not None and not self.task.running:
             self._stale.value = html_words("Changed since the labels below: run again.", "warn")
         self._card_html.value = card_head(card) + "".join(
@@ -374,7 +379,7 @@ class Parametrizer(BaseWidget):
             self._written = put_variable(self.variable, run.result)
             self._button.description = "Run"
             self.labels = run.result
-            self._show_result(run.result, self._where_words())
+            self._show_result(run.result, [where_words(self.variable, self._written)])
         elif run.state == "stopped":
             self.partial = run.result if isinstance(run.result, Labels) else None
             self._button.description = "Resume"
@@ -387,31 +392,9 @@ class Parametrizer(BaseWidget):
                 self._result.value = "".join(map(html_words, words))
         self.refresh()
 
-    def _where_words(self) -> list[str]:
-        if self._written is None:
-            return ["The labels are in .labels of this widget."]
-        if self._written != self.variable:
-            mine = f"{self.variable} holds something else, which was left alone"
-            return [f"The labels are in the variable {self._written}: {mine}."]
-        return [f"The labels are in the variable {self._written}."]
-
     def _show_result(self, labels: Labels, words: list[str]) -> None:
         self._stale.value = ""
         lines = [*words, *summary_words(labels)]
         self._result.value = "".join(html_words(line) for line in lines)
         self._table.show(labels)
         self._compare.update()
-
-
-def _first_model(spectra: Any, xp: Any, model: str | Model | None) -> str:
-    """Return the model to begin with: as asked, or one in the package for these spectra."""
-    if isinstance(model, Model):
-        return model.card.name
-    if model is not None:
-        return model
-    first = spectra if spectra is not None else xp
-    for _, name in model_options() if isinstance(first, SpectrumSet) else ():
-        card = find_card(name)
-        if card.instrument == first.instrument.id and not card.sources:
-            return name
-    return "xp-apogee"

@@ -13,7 +13,7 @@ from stellarnb.tables import Labels, Table
 from stellarnb.views.style import symbol
 from stellarnb.widgets.html_table import Cell, html_table, html_words, number
 
-__all__ = ["LabelsTable", "comparison_html", "summary_words"]
+__all__ = ["LabelsTable", "comparison_html", "summary_words", "where_words"]
 
 #: Rows of a page: a few kB of HTML, however many stars there are.
 PAGE = 20
@@ -111,6 +111,14 @@ def summary_words(labels: Labels) -> list[str]:
     if labels.provenance.get("line_check"):
         lines.append(f"Lines of the spectra: {labels.provenance['line_check']}")
     return lines
+
+
+def where_words(wanted: str, written: str | None) -> str:
+    """Say where the labels are: in which variable, or in none outside a notebook."""
+    if written is None:
+        return "The labels are in .labels of this widget."
+    mine = f": {wanted} holds something else, which was left alone" if written != wanted else ""
+    return f"The labels are in the variable {written}{mine}."
 
 
 def comparison_html(table: Table, title: str) -> str:

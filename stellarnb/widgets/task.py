@@ -8,12 +8,11 @@ the switch of the run that it names.
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import traitlets
@@ -22,11 +21,11 @@ from comm import get_comm_manager
 
 from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.progress import Cancel
-from stellarnb.widgets.words import error_words, number_words, page_file, time_words
+from stellarnb.widgets.task_run import Run, State
+from stellarnb.widgets.words import page_file
 
 __all__ = ["Report", "Run", "State", "Task", "TaskBar", "beside", "thread_of"]
 
-State = Literal["idle", "running", "stopped", "failed", "done"]
 #: Called by the work with how much is done, of how much, and perhaps what is going on.
 Report = Callable[..., None]
 #: The work itself: looks at the switch between two batches, and reports.
@@ -49,85 +48,6 @@ _log = logging.getLogger(__name__)
 _TASKS: WeakValueDictionary[str, Task] = WeakValueDictionary()
 #: Threads of steps that cannot look at a switch, by the switch.
 _STEPS: WeakKeyDictionary[Cancel, threading.Thread] = WeakKeyDictionary()
-
-
-class Run:
-    """One run of some work: what is known of it.
-
-    Attributes
-    ----------
-    label, unit : str
-        What is going on, and what is counted.
-    token : str
-        Names the run to the page; cannot be guessed.
-    cancel : stellarnb.progress.Cancel
-        Its switch.
-    state : str
-        ``running``, then ``stopped``, ``failed`` or ``done``.
-    done, total : int
-        How much is done, of how much; a total of 0 is not known.
-    begun : int
-        How much was done before, by a run that this one goes on with.
-    doing : str
-        What is going on in detail.
-    result : object
-        What the work returned; of a stopped run what it had finished.
-    error : BaseException or None
-        Why it failed.
-    seconds : float
-        What it has taken.
-    """
-
-    def __init__(self, label: str, unit: str) -> None:
-        self.label, self.unit = label, unit
-        self.token = secrets.token_urlsafe(24)
-        self.cancel = Cancel()
-        self.state: State = "running"
-        self.done = self.total = 0
-        self.begun = 0
-        self.doing = ""
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self._start = time.monotonic()
-        self._end: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        """What it has taken [s]."""
-        return (self._end or time.monotonic()) - self._start
-
-    @property
-    def rate(self) -> float:
-        """How much it does a second; 0 while that is not known."""
-        return (self.done - self.begun) / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def left(self) -> float | None:
-        """How long it will take from here [s], if that can be said."""
-        if self.state != "running" or not (self.total and self.rate > 0):
-            return None
-        return max(self.total - self.done, 0) / self.rate
-
-    @property
-    def words(self) -> str:
-        """All of it in one line for people."""
-        if self.state == "failed" and self.error is not None:
-            return f"{self.label}: {error_words(self.error)}"
-        of = f" of {number_words(self.total)}" if self.total else ""
-        counted = f"{number_words(self.done)}{of} {self.unit}".strip() if self.done or of else ""
-        parts = [counted, self.doing]
-        if self.state == "running":
-            if self.cancel.is_set():
-                return f"{self.label}: stopping."
-            parts += [f"{self.rate:,.0f} a second"] if self.rate >= 1 else []
-            parts += [f"{time_words(self.left)} left"] if self.left is not None else []
-        else:
-            parts.append(f"{self.state} after {time_words(self.seconds)}")
-        return f"{self.label}: {' · '.join(part for part in parts if part)}"
-
-    def finish(self, state: State) -> None:
-        """Take note that it has ended."""
-        self.state, self._end = state, time.monotonic()
 
 
 class Task:
