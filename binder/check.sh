@@ -46,13 +46,14 @@ else
     sed -i '/extra-index-url/d' binder/requirements.txt
 fi
 pip install -q --disable-pip-version-check -r binder/requirements.txt
-# Paths of the session are for Binder's user alone; here they must not leak in.
-env -u PYTHONPATH STELLARNB_CACHE="$work/cache" bash binder/postBuild
+# A home of its own: nothing of the person who checks may be used, or changed.
+mkdir "$work/person"
+env -u PYTHONPATH HOME="$work/person" STELLARNB_CACHE="$work/cache" bash binder/postBuild
 pip install -q --disable-pip-version-check -c binder/constraints.txt psutil nbclient
 
 echo "== two kernels in 2 GB"
 cd "$work"
 notebooks=("$@")
 if [ ${#notebooks[@]} -eq 0 ]; then notebooks=(00_tour 00_tour); fi
-env -u PYTHONPATH STELLARNB_CACHE="$work/cache" python "$work/home/binder/within.py" 2.0 \
+env -u PYTHONPATH HOME="$work/person" STELLARNB_CACHE="$work/cache" python "$work/home/binder/within.py" 2.0 \
     $(printf "$work/home/notebooks/%s.ipynb " "${notebooks[@]}")
