@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Interpolator", "matern"]
 
+#: Inputs that are looked at together: each meets all nodes, 5 MB at 1200 nodes.
+BATCH = 512
 ROOT5 = 5.0**0.5
 
 
@@ -57,7 +59,8 @@ class Interpolator:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the outputs at scaled inputs [m, d], shape [m, k]."""
-        return matern(x @ self.metric, self.points) @ self.weights
+        parts = [matern(part @ self.metric, self.points) @ self.weights for part in x.split(BATCH)]
+        return torch.cat(parts)
 
     def with_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return outputs and their derivatives.
@@ -87,6 +90,9 @@ class Interpolator:
 
     def spread(self, x: Tensor) -> Tensor:
         """Return the standard deviation that is left, in that of the signal, shape [m]."""
-        near = matern(x @ self.metric, self.points)
-        known = (near.T * torch.cholesky_solve(near.T, self.factor)).sum(0)
-        return torch.sqrt((1.0 - known).clamp(min=0.0))
+        parts = []
+        for part in x.split(BATCH):
+            near = matern(part @ self.metric, self.points)
+            known = (near.T * torch.cholesky_solve(near.T, self.factor)).sum(0)
+            parts.append(torch.sqrt((1.0 - known).clamp(min=0.0)))
+        return torch.cat(parts)
