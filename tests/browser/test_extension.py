@@ -28,13 +28,15 @@ NOTEBOOKS_OWN = {
 #: The notebook in front; others are there and hidden.
 FRONT = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 RAN = "() => window.jupyterapp.shell.currentWidget.content.widgets[0].model.executionCount"
-#: A cell that is busy for a while with a figure that is not finished, and then asks nothing.
+#: A cell that is busy with a figure that is not finished, until a file is there.
 BUSY = """import time
+from pathlib import Path
 import matplotlib.pyplot as plt
 
 figure = plt.figure()
 late = spectra[:7]
-time.sleep(6)
+while not Path("enough").exists():
+    time.sleep(0.1)
 plt.plot([1, 2])
 plt.show()"""
 
@@ -212,11 +214,20 @@ def test_a_busy_kernel_answers_and_its_cell_is_left_alone(page, lab) -> None:
         ".setSource(code)",
         BUSY,
     )
-    page.command("notebook:run-cell")
-    page.page.wait_for_timeout(1500)
-    page.page.get_by_role("button", name="Refresh").click()
-    line(page, "late").wait_for(timeout=3000)
+    # Not awaited: it ends when the cell does.
+    page.page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-cell')")
+    page.wait_for(lambda: status(page).endswith("busy."), "the cell to run")
+    refresh = page.page.locator("#stellarnb-panel").get_by_role("button", name="Refresh")
+
+    def shown() -> bool:
+        refresh.click()
+        page.page.wait_for_timeout(500)
+        return line(page, "late").count() == 1
+
+    page.wait_for(shown, "what the running cell has made")
     assert status(page).endswith("busy.")
+    assert len(subshells(page)) <= 1
+    (lab[1] / "enough").touch()
     page.wait_idle()
     assert page.cell_errors() == []
     # One figure, finished: looking at the kernel has not shown it half drawn.
@@ -311,15 +322,16 @@ def test_notebook_7_has_the_panel_and_the_commands(window, lab) -> None:
     assert serious(page) == []
 
     # There is no launcher: the palette of the list of files opens tutorials, each in its page.
-    page.visit("tree")
-    with page.page.expect_popup() as popup:
-        page.page.evaluate(
+    files = window.another()
+    files.visit("tree")
+    with files.page.expect_popup() as popup:
+        files.page.evaluate(
             "() => void window.jupyterapp.commands.execute('stellarnb:open-tutorial',"
             " {file: '00_tour.ipynb'})"
         )
     popup.value.get_by_role("heading", name="From an empty notebook").first.wait_for()
     assert "/notebooks/" in popup.value.url
-    popup.value.close()
-    assert set(page.console_errors) <= NOTEBOOKS_OWN
-    assert page.foreign_requests == []
-    page.page.close()
+    for opened in (page, files):
+        assert set(opened.console_errors) <= NOTEBOOKS_OWN
+        assert opened.foreign_requests == []
+        opened.page.close()
