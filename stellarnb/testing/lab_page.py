@@ -162,6 +162,26 @@ class LabPage:
 
     def run_code(self, code: str, *, timeout: float = 60) -> None:
         """Run some Python in a new cell at the end of the notebook; see `cell_errors`."""
+        self._append(code)
+        self.command("notebook:run-cell")
+        self.wait_idle(timeout=timeout)
+
+    def start_code(self, code: str) -> None:
+        """Begin to run some Python in a new cell, and return while it runs; see `cell_runs`."""
+        self._append(code)
+        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell'); }")
+        self.wait_for(self.cell_runs, "the cell")
+
+    def cell_runs(self) -> bool:
+        """Whether a cell is running: a kernel with an idle subshell calls itself idle."""
+        return bool(
+            self.page.evaluate(
+                """() => [...window.jupyterapp.shell.currentWidget.content.widgets].some(
+                  cell => cell.inputArea?.promptNode?.textContent.includes('*'))"""
+            )
+        )
+
+    def _append(self, code: str) -> None:
         self.page.evaluate(
             """code => {
               const content = window.jupyterapp.shell.currentWidget.content;
@@ -171,8 +191,6 @@ class LabPage:
             }""",
             code,
         )
-        self.command("notebook:run-cell")
-        self.wait_idle(timeout=timeout)
 
     def save(self) -> None:
         """Save the notebook, and wait until it is saved."""

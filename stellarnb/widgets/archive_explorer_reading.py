@@ -14,8 +14,7 @@ from stellarnb.widgets.archive_explorer_form import Form, words
 from stellarnb.widgets.archive_explorer_panel import Panel
 from stellarnb.widgets.archive_explorer_source import Source, TableEntry
 from stellarnb.widgets.archive_explorer_traits import ExplorerTraits
-from stellarnb.widgets.archive_explorer_work import attended
-from stellarnb.widgets.task import Report, Run, Task
+from stellarnb.widgets.task import Report, Run, Task, beside
 from stellarnb.widgets.words import error_words
 
 __all__ = ["Reading"]
@@ -88,11 +87,11 @@ class Reading(ExplorerTraits):
 
         def work(cancel: Cancel, _: Report) -> tuple[list[TableEntry], str]:
             if table:
-                attended(lambda: source.known(table), cancel)
-            entries = attended(source.tables, cancel)
+                beside(lambda: source.known(table), cancel)
+            entries = beside(source.tables, cancel)
             first = table or (entries[0].name if entries else "")
             if first:
-                attended(lambda: source.known(first), cancel)
+                beside(lambda: source.known(first), cancel)
             return entries, first
 
         def ended(run: Run) -> None:

@@ -20,8 +20,8 @@ from stellarnb.widgets.archive_explorer_reading import Reading
 from stellarnb.widgets.archive_explorer_source import Source
 from stellarnb.widgets.archive_explorer_state import Entry
 from stellarnb.widgets.archive_explorer_traits import QUERY
-from stellarnb.widgets.archive_explorer_work import all_spectra, attended, reporter
-from stellarnb.widgets.task import Report, Run, State, Task, TaskBar
+from stellarnb.widgets.archive_explorer_work import all_spectra, reporter
+from stellarnb.widgets.task import Report, Run, State, Task, TaskBar, beside
 from stellarnb.widgets.words import error_words
 
 __all__ = ["Runs"]
@@ -220,12 +220,12 @@ class Runs(Reading):
         report: Report,
     ) -> T:
         """Ask an archive; one that cannot be stopped is left alone on Cancel."""
-        attended(lambda: source.prepare(query), cancel)
+        beside(lambda: source.prepare(query), cancel)
         tell = reporter(report)
         found = (
             ask(query, cancel, tell)
             if source.remote
-            else attended(lambda: ask(query, cancel, tell), cancel)
+            else beside(lambda: ask(query, cancel, tell), cancel)
         )
         report(0)
         return found

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from stellarnb.archives.watch import Progress
-from stellarnb.errors import Interrupted, TooLarge
+from stellarnb.errors import TooLarge
 from stellarnb.progress import Cancel
-from stellarnb.widgets.task import Report
+from stellarnb.widgets.task import Report, beside
 from stellarnb.widgets.words import time_words
 
 if TYPE_CHECKING:
@@ -17,51 +16,10 @@ if TYPE_CHECKING:
     from stellarnb.tables import Result
     from stellarnb.widgets.archive_explorer_source import Source
 
-__all__ = ["all_spectra", "attended", "reporter"]
+__all__ = ["all_spectra", "reporter"]
 
-T = TypeVar("T")
-#: How often one looks whether to go on waiting [s].
-_LOOK = 0.05
 #: Spectra between two reports, and at most.
 _CHUNK, MOST_SPECTRA = 2000, 200_000
-
-
-def attended(work: Callable[[], T], cancel: Cancel) -> T:
-    """Return what some work returns that cannot be stopped itself; leave it alone on Cancel.
-
-    Parameters
-    ----------
-    work : callable
-        The work; after a Cancel it goes on in its own thread, and what it returns is dropped.
-    cancel : Cancel
-        The switch.
-
-    Raises
-    ------
-    Interrupted
-        If the switch was set; besides whatever the work raises.
-    """
-    out: list[T] = []
-    errors: list[BaseException] = []
-    over = threading.Event()
-
-    def do() -> None:
-        try:
-            out.append(work())
-        except BaseException as error:  # noqa: BLE001 - passed on to the caller
-            errors.append(error)
-        finally:
-            over.set()
-
-    thread = threading.Thread(target=do, name="stellarnb: asking", daemon=True)
-    thread.start()
-    while not over.wait(_LOOK):
-        if cancel.is_set():
-            raise Interrupted("Stopped waiting for the archive; the answer will be dropped.")
-    thread.join()
-    if errors:
-        raise errors[0]
-    return out[0]
 
 
 def reporter(report: Report) -> Callable[[Progress], None]:
@@ -103,7 +61,7 @@ def all_spectra(
     archive = source.archive
     report(0, n, "asking")
     if not source.remote:
-        spectra: SpectrumSet = attended(lambda: archive.spectra(stars, product), cancel)
+        spectra: SpectrumSet = beside(lambda: archive.spectra(stars, product), cancel)
         return spectra
     how: dict[str, Any] = {"progress": False, "cancel": cancel}
     if n > _CHUNK and source.keeps:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stellarnb.errors import MissingInput
 from stellarnb.testing.archive_server import Fault, Limits, archive_server
-from stellarnb.testing.lab import find_chromium, lab_page, lab_server, write_notebook
+from stellarnb.testing.lab import lab_page, lab_server, write_notebook
 from stellarnb.views.notebook import STILL
 
 pytestmark = pytest.mark.browser
@@ -22,8 +21,6 @@ end = time.time() + 12
 while time.time() < end:
     sum(range(2000))"""
 #: Whether a cell is running.
-WAITING = """() => [...window.jupyterapp.shell.currentWidget.content.widgets].some(
-  cell => cell.inputArea?.promptNode?.textContent.includes('*'))"""
 DARK, LIGHT = "JupyterLab Dark", "JupyterLab Light"
 #: Letters that are seen, with the colour and background that they have on the page.
 SEEN = """selector => [...document.querySelectorAll(selector)].filter(e => e.textContent.trim())
@@ -48,13 +45,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def lab(folder):
+def lab(folder, browser):
     """One JupyterLab and one page for all tests of this file."""
-    pytest.importorskip("playwright", reason="playwright is not installed (extra [test])")
-    try:
-        find_chromium()
-    except MissingInput as error:
-        pytest.skip(str(error))
     with lab_server(folder) as server, lab_page(server) as page:
         yield page
 
@@ -202,17 +194,7 @@ explorer"""
         page.page.get_by_text("chosen: gaiadr3.gaia_source").wait_for()
         page.page.get_by_role("button", name="Run", exact=True).click()
         page.page.get_by_text("executing").first.wait_for()
-        page.page.evaluate(
-            """code => {
-              const content = window.jupyterapp.shell.currentWidget.content;
-              const cells = content.model.sharedModel;
-              cells.insertCell(cells.cells.length, {cell_type: 'code', source: code});
-              content.activeCellIndex = cells.cells.length - 1;
-              window.jupyterapp.commands.execute('notebook:run-cell');
-            }""",
-            BUSY,
-        )
-        page.wait_for(lambda: page.page.evaluate(WAITING), "the other cell")
+        page.start_code(BUSY)
         page.page.get_by_role("button", name="Cancel: Query at gaia").click()
         clicked = time.monotonic()
         aborted = lambda: any("ABORT" in str(r.params) for r in server.log.requests)  # noqa: E731
@@ -220,7 +202,7 @@ explorer"""
             page.page.wait_for_timeout(20)
         took = time.monotonic() - clicked
         assert aborted()
-        assert page.page.evaluate(WAITING)  # the other cell has not ended
+        assert page.cell_runs()  # the other cell has not ended
         print(f"\nfrom the click on Cancel to the archive's ABORT: {took:.2f} s")
         page.wait_idle()
         page.page.get_by_text("stopped after").first.wait_for()

@@ -57,32 +57,6 @@ def notebook(tmp_path, open_in_lab, monkeypatch):
     return open_
 
 
-def is_busy(page):
-    """Whether a cell is running: a kernel with an idle subshell calls itself idle."""
-    return page.page.evaluate(
-        """() => [...window.jupyterapp.shell.currentWidget.content.widgets].some(
-          cell => cell.inputArea?.promptNode?.textContent.includes('*'))"""
-    )
-
-
-def start_cell(page, code):
-    page.page.evaluate(
-        """code => {
-          const content = window.jupyterapp.shell.currentWidget.content;
-          const cells = content.model.sharedModel;
-          cells.insertCell(cells.cells.length, {cell_type: 'code', source: code});
-          content.activeCellIndex = cells.cells.length - 1;
-          window.jupyterapp.commands.execute('notebook:run-cell');
-        }""",
-        code,
-    )
-
-
-def start_other_cell(page):
-    start_cell(page, BUSY)
-    page.wait_for(lambda: is_busy(page), "the other cell")
-
-
 def cancel_while_busy(page, progress):
     """Press Cancel once there is progress while a cell runs; return when that was."""
     bar = page.page.locator(".snb-task[data-state=running]").first
@@ -100,7 +74,7 @@ def cancel_while_busy(page, progress):
     )
     button.click()
     page.page.locator(".snb-task[data-state=stopped]").first.wait_for(timeout=10_000)
-    assert is_busy(page), "the other cell was over before the Cancel could show"
+    assert page.cell_runs(), "the other cell was over before the Cancel could show"
     return page.page.evaluate("window.clicked")
 
 
@@ -129,7 +103,7 @@ def test_a_prediction_stops_while_another_cell_runs_and_goes_on_later(notebook):
     page.page.get_by_role("button", name="Run", exact=True).click()
     page.page.locator(".snb-task[data-state=running]").wait_for()
     page.run_code("ended = []; note(view.bar, ended)")
-    start_other_cell(page)
+    page.start_code(BUSY)
     clicked = cancel_while_busy(page, r"[1-9][\d,]* of 60,000 stars")
     when, state = ended(page)
     print(f"prediction: {when - clicked:.3f} s")
@@ -146,7 +120,7 @@ def test_a_prediction_stops_while_another_cell_runs_and_goes_on_later(notebook):
     bar = page.page.locator(".snb-task[data-state=running]")
     bar.wait_for()
     page.wait_for(lambda: " of 60,000 stars" in bar.inner_text(), "progress")
-    start_cell(page, "import os; os._exit(1)")
+    page.start_code("import os; os._exit(1)")
     failed = page.page.locator(".snb-task[data-state=failed]")
     failed.wait_for(timeout=20_000)
     assert "The kernel has ended in the middle of this" in failed.inner_text()
@@ -162,7 +136,7 @@ def test_an_archive_job_stops_while_another_cell_runs(notebook):
         assert page.cell_errors() == []
         page.run_code("explorer.run(); ended = []; note(explorer._bar, ended)")
         time.sleep(1)
-        start_other_cell(page)
+        page.start_code(BUSY)
         clicked = cancel_while_busy(page, r"executing · \d+ s")
         when, state = ended(page)
     print(f"archive job: {when - clicked:.3f} s")

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 import stellarnb as snb
-from stellarnb.errors import MissingInput
-from stellarnb.testing.lab import LabPage, find_chromium, lab_page, lab_server, write_notebook
+from stellarnb.testing.lab import LabPage, lab_page, lab_server, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -50,13 +49,8 @@ def needed(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(tmp_path_factory, browser):
     """Run a server that finds the extension as it was built here, and no other one before it."""
-    pytest.importorskip("playwright", reason="playwright is not installed (extra [test])")
-    try:
-        find_chromium()
-    except MissingInput as error:
-        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("lab")
     place = folder / "jupyter" / "labextensions"
     place.mkdir(parents=True)

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stellarnb.errors import MissingInput
 from stellarnb.files import notebooks_folder
-from stellarnb.testing.lab import LabPage, find_chromium, lab_page, lab_server
+from stellarnb.testing.lab import LabPage, lab_page, lab_server
 from stellarnb.testing.notebooks import guarded, notebook_names
 
 pytestmark = pytest.mark.browser
@@ -47,11 +46,6 @@ _SHOW = """index => {
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LabPage, Path]]:
     """One JupyterLab for all, dark at first, whose kernels reach no other host; and who did."""
-    pytest.importorskip("playwright", reason="playwright is not installed (extra [test])")
-    try:
-        find_chromium()
-    except MissingInput as error:
-        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("course")
     for name in notebook_names():
         shutil.copy(notebooks_folder() / f"{name}.ipynb", folder)

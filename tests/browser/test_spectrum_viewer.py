@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stellarnb.errors import MissingInput
-from stellarnb.testing.lab import find_chromium, lab_page, lab_server, write_notebook
+from stellarnb.testing.lab import lab_page, lab_server, write_notebook
 from stellarnb.views.notebook import STILL
 
 pytestmark = pytest.mark.browser
@@ -34,12 +33,7 @@ ROOT = ".snb-spectrum"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    pytest.importorskip("playwright", reason="playwright is not installed (extra [test])")
-    try:
-        find_chromium()
-    except MissingInput as error:
-        pytest.skip(str(error))
+def lab(tmp_path_factory, browser):
     folder = tmp_path_factory.mktemp("spectra")
     with lab_server(folder) as server, lab_page(server) as page:
         page.folder = folder

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from stellarnb.errors import MissingInput
-from stellarnb.testing.lab import LabPage, LabServer, find_chromium, lab_page, lab_server
+from stellarnb.testing.lab import LabPage, LabServer, lab_page, lab_server
 
 pytestmark = pytest.mark.browser
 
@@ -96,11 +95,6 @@ def built(path: Path) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     """Run JupyterLab with the extension that is built in the sources."""
-    pytest.importorskip("playwright", reason="playwright is not installed (extra [test])")
-    try:
-        find_chromium()
-    except MissingInput as error:
-        pytest.skip(str(error))
     own = tmp_path_factory.mktemp("jupyter")
     (own / "labextensions").mkdir()
     target = built(EXTENSION / "built").resolve(strict=True)
