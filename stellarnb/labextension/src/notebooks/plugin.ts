@@ -1,5 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { ILauncher } from '@jupyterlab/launcher';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
@@ -41,6 +42,12 @@ async function open(app: JupyterFrontEnd, wanted: INew): Promise<Widget | undefi
     }
   };
   const path = await createNotebook(contents, wanted.folder, wanted.stem, content);
+  if (PageConfig.getOption('notebookPage')) {
+    // Notebook 7 gives each document a page; its own opener makes a widget here first, and throws.
+    const page = URLExt.join(PageConfig.getBaseUrl(), 'notebooks', URLExt.encodeParts(path));
+    window.open(page, '_blank', 'noopener');
+    return undefined;
+  }
   const opened: unknown = await app.commands.execute('docmanager:open', {
     path,
     factory: 'Notebook',
