@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from stellarnb.errors import OutputError
-from stellarnb.files import atomic_write, make_folder
+from stellarnb.files import atomic_write, make_folder, notebooks_folder
 
 
 def test_a_finished_file_replaces_the_old_one(tmp_path: Path) -> None:
@@ -54,3 +54,7 @@ def test_a_file_in_the_place_of_the_folder_is_an_output_error(tmp_path: Path) ->
 
 def test_a_folder_is_made_with_its_parents(tmp_path: Path) -> None:
     assert make_folder(tmp_path / "a" / "b").is_dir()
+
+
+def test_the_notebooks_are_where_the_course_looks_for_them() -> None:
+    assert "00_tour" in {path.stem for path in notebooks_folder().glob("*.ipynb")}

@@ -67,6 +67,8 @@ def test_each_exercise_has_its_check_and_its_folded_solution(name: str) -> None:
         assert checks[number].source.count("assert ") >= 2
         assert solutions[number].metadata["jupyter"]["source_hidden"] is True
         assert "hide-input" in tags(solutions[number])
+        # JupyterLab shows the first line of what is folded.
+        assert solutions[number].source.startswith("# Solution: unfold it")
     assert set(checks) == set(solutions) == set(numbers)
 
 
