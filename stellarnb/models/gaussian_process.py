@@ -29,6 +29,11 @@ def _squared_distance(a: Tensor, b: Tensor) -> Tensor:
     return square.clamp(min=0.0)
 
 
+def _parts(x: Tensor) -> list[Tensor]:
+    """Return the rows of x in batches; one of none where there are none."""
+    return [x[start : start + BATCH] for start in range(0, max(len(x), 1), BATCH)]
+
+
 class Interpolator:
     """A Gaussian process with a Matérn 5/2 kernel, one metric for all outputs.
 
@@ -59,9 +64,7 @@ class Interpolator:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the outputs at scaled inputs [m, d], shape [m, k]."""
-        parts = [
-            matern(part @ self.metric, self.points) @ self.weights for part in torch.split(x, BATCH)
-        ]
+        parts = [matern(part @ self.metric, self.points) @ self.weights for part in _parts(x)]
         return torch.cat(parts)
 
     def with_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,7 +96,7 @@ class Interpolator:
     def spread(self, x: Tensor) -> Tensor:
         """Return the standard deviation that is left, in that of the signal, shape [m]."""
         parts = []
-        for part in torch.split(x, BATCH):
+        for part in _parts(x):
             near = matern(part @ self.metric, self.points)
             known = (near.T * torch.cholesky_solve(near.T, self.factor)).sum(0)
             parts.append(torch.sqrt((1.0 - known).clamp(min=0.0)))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stellarnb.errors import ChecksumMismatch, GridMismatch, InvalidInput, MissingInput
-from stellarnb.models import emulator_names, load_emulator, model_names
+from stellarnb.models import emulator_names, gaussian_process, load_emulator, model_names
 from stellarnb.models.broadening import (
     LIGHT,
     broadening_matrix,
@@ -253,3 +253,15 @@ def test_the_recipe_gives_the_same_bytes_again_and_learns(
     entry = tomllib.loads(files[0][1].read_text())
     assert entry["trained_on"] == "synthetic"
     assert 3 <= small_nodes.held_out.sum() <= 35
+
+
+def test_many_stars_are_interpolated_batch_by_batch_with_the_same_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    emulator = load_emulator("cat")
+    labels = {"teff": np.linspace(4500, 6500, 20), "logg": 4.0, "fe_h": np.linspace(-2, 0.3, 20)}
+    flux, sparsity = emulator.flux(labels), emulator.sparsity(labels)
+    monkeypatch.setattr(gaussian_process, "BATCH", 7)
+    np.testing.assert_allclose(emulator.flux(labels), flux, atol=1e-6)
+    np.testing.assert_allclose(emulator.sparsity(labels), sparsity, atol=1e-6)
+    assert emulator.flux({name: np.zeros(0) for name in ("teff", "logg", "fe_h")}).shape[0] == 0
