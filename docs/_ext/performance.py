@@ -22,6 +22,7 @@ BENCHES = {
     "cnn": "Networks on a CPU",
     "archive": "Archives, own tables and the cache",
     "map": "Maps in JupyterLab",
+    "spectrum": "The spectrum viewer",
 }
 _WHAT = {"name", "value", "unit", "peer", "goal", "meets", "runs", "machine", "date"}
 

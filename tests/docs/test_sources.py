@@ -88,7 +88,7 @@ class TestPerformance:
     """The page is the record, whatever it says."""
 
     def test_missed_goals_and_missing_benchmarks_are_said(self, tmp_path: Path) -> None:
-        from performance import performance_page
+        from performance import BENCHES, performance_page
 
         row = {"name": "map.zoom", "value": 250.5, "unit": "ms", "peer": "HoloViews", "goal": 150}
         row |= {"meets": False, "runs": 3, "machine": "a machine", "date": "2026-01-02"}
@@ -97,10 +97,10 @@ class TestPerformance:
         page = performance_page(record)
         assert "| `map.zoom` | 250.5 ms | 150 | **no** | HoloViews |" in page
         assert "2026-01-02, a machine: 0 of 1 goals were met." in page
-        assert page.count("Not in the record") == 3
+        assert page.count("Not in the record") == len(BENCHES) - 1
 
     def test_a_line_that_is_not_complete_is_refused(self, tmp_path: Path) -> None:
-        from performance import performance_page
+        from performance import BENCHES, performance_page
 
         record = tmp_path / "performance.jsonl"
         record.write_text('{"name": "map.zoom", "value": 1}\n')
