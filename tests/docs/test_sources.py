@@ -100,7 +100,7 @@ class TestPerformance:
         assert page.count("Not in the record") == len(BENCHES) - 1
 
     def test_a_line_that_is_not_complete_is_refused(self, tmp_path: Path) -> None:
-        from performance import BENCHES, performance_page
+        from performance import performance_page
 
         record = tmp_path / "performance.jsonl"
         record.write_text('{"name": "map.zoom", "value": 1}\n')
