@@ -16,6 +16,7 @@ from functools import wraps
 from typing import Any
 
 from stellarnb.views import all_sky, checks, plots, profiles
+from stellarnb.views.bokeh_parts import GREY, dress
 from stellarnb.views.live_model import LiveModel
 from stellarnb.views.notebook import enable_notebook
 from stellarnb.views.view import View
@@ -36,9 +37,14 @@ __all__ = [
     "x_y",
 ]
 
+#: Backgrounds that nobody has chosen.
+_UNTOUCHED = {"white", "#ffffff", None}
+
 
 def show(thing: Any) -> LiveModel:
     """Return a HoloViews object as a live widget that needs no other host.
+
+    It has the colours of the page around it, but for figures whose background was chosen.
 
     Parameters
     ----------
@@ -56,9 +62,17 @@ def show(thing: Any) -> LiveModel:
         If a package that draws in notebooks is missing.
     """
     import holoviews as hv
+    from bokeh.models import ColorBar, Plot
 
     enable_notebook()
-    return LiveModel(hv.render(thing, backend="bokeh"))
+    root = hv.render(thing, backend="bokeh")
+    for plot in root.select({"type": Plot}):
+        if plot.background_fill_color in _UNTOUCHED:
+            dress(plot, None)
+            for bar in plot.select({"type": ColorBar}):
+                bar.background_fill_alpha = 0
+                bar.title_text_color = bar.major_label_text_color = GREY
+    return LiveModel(root)
 
 
 def _as_holoviews(make: Callable[..., View]) -> Callable[..., Any]:
