@@ -170,10 +170,13 @@ def _kept(path: Path, key: str | None) -> Run | None:
 
 
 def _fingerprint(source: Path) -> str:
-    """Return what changes with the notebook and with each file of stellarnb."""
+    """Return what changes with the notebook and with each file that its kernel may read."""
     digest = hashlib.sha256(source.read_bytes())
     package = Path(__file__).resolve().parents[1]
-    for path in sorted(package.rglob("*")):
+    # The sources of the JupyterLab extension, with all that they are built with, are none of them.
+    parts = [path for path in package.iterdir() if path.name != "labextension"]
+    files = [path for part in parts for path in (part.rglob("*") if part.is_dir() else [part])]
+    for path in sorted(files):
         if path.suffix in {".py", ".toml", ".js"}:
             digest.update(path.read_bytes())
         elif path.suffix in {".safetensors", ".parquet"}:
