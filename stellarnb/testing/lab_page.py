@@ -153,7 +153,10 @@ class LabPage:
 
     def command(self, name: str) -> None:
         """Execute a command of JupyterLab, such as ``docmanager:save``."""
-        self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+        # What it returns may be a widget, with all of JupyterLab behind it: too much to send.
+        self.page.evaluate(
+            "name => window.jupyterapp.commands.execute(name).then(() => null)", name
+        )
 
     def run_all(self, *, timeout: float = 300) -> None:
         """Run all cells and wait until the last has ended; see `cell_errors`."""

@@ -80,7 +80,9 @@ def matches_html(matches: list[Match]) -> str:
     """Return them as a table."""
     rows = [[one.name, one.unit, one.found, _LOOKS[one.state], one.words] for one in matches]
     return html_table(
-        ("input", "unit", "from", "state", ""), rows, "What the model reads, and where it is found"
+        ("input", "unit", "from", "state", "in words"),
+        rows,
+        "What the model reads, and where it is found",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.tables import Labels, Table
-from stellarnb.views.style import symbol
+from stellarnb.views.style import axis_title, symbol
 from stellarnb.widgets.html_table import Cell, html_table, html_words, number
 
 __all__ = ["LabelsTable", "comparison_html", "summary_words", "where_words"]
@@ -136,13 +136,7 @@ def comparison_html(table: Table, title: str) -> str:
 
 def _page_html(labels: Labels) -> str:
     names = labels.names
-    unit = {name: labels.units.get(name, "") for name in names}
-    head = [
-        "source_id",
-        *(f"{symbol(n)} [{unit[n]}]" if unit[n] else symbol(n) for n in names),
-        "novelty",
-        "verdict",
-    ]
+    head = ["source_id", *(axis_title(name, labels.units) for name in names), "novelty", "verdict"]
     columns = {key: labels[key] for key in labels.colnames}
     rows = [
         [

@@ -161,8 +161,9 @@ const makePainter = ({root, figure, canvas, look, store, model, setup, row, view
   }
   const UP = {"-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹"}
   const titled = (name, unit, power) => {
-    const times = power === 0 ? "" : `10${[...String(power)].map(c => UP[c]).join("")}`
-    const inside = [times, unit].filter(text => text !== "").join(" ")
+    const up = digits => [...digits].map(c => UP[c]).join("")
+    const times = power === 0 ? "" : `10${up(String(power))}`
+    const inside = [times, unit.replace(/(?<=[A-Za-z])-?\d+/g, up)].filter(text => text !== "").join(" ")
     return inside === "" ? name : `${name} [${inside}]`
   }
 

@@ -78,7 +78,11 @@ class Run:
             return f"{self.label}: {error_words(self.error)}"
         of = f" of {number_words(self.total)}" if self.total else ""
         counted = f"{number_words(self.done)}{of} {self.unit}".strip() if self.done or of else ""
-        parts = [counted, self.doing]
+        if self.state == "done":
+            # What it was doing is over; work that was not counted to its end has ended all the same.
+            parts = [counted if self.done >= self.total else ""]
+        else:
+            parts = [counted, self.doing]
         if self.state == "running":
             if self.cancel.is_set():
                 return f"{self.label}: stopping."

@@ -156,7 +156,7 @@ def numbers_html(numbers: Table) -> str:
     """Return the numbers as a table for the page; whatever comes from data is escaped."""
     label = str(numbers.arrow["label"][0].as_py())
     unit = unit_of(label)
-    heads = ["", "", "N", *(f"{word} [{unit}]" if unit else word for word in ("bias", "σ"))]
+    heads = ["stars", "N", *(f"{word} [{unit}]" if unit else word for word in ("bias", "σ"))]
     heads += ["pull", f"median error [{unit}]" if unit else "median error"]
     digits = 0 if unit == "K" else 3
     lines = []
@@ -166,18 +166,21 @@ def numbers_html(numbers: Table) -> str:
             places = 2 if key == "pull" else digits
             value = row[key]
             sign = "+" if key == "bias" else ""
-            known = value is not None and np.isfinite(value)
+            # One star has no scatter, and not one of 0.
+            enough = row["n"] > 1 or key not in {"sigma", "pull"}
+            known = enough and value is not None and np.isfinite(value)
             shown.append(f"{value:{sign}.{places}f}" if known else "–")
         group = "" if row["by"] == "all" else row["by"]
         names = f'<th scope="row">{escape(group)} {escape(str(row["bin"]))}</th>'
         cells = "".join(f'<td class="snb-number">{escape(text)}</td>' for text in shown)
         lines.append(f"<tr>{names}{cells}</tr>")
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads[1:])
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     caption = (
         f"{escape(symbol(label))}: bias = median of (label − reference), σ = 1.4826 MAD, "
         "pull = 1.4826 MAD of (label − reference) / error"
     )
     return (
-        f'<div class="snb-scroll"><table class="snb-table"><caption>{caption}</caption>'
+        f'<div class="snb-scroll" tabindex="0" role="region" aria-label="Figures by S/N and region">'
+        f'<table class="snb-table"><caption>{caption}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )

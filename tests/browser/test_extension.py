@@ -1,12 +1,11 @@
 """The JupyterLab extension as its user meets it: launcher, panel, palette, Notebook 7."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 import stellarnb as snb
-from stellarnb.testing.lab import LabPage, lab_page, lab_server, write_notebook
+from stellarnb.testing.lab import LabPage, lab_page, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -40,30 +39,6 @@ plt.plot([1, 2])
 plt.show()"""
 
 
-def needed(path: Path) -> Path:
-    """Return a path that the build of the extension makes; where it must be there, it is."""
-    if not path.exists() and not os.environ.get("STELLARNB_REQUIRE_LABEXTENSION"):
-        pytest.skip(f"the extension was not built ({path.name} is missing): see CONTRIBUTING.md")
-    assert path.exists()
-    return path
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory, browser):
-    """Run a server that finds the extension as it was built here, and no other one before it."""
-    folder = tmp_path_factory.mktemp("lab")
-    place = folder / "jupyter" / "labextensions"
-    place.mkdir(parents=True)
-    (place / "stellarnb").symlink_to(needed(SOURCE / "built"))
-    notebooks = folder / "notebooks"
-    notebooks.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JUPYTER_PATH", str(place.parent))
-        patch.setenv("STELLARNB_CACHE", str(folder / "cache"))
-        with lab_server(notebooks) as server:
-            yield server, notebooks
-
-
 @pytest.fixture(scope="module")
 def window(lab):
     with lab_page(lab[0], width=1280, height=900) as opened:
@@ -76,13 +51,6 @@ def page(window):
     window.console_errors.clear()
     yield window
     assert window.foreign_requests == []
-
-
-def keep_picture(page: LabPage, name: str) -> None:
-    """Leave a screenshot where STELLARNB_SCREENSHOTS says, for people to look at."""
-    folder = os.environ.get("STELLARNB_SCREENSHOTS")
-    if folder:
-        page.page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
 def open_with_panel(page: LabPage, folder: Path, name: str, cells: list[str]) -> None:
@@ -124,19 +92,13 @@ def subshells(page: LabPage) -> list[str]:
     )
 
 
-def serious(page: LabPage) -> list[str]:
-    """Return what axe-core finds in the panel that is serious or critical."""
-    page.page.add_script_tag(path=needed(SOURCE / "node_modules" / "axe-core" / "axe.min.js"))
-    found = page.page.evaluate("axe.run('#stellarnb-panel')")
-    assert len(found["passes"]) > 10
-    return [
-        f"{v['id']}: {v['nodes'][0]['html']}"
-        for v in found["violations"]
-        if v["impact"] in ("serious", "critical")
-    ]
+@pytest.fixture
+def in_panel(serious):
+    """Find what axe-core finds in the panel that is serious or critical."""
+    return lambda page: serious(page, "#stellarnb-panel")
 
 
-def test_the_launcher_opens_the_workbench_and_the_tutorials(page, lab) -> None:
+def test_the_launcher_opens_the_workbench_and_the_tutorials(page, lab, keep_picture) -> None:
     page.visit("lab")
     cards = page.page.locator(".jp-LauncherCard[data-category=Stellar]")
     cards.first.wait_for()
@@ -165,7 +127,7 @@ def sources_or_none(page: LabPage) -> list[str]:
     return sources(page) if page.page.evaluate(is_notebook) else []
 
 
-def test_the_panel_shows_the_kernel_and_inserts_code(page, lab) -> None:
+def test_the_panel_shows_the_kernel_and_inserts_code(page, lab, keep_picture) -> None:
     open_with_panel(page, lab[1], "panel.ipynb", [MAKE, "chart = snb.ChemicalMap(stars)", ""])
     line(page, "chart").wait_for()
     assert "SpectrumSet · 3,000 rows" in line(page, "spectra").inner_text()
@@ -268,14 +230,16 @@ def test_the_palette_has_the_commands_and_a_setting_stops_the_looking(page, lab)
     assert page.console_errors == []
 
 
-def test_axe_finds_nothing_serious_and_a_narrow_panel_needs_no_sideways_scrolling(page, lab):
+def test_axe_finds_nothing_serious_and_a_narrow_panel_needs_no_sideways_scrolling(
+    page, lab, in_panel, keep_picture
+):
     page.visit("lab")
     page.command("stellarnb:show-panel")
     page.wait_for(lambda: "No notebook is open" in status(page), "words that there is none")
-    assert serious(page) == []
+    assert in_panel(page) == []
     open_with_panel(page, lab[1], "axe.ipynb", [MAKE])
     line(page, "spectra").focus()
-    assert serious(page) == []
+    assert in_panel(page) == []
     page.page.locator("#stellarnb-panel").evaluate(
         "node => node.style.setProperty('width', '180px', 'important')"
     )
@@ -285,7 +249,7 @@ def test_axe_finds_nothing_serious_and_a_narrow_panel_needs_no_sideways_scrollin
     assert page.console_errors == []
 
 
-def test_the_dark_theme(page, lab) -> None:
+def test_the_dark_theme(page, lab, in_panel, keep_picture) -> None:
     theme = (
         "async name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
     )
@@ -294,7 +258,7 @@ def test_the_dark_theme(page, lab) -> None:
     page.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
     line(page, "spectra").focus()
     keep_picture(page, "panel-dark")
-    assert serious(page) == []
+    assert in_panel(page) == []
     page.command("launcher:create")
     page.page.locator(".jp-LauncherCard[data-category=Stellar]").first.wait_for()
     keep_picture(page, "launcher-dark")
@@ -303,7 +267,7 @@ def test_the_dark_theme(page, lab) -> None:
     assert page.console_errors == []
 
 
-def test_notebook_7_has_the_panel_and_the_commands(window, lab) -> None:
+def test_notebook_7_has_the_panel_and_the_commands(window, lab, in_panel, keep_picture) -> None:
     page = window.another()
     write_notebook(lab[1] / "seven.ipynb", [MAKE, ""])
     page.visit("notebooks/seven.ipynb")
@@ -313,7 +277,7 @@ def test_notebook_7_has_the_panel_and_the_commands(window, lab) -> None:
     line(page, "spectra").dblclick()
     assert sources(page)[1:] == ["snb.SpectrumViewer(spectra)"]
     keep_picture(page, "panel-notebook-7")
-    assert serious(page) == []
+    assert in_panel(page) == []
 
     # There is no launcher: the palette of the list of files opens tutorials, each in its page.
     files = window.another()

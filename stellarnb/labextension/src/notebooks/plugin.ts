@@ -11,7 +11,7 @@ import { tutorialIcon, workbenchIcon } from '../icons';
 import { CATEGORY, COMMANDS } from '../names';
 import { createNotebook, oneCell, pythonKernel } from './create';
 
-const WORKBENCH = 'import stellarnb as snb\n\nsnb.Workbench()';
+const WORKBENCH = 'import stellarnb as snb\n\nbench = snb.Workbench()\nbench';
 
 /** A new notebook: where it goes, what it is called, what is in it, whether it is run. */
 interface INew {
