@@ -178,4 +178,4 @@ def test_it_is_saved_as_it_is_shown(labels, tmp_path, ending):
 
 
 def test_closing_leaves_nothing(placed, leaves_nothing):
-    leaves_nothing(lambda: ChemicalMap(placed, panels=["kiel"]).close())
+    leaves_nothing(lambda: ChemicalMap(placed, panels=["kiel"]).close(), warm=8)
