@@ -20,6 +20,7 @@ from stellarnb.views.panels import find_panels
 from stellarnb.views.pictures import View
 from stellarnb.views.stars import Stars
 from stellarnb.views.style import find_theme
+from stellarnb.widgets.base import close_tree
 from stellarnb.widgets.map_checks import check_range, refuse_unknown
 from stellarnb.widgets.map_controls import build_controls
 from stellarnb.widgets.map_output import MapOutput
@@ -285,6 +286,14 @@ class ChemicalMap(MapOutput):
             self._put(before)
             raise
         self._history.add(self.state)
+
+    def close(self) -> None:
+        """Leave the page, with each control and diagram: nothing of the map is left behind."""
+        for part in self.children:
+            close_tree(part)
+        look = self.layout
+        super().close()
+        look.close()
 
     def guarded(self, work: Callable[[], None]) -> None:
         """Do what a control or the page asks for, and show in words what goes wrong.

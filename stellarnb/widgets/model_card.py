@@ -12,7 +12,7 @@ import traitlets
 
 from stellarnb.models import Card, Model, load_card, model_names, whereabouts
 from stellarnb.spectra import SpectrumSet, get_instrument
-from stellarnb.views.style import symbol
+from stellarnb.views.style import axis_title, symbol, unit_of
 from stellarnb.widgets.base import BaseWidget, Foot
 from stellarnb.widgets.html_table import Cell, html_list, html_table, html_words, number
 from stellarnb.widgets.map_checks import refuse_unknown
@@ -32,6 +32,16 @@ _TITLES = {
     "command": "Printed by",
     "test": "On test stars, by S/N",
     "refused": "Share that is not good(), of stars that should be and of those that should not",
+}
+#: Columns of the figures whose names are no words.
+_HEADS = {
+    "snr": "S/N",
+    "sigma": "σ",
+    "baseline_sigma": "σ of the baseline",
+    "pull_synthesis": "pull against the synthesis",
+    "refused": "share",
+    "at_most": "at most",
+    "at_least": "at least",
 }
 
 
@@ -220,7 +230,13 @@ def _reads(card: Card) -> str:
 
 def _labels(card: Card) -> str:
     rows = [
-        [symbol(spec.name), spec.name, spec.unit, *map(number, spec.limits), number(spec.floor)]
+        [
+            symbol(spec.name),
+            spec.name,
+            unit_of(spec.name) or spec.unit,
+            *map(number, spec.limits),
+            number(spec.floor),
+        ]
         for spec in card.labels
     ]
     head = ("label", "column", "unit", "from", "to", "floor of the error")
@@ -243,12 +259,12 @@ def _rows_table(rows: Sequence[Mapping[str, Any]], caption: str) -> str:
     """Return rows of figures; columns in the order in which they come up."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
     cells = [[_figure(key, row.get(key)) for key in keys] for row in rows]
-    return html_table(keys, cells, caption)
+    return html_table([_HEADS.get(key, key) for key in keys], cells, caption)
 
 
 def _figure(key: str, value: Any) -> Cell | str:
     if isinstance(value, str):
-        return symbol(value) if key == "label" else value
+        return axis_title(value) if key == "label" else value
     return number(value)
 
 

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SpectrumFront", "page_setup", "verdict", "worded"]
 
+#: One after the other they are one module of the page.
+_SCRIPTS = ("spectrum_draw.js", "spectrum_store.js", "spectrum_front.js")
 #: Spectra that may be asked for at once.
 MOST = 64
 
 
 class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """The figure, its controls and the table of labels on the page (spectrum_front.js, spectrum_draw.js).
+    """The figure, its controls and the table of labels on the page (spectrum_front.js).
 
     Attributes
     ----------
@@ -41,9 +43,7 @@ class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no
         What is wrong with the spectra as a whole.
     """
 
-    _esm = traitlets.Unicode(page_file("spectrum_draw.js") + page_file("spectrum_front.js")).tag(
-        sync=True
-    )
+    _esm = traitlets.Unicode("".join(map(page_file, _SCRIPTS))).tag(sync=True)
     _css = traitlets.Unicode(page_file("spectrum_front.css")).tag(sync=True)
     grid = traitlets.Bytes(b"").tag(sync=True)
     setup = traitlets.Dict().tag(sync=True)

@@ -7,6 +7,7 @@ from stellarnb.testing.lab import lab_page, write_notebook
 pytestmark = pytest.mark.browser
 
 PAGES = ["1 Archive", "2 Spectra", "3 Predict", "4 Map", "5 Validate", "Model card"]
+SHOW = "import stellarnb as snb\nbench = snb.Workbench()\nbench"
 ROOT = ".jp-NotebookPanel:not(.lm-mod-hidden) .snb-widget"
 #: The element that has the focus, as a screen reader calls it.
 FOCUSED = """() => {
@@ -225,4 +226,23 @@ def test_by_keyboard_in_both_themes_on_a_small_screen_and_asleep(page, serious, 
     asleep.wait_for()
     assert "Workbench: 3,000 stars" in asleep.inner_text()
     assert "run this cell" in asleep.inner_text()
+    assert page.foreign_requests == []
+
+
+def test_the_main_steps_in_notebook_7(page, lab, keep_picture):
+    pytest.importorskip("notebook", reason="Notebook 7 is not installed (extra [test])")
+    write_notebook(lab[1] / "seven.ipynb", [SHOW])
+    page.open("seven.ipynb", app="notebook")
+    # Notebook's own, of any page of it: it says so before a cell of ours has run.
+    own = set(page.console_errors)
+    page.run_all()
+    assert page.cell_errors() == []
+    predict(page)
+    make_map(page)
+    select(page)
+    keep_picture(page, "workbench-notebook-7")
+    run(page, "assert 0 < len(selection) < len(labels), len(selection)")
+    run(page, "assert selection.arrow.equals(bench.selection.arrow)")
+    assert cut_off(page) == []
+    assert set(page.console_errors) <= own
     assert page.foreign_requests == []

@@ -175,3 +175,7 @@ def test_it_is_saved_as_it_is_shown(labels, tmp_path, ending):
     view.zoom("kiel", (4400, 5200), (1.8, 3.3))
     path = view.save(tmp_path / f"map.{ending}")
     assert path.stat().st_size > 10_000
+
+
+def test_closing_leaves_nothing(placed, leaves_nothing):
+    leaves_nothing(lambda: ChemicalMap(placed, panels=["kiel"]).close(), warm=8)

@@ -2,6 +2,7 @@ import pytest
 
 from stellarnb.errors import InvalidInput
 from stellarnb.models import load_card, model_names
+from stellarnb.views.style import unit_of
 from stellarnb.widgets.model_card import ModelCardViewer
 
 
@@ -16,7 +17,7 @@ def test_each_card_is_shown_whole(name):
     assert set(found) == {"Reads", "Labels", "Figures", "Training", "Flaws", "Licence, citation"}
     for spec in card.labels:
         assert f"<td>{spec.name}</td>" in found["Labels"]
-        assert spec.unit in found["Labels"]
+        assert f"<td>{unit_of(spec.name)}</td>" in found["Labels"]
     for spec in card.scalars:
         assert f"<td>{spec.name}</td>" in found["Reads"]
     assert card.licence in found["Licence, citation"]

@@ -125,4 +125,4 @@ def test_it_leaves_nothing_behind(placed, reference, leaves_nothing):
         check.wait()
         check.close()
 
-    leaves_nothing(once, cycles=25, warm=8)
+    leaves_nothing(once, warm=8)
