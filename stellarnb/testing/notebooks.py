@@ -174,6 +174,9 @@ def _fingerprint(source: Path) -> str:
     digest = hashlib.sha256(source.read_bytes())
     package = Path(__file__).resolve().parents[1]
     for path in sorted(package.rglob("*")):
+        # What the build of the extension has fetched is no part of stellarnb.
+        if "node_modules" in path.parts:
+            continue
         if path.suffix in {".py", ".toml", ".js"}:
             digest.update(path.read_bytes())
         elif path.suffix in {".safetensors", ".parquet"}:
