@@ -21,6 +21,7 @@ from stellarnb.archives import open_archive
 from stellarnb.errors import Interrupted, OutputError
 from stellarnb.files import atomic_write, make_folder, notebooks_folder
 from stellarnb.models import load_model
+from stellarnb.settings import LEAN_MEMORY
 from stellarnb.tables import Labels, Table
 from stellarnb.views import save_maps
 
@@ -144,7 +145,8 @@ def open_lab(folder: Path) -> int:
     int
     """
     command = [sys.executable, "-m", "jupyterlab", str(folder / NOTEBOOK)]
-    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own interpreter
+    lean = LEAN_MEMORY | os.environ
+    return subprocess.run(command, env=lean, check=False).returncode  # noqa: S603 - our own
 
 
 def notebook_source() -> Path:

@@ -373,7 +373,10 @@ class LabPage:
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(word in message.text for word in _HARMLESS):
-            self.console_errors.append(message.text)
+            # The browser's own words do not say what could not be loaded.
+            failed = message.text.startswith("Failed to load resource")
+            where = f" {message.location['url']}" if failed else ""
+            self.console_errors.append(message.text + where)
 
     def _filter(self, route: Route) -> None:
         url = route.request.url

@@ -24,6 +24,7 @@ from filelock import FileLock
 
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write, make_folder, notebooks_folder
+from stellarnb.settings import LEAN_MEMORY
 from stellarnb.testing.exercises import Trial, trials_of
 from stellarnb.testing.kernel_watch import KernelWatch
 
@@ -188,6 +189,8 @@ def _fingerprint(source: Path) -> str:
 def guarded(log: Path) -> Iterator[dict[str, str]]:
     """Give the environment of a kernel that reaches no other host, with a cache of its own.
 
+    It keeps little freed memory, as on Binder and in the JupyterLab of ``stellarnb tour``.
+
     Parameters
     ----------
     log : pathlib.Path
@@ -201,6 +204,7 @@ def guarded(log: Path) -> Iterator[dict[str, str]]:
     paths = [guard, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     with tempfile.TemporaryDirectory(prefix="stellarnb-cache-") as cache:
         yield {
+            **LEAN_MEMORY,
             **os.environ,
             "PYTHONPATH": os.pathsep.join(paths),
             "STELLARNB_GUARD_LOG": str(log),

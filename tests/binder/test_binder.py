@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import nbformat
 import pytest
 
+from stellarnb.settings import LEAN_MEMORY
+
 ROOT = Path(__file__).resolve().parents[2]
 BINDER = ROOT / "binder"
 
@@ -99,6 +101,11 @@ def test_a_script_is_sound(name: str) -> None:
     path = BINDER / name
     assert subprocess.run(["bash", "-n", path], check=False).returncode == 0
     assert name == "check.sh" or os.access(path, os.X_OK)
+
+
+def test_start_gives_freed_memory_back_as_the_tour_does() -> None:
+    words = (BINDER / "start").read_text("utf-8")
+    assert all(f"{name}={value}" in words for name, value in LEAN_MEMORY.items())
 
 
 def test_start_sets_few_threads_and_runs_what_it_is_given() -> None:

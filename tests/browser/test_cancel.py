@@ -42,9 +42,10 @@ explorer"""
 #: A cell that keeps the kernel busy, until a file is there; Python code, so that other threads
 #: get their turn.
 BUSY = """from pathlib import Path
-end = time.time() + 20
+end = time.time() + 90
 while time.time() < end and not Path("enough").exists():
-    sum(range(2000))
+    for _ in range(5000):
+        sum(range(2000))
 print("the other cell has ended")"""
 
 

@@ -229,10 +229,12 @@ def test_by_keyboard_in_both_themes_on_a_small_screen_and_asleep(page, serious, 
     assert page.foreign_requests == []
 
 
-def test_the_main_steps_in_notebook_7(page, lab, keep_picture):
+def test_the_main_steps_in_notebook_7(open_in_lab, tmp_path, monkeypatch, keep_picture):
     pytest.importorskip("notebook", reason="Notebook 7 is not installed (extra [test])")
-    write_notebook(lab[1] / "seven.ipynb", [SHOW])
-    page.open("seven.ipynb", app="notebook")
+    monkeypatch.setenv("STELLARNB_CACHE", str(tmp_path / "cache"))
+    write_notebook(tmp_path / "seven.ipynb", [SHOW])
+    # A server of its own: Jupyter's refuses Notebook a font (403) that it has given to JupyterLab.
+    page = open_in_lab(tmp_path / "seven.ipynb", app="notebook")
     # Notebook's own, of any page of it: it says so before a cell of ours has run.
     own = set(page.console_errors)
     page.run_all()
