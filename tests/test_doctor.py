@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from jupyterlab_server import config
 
 from stellarnb import cli
 from stellarnb.archives import open_archive
@@ -114,7 +115,8 @@ class TestBroken:
     ) -> None:
         (own_place / "torch").mkdir()
         (own_place / "torch" / "__init__.py").write_text("raise ImportError('libcudart.so')")
-        monkeypatch.setenv("PYTHONPATH", f"{own_place}{os.pathsep}{os.environ['PYTHONPATH']}")
+        paths = [str(own_place), *filter(None, [os.environ.get("PYTHONPATH")])]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
         monkeypatch.setattr("bokeh.settings.bokehjs_path", lambda dev: own_place / "nothing")
         # No one, root neither, can make a folder below a file.
         (own_place / "file").write_text("")
@@ -202,10 +204,18 @@ class TestBroken:
         assert "1 of 1 files were damaged" in finding.found
         assert places.check_cache()[0].verdict == "ok"
 
-    def test_extensions_that_are_missing_or_disabled(self, own_place: Path) -> None:
+    def test_extensions_that_are_missing_or_disabled(
+        self, own_place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         name = "labextension @bokeh/jupyter_bokeh"
         assert only(frontend.check_extensions(), name).verdict == "ok"
-        assert only(frontend.check_extensions(), "labextension stellarnb").verdict == "warning"
+        # Where stellarnb was installed with Node.js its own is there: look as if it were not.
+        real = config.get_federated_extensions
+        without = lambda places: {k: v for k, v in real(places).items() if k != "stellarnb"}  # noqa: E731
+        with monkeypatch.context() as patch:
+            patch.setattr(config, "get_federated_extensions", without)
+            missing = only(frontend.check_extensions(), "labextension stellarnb")
+        assert missing.verdict == "warning"
         extension(own_place, "stellarnb")
         assert only(frontend.check_extensions(), "labextension stellarnb").verdict == "ok"
         page = own_place / "config" / "labconfig" / "page_config.json"
