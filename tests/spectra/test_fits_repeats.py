@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stellarnb.spectra import get_instrument
@@ -104,6 +104,7 @@ def test_what_needs_astropy_is_never_remembered(slow, cards):
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=9)), max_size=3))
+@example([(0.4765625, b"!")])  # behind the value of SOURCEID
 def test_a_broken_file_is_what_astropy_makes_of_it(changes):
     reader, body = Repeats(), bytearray(file(12, 0.5))
     reader.read(file(11), "first")

@@ -25,7 +25,8 @@ _VARYING = re.compile(
     rb"(?:SOURCEID|SOLUTION|POS     |REFEPOCH|EPOCHEXT|APERTURE|DATE-HDU|DATE    |CHECKSUM|DATASUM )="
     rb"[ -~]{71}"
 )
-_SOURCE = re.compile(rb"SOURCEID= '(\d{1,19}) *'")
+#: The whole card: what is neither value nor comment makes it one that astropy refuses.
+_SOURCE = re.compile(rb"SOURCEID= '(\d{1,19}) *' *(?:/[ -~]*)?")
 _KINDS = {"D": ">f8", "E": ">f4", "J": ">i4", "I": ">i2", "K": ">i8"}
 
 
@@ -67,7 +68,7 @@ class Repeats:
         head = _headers(data)
         if head is None:
             return read_fits(data, label)
-        key, source = _VARYING.sub(b"", head), _SOURCE.search(head)
+        key, source = _VARYING.sub(b"", head), _source(head)
         layout = self._known.get(key)
         if layout is None or source is None or len(data) != len(head) + layout.padded:
             found = read_fits(data, label)
@@ -89,6 +90,12 @@ class Repeats:
             source_id=None if star is None else int(star[0]),
             label=label,
         )
+
+
+def _source(head: bytes) -> re.Match[bytes] | None:
+    """Return the card of the star, as `_SOURCE` matches it, if there is a sound one."""
+    at = head.find(b"SOURCEID=")
+    return _SOURCE.fullmatch(head, at, at + _CARD) if at >= 0 else None
 
 
 def _headers(data: bytes) -> bytes | None:
