@@ -17,7 +17,7 @@ from stellarnb.cartography.sequences import (
     dividing_line,
     find_sequences,
 )
-from stellarnb.cartography.sky import galactic, graticule, mollweide, outline
+from stellarnb.cartography.sky import galactic, graticule, mollweide, outline, sky_patch
 from stellarnb.cartography.stream import Step, stream
 from stellarnb.cartography.window import Window, span
 
@@ -62,6 +62,7 @@ __all__ = [
     "profile",
     "quantiles",
     "shade",
+    "sky_patch",
     "span",
     "std",
     "stream",

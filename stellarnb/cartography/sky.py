@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
 
-__all__ = ["SKY_X", "SKY_Y", "X_EDGE", "Y_EDGE", "galactic", "graticule", "mollweide", "outline"]
+__all__ = [
+    "SKY_X",
+    "SKY_Y",
+    "X_EDGE",
+    "Y_EDGE",
+    "galactic",
+    "graticule",
+    "mollweide",
+    "outline",
+    "sky_patch",
+]
 
 #: What the map's coordinates are called among columns.
 SKY_X, SKY_Y = "mollweide_x", "mollweide_y"
@@ -96,6 +106,52 @@ def outline(points: int = 181) -> tuple[Floats, Floats]:
     """Return x and y of the map's edge as a closed line, shape [points] each."""
     angle = np.linspace(0.0, 2.0 * np.pi, points)
     return X_EDGE * np.cos(angle), Y_EDGE * np.sin(angle)
+
+
+def sky_patch(lon: tuple[float, float], lat: tuple[float, float]) -> tuple[Floats, Floats]:
+    """Return the edge of a patch between two meridians and two parallels, on the map.
+
+    Parameters
+    ----------
+    lon : tuple of float
+        From where eastwards to where, degrees; 350 to 10 is the patch of 20 degrees about 0.
+    lat : tuple of float
+        Lower and upper edge, degrees, within -90..90.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        x and y of its corners and of points along its meridians, at most 2 degrees apart;
+        parallels are straight on this map.
+
+    Raises
+    ------
+    InvalidInput
+        If it is empty, not finite, beyond a pole, or reaches across l = 180 deg: it would lie at
+        both ends of the map.
+    """
+    if not np.isfinite([*lon, *lat]).all():
+        raise InvalidInput("A patch of the sky needs four finite numbers, in degrees.")
+    south, north = sorted(lat)
+    if south < -90.0 or north > 90.0 or south == north or lon[0] == lon[1]:
+        raise InvalidInput(
+            f"l from {lon[0]:g} to {lon[1]:g}, b from {lat[0]:g} to {lat[1]:g} deg is no patch of "
+            "the sky: b lies within -90 to 90, and neither range is empty."
+        )
+    width = (lon[1] - lon[0]) % 360.0 or 360.0
+    west = -180.0 if width == 360.0 else (lon[0] + 180.0) % 360.0 - 180.0
+    east = west + width
+    if east > 180.0:
+        raise InvalidInput(
+            f"l from {lon[0]:g} to {lon[1]:g} deg reaches across l = 180, where this map has its "
+            "two ends: choose one side of it."
+        )
+    up = np.linspace(south, north, max(2, int(np.ceil((north - south) / 2)) + 1))
+    # Just inside ±180, which lie on the same meridian.
+    ends = np.clip([west, east], -179.999999, 179.999999)
+    x0, y0 = mollweide(np.full(up.shape, ends[0]), up)
+    x1, y1 = mollweide(np.full(up.shape, ends[1]), up[::-1])
+    return np.concatenate([x0, x1]), np.concatenate([y0, y1])
 
 
 def graticule(step_lon: int = 60, step_lat: int = 30) -> list[tuple[Floats, Floats]]:

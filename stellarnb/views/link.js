@@ -100,9 +100,23 @@ const settle = () => {
   node?.classList.add("stellarnb-live")
 }
 
+// Bokeh lets its canvas take the focus: a screen reader needs a name for it.
+const name = () => {
+  for (const shown of link.figures) {
+    const layer = cb_context.index.find_one(shown)?.canvas_view?.events_el
+    if (layer == null) continue
+    const [x, y] = [shown.below, shown.left].map(
+      side => side.find(part => part.type.endsWith("Axis") && part.visible)?.axis_label)
+    const title = shown.title?.text ?? shown.name ?? ""
+    layer.setAttribute("role", "img")
+    layer.setAttribute("aria-label", x && y ? `${title}: ${y} against ${x}` : title)
+  }
+}
+
 if (!state.dressed) {
   state.dressed = true
   dress()
+  name()
   settle()
   const watch = new MutationObserver(dress)
   watch.observe(document.body, {attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"]})

@@ -37,7 +37,7 @@ def page_html(table: Table, first: int, title: str) -> str:
     )
     # A region that scrolls must be reached by the keyboard.
     return (
-        f'<div class="snb-scroll" style="max-height: 28em; overflow: auto" tabindex="0" role="region" '
+        f'<div class="snb-scroll" style="max-height: 28em; overflow: auto" tabindex="0" role="group" '
         f'aria-label="{escape(title)}"><table class="snb-table">'
         f'<caption>{escape(title)}</caption><thead style="position: sticky; top: 0"><tr><th scope="col">row</th>{head}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"

@@ -21,10 +21,12 @@ from stellarnb.views.pictures import View
 from stellarnb.views.stars import Stars
 from stellarnb.views.style import find_theme
 from stellarnb.widgets.base import close_tree
+from stellarnb.widgets.fold import Said
 from stellarnb.widgets.map_checks import check_range, refuse_unknown
 from stellarnb.widgets.map_controls import build_controls
 from stellarnb.widgets.map_output import MapOutput
 from stellarnb.widgets.map_page import MapPage
+from stellarnb.widgets.map_region import RegionForm
 from stellarnb.widgets.map_state import Brush, History, MapState, read_state
 from stellarnb.widgets.star_card import SpectrumFigure, card_html
 
@@ -46,7 +48,7 @@ class ChemicalMap(MapOutput):
 
     Zoom with the wheel; drag to pan, or to brush stars with a box or a lasso: they stay in
     colour in all diagrams, the others turn grey. A double click shows a whole diagram again, a
-    click names the nearest star. Each control has its twin in Python: setting the trait moves
+    click names the nearest star. Without a mouse there are numbers for all of that. Each control has its twin in Python: setting the trait moves
     the control, and the other way round.
 
     Parameters
@@ -144,7 +146,7 @@ class ChemicalMap(MapOutput):
             color_by=self._stars.check_colour(color_by),
             chosen=self._stars.chosen(good_only=cut),
         )
-        self._status, self._line, self._card = ipw.HTML(), ipw.HTML(), ipw.HTML()
+        self._status, self._line, self._card = Said(urgent=True), Said(), ipw.HTML()
         self._spectrum = None if spectra is None else SpectrumFigure(spectra, self._theme)
         self._brush: Brush | None = None
         self._quiet = False
@@ -152,11 +154,13 @@ class ChemicalMap(MapOutput):
         self.set_trait("color_by", color_by)
         self.set_trait("good_only", cut)
         self._history = History(self.state)
+        drawn = [live.panel for live in self.figures.values()]
+        self._region = RegionForm(self, self._stars, drawn) if drawn else None
         self.children = self._parts()
         self.observe(lambda change: self.guarded(self._redraw), list(_CUTS))
         self.observe(lambda change: self._page.drag(self.drag), "drag")
         self.observe(lambda change: self.guarded(self._show_star), "star")
-        self._line.value = escape(self._caption(self._chosen()))
+        self._line.text = self._caption(self._chosen())
         if start is not None:
             self._put(start)
 
@@ -306,7 +310,7 @@ class ChemicalMap(MapOutput):
             self._words = f"This view could not be drawn: {type(error).__name__}: {error}"
         else:
             self._words = ""
-        self._status.value = f"<b>{escape(self._words)}</b>" if self._words else ""
+        self._status.text = self._words
 
     def zoomed(self) -> None:
         """Take note that a diagram shows another view (called by the page)."""
@@ -320,6 +324,7 @@ class ChemicalMap(MapOutput):
         parts = [
             ipw.HTML(f"<b>{escape(self._title)}</b>"),
             build_controls(self, self._stars, self._grid),
+            *([] if self._region is None else [self._region]),
             self._page.widget,
             self._line,
             self._status,
@@ -334,7 +339,9 @@ class ChemicalMap(MapOutput):
             return
         chosen = self._chosen()
         self._page.show(color_by=self.color_by, chosen=chosen, brush=self._brush)
-        self._line.value = escape(self._caption(chosen))
+        self._line.text = self._caption(chosen)
+        if self._region is not None:
+            self._region.follow(self._brush)
         self._history.add(self.state)
 
     def _put(self, state: MapState) -> None:

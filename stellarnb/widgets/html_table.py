@@ -38,7 +38,7 @@ def html_table(
     said = f"<caption>{escape(caption)}</caption>" if caption else ""
     name = escape(label or caption or "table")
     return (
-        f'<div class="snb-scroll" tabindex="0" role="region" aria-label="{name}">'
+        f'<div class="snb-scroll" tabindex="0" role="group" aria-label="{name}">'
         f'<table class="snb-table">{said}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
         "</div>"
     )

@@ -12,6 +12,7 @@ from stellarnb.cartography import Bins
 from stellarnb.views.bokeh_parts import DRAGS
 from stellarnb.views.stars import Stars
 from stellarnb.views.style import axis_title, symbol
+from stellarnb.widgets.fold import Fold
 
 if TYPE_CHECKING:
     from stellarnb.widgets.chemical_map import ChemicalMap
@@ -159,9 +160,8 @@ def _bin_picker(view: ChemicalMap, stars: Stars, grid: Bins) -> ipw.Widget | Non
     layout = ipw.Layout(
         grid_template_columns=f"90px repeat({grid.shape[1]}, minmax(64px, 110px))", grid_gap="2px"
     )
-    folded = ipw.Accordion([ipw.GridBox(cells, layout=layout)], selected_index=None)
-    folded.set_title(0, "bins in R and |Z|: only the stars of those that are picked")
-    return folded
+    title = "bins in R and |Z|: only the stars of those that are picked"
+    return Fold(title, ipw.GridBox(cells, layout=layout))
 
 
 def _edges(edges: tuple[float, ...], index: int) -> str:

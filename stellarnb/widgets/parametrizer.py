@@ -16,6 +16,7 @@ from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels
 from stellarnb.widgets.base import BaseWidget
+from stellarnb.widgets.fold import Fold
 from stellarnb.widgets.html_table import html_words
 from stellarnb.widgets.map_checks import refuse_unknown
 from stellarnb.widgets.model_card import (
@@ -282,10 +283,8 @@ class Parametrizer(BaseWidget):
         self._inputs, self._device = ipw.HTML(), ipw.HTML()
         self._stale, self._result = ipw.HTML(), ipw.HTML()
         self._card_html = ipw.HTML()
-        folded = ipw.Accordion(
-            [self._card_html], selected_index=None, layout={"flex": "1 1 340px", "min_width": "0"}
-        )
-        folded.set_title(0, "Card of this model")
+        beside = {"flex": "1 1 340px", "min_width": "0"}
+        folded = Fold("Card of this model", self._card_html, layout=beside)
         self._table = LabelsTable(self.guarded)
         self._compare = Comparison(self.guarded, lambda: self.labels)
         wrap = ipw.Layout(flex_flow="row wrap")

@@ -10,6 +10,7 @@ import ipywidgets as ipw
 from stellarnb.errors import InvalidInput
 from stellarnb.tables import Labels
 from stellarnb.tables.names import SURVEYS
+from stellarnb.widgets.fold import Fold
 from stellarnb.widgets.html_table import html_words
 from stellarnb.widgets.parametrizer_table import comparison_html
 from stellarnb.widgets.variables import name_of, tables_of_user
@@ -52,13 +53,9 @@ class Comparison(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._survey.observe(lambda change: guarded(self.update), "value")
         self._look.on_click(lambda _: guarded(self.look))
         row = [self._menu, self._survey, self._look]
-        folded = ipw.Accordion(
-            [ipw.VBox([ipw.HBox(row, layout={"flex_flow": "row wrap"}), self._html])]
-        )
-        folded.set_title(0, "Comparison with a reference")
-        folded.selected_index = None
-        self._folded = folded
-        super().__init__([folded], layout=ipw.Layout(width="100%", min_width="0"))
+        inside = ipw.VBox([ipw.HBox(row, layout={"flex_flow": "row wrap"}), self._html])
+        self._folded = Fold("Comparison with a reference", inside)
+        super().__init__([self._folded], layout=ipw.Layout(width="100%", min_width="0"))
         self.look()
 
     @property
@@ -106,7 +103,7 @@ class Comparison(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         table = labels.good().compare(self.reference, survey=self.survey)
         name = name_of(self.reference, "the reference")
         self._html.value = comparison_html(table, f"{labels.model} minus {name}, good() stars")
-        self._folded.selected_index = 0
+        self._folded.shown = True
 
     def to_code(self) -> str:
         """Return Python that makes the comparison; empty where there is none."""

@@ -180,7 +180,7 @@ def numbers_html(numbers: Table) -> str:
         "pull = 1.4826 MAD of (label − reference) / error"
     )
     return (
-        f'<div class="snb-scroll" tabindex="0" role="region" aria-label="Figures by S/N and region">'
+        f'<div class="snb-scroll" tabindex="0" role="group" aria-label="Figures by S/N and region">'
         f'<table class="snb-table"><caption>{caption}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )

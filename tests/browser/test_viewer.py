@@ -138,6 +138,41 @@ def tab(page: LabPage, name: str) -> None:
     page.page.locator(VIEWER).get_by_role("tab", name=name).click()
 
 
+def open_and_close(page: LabPage, name: str, ready: str, times: int) -> dict[str, int]:
+    """Open a file and close it again, so many times; return what is there when all is collected.
+
+    ``kept`` of the viewers and their documents, ``bytes`` of the page, ``nodes``, ``listeners``.
+    """
+    page.page.evaluate(
+        """async ([name, ready, times]) => {
+          const {commands} = window.jupyterapp;
+          const next = () => new Promise(resolve => requestAnimationFrame(resolve));
+          window.viewersClosed = [];
+          for (let i = 0; i < times; i++) {
+            const widget = await commands.execute('docmanager:open', {path: name});
+            while (!widget.node.querySelector(ready)) await next();
+            window.viewersClosed.push(new WeakRef(widget), new WeakRef(widget.context));
+            widget.close();
+            while (!widget.isDisposed) await next();
+          }
+        }""",
+        [name, ready, times],
+    )
+    page.page.wait_for_timeout(500)
+    tools = page.page.context.new_cdp_session(page.page)
+    for _ in range(3):
+        tools.send("HeapProfiler.collectGarbage")
+    used, counted = tools.send("Runtime.getHeapUsage"), tools.send("Memory.getDOMCounters")
+    tools.detach()
+    kept = page.page.evaluate("() => window.viewersClosed.filter(one => one.deref()).length")
+    return {
+        "kept": int(kept),
+        "bytes": int(used["usedSize"]),
+        "nodes": int(counted["nodes"]),
+        "listeners": int(counted["jsEventListeners"]),
+    }
+
+
 def keep_picture(page: LabPage, name: str) -> None:
     """Leave a screenshot where STELLARNB_SCREENSHOTS says, for people to look at."""
     folder = os.environ.get("STELLARNB_SCREENSHOTS")
@@ -247,6 +282,23 @@ def test_a_large_file_is_refused_kindly_and_read_in_part(page, folder) -> None:
     assert f"of {rows:,}" in shown
     page.page.locator(VIEWER).get_by_role("button", name="Last").click()
     page.wait_for(lambda: f"to {rows:,} of" in text(page), "the last page")
+
+
+def test_a_hundred_files_opened_and_closed_leave_nothing(page, folder) -> None:
+    (folder / "plain.csv").write_text("a,b\n1,2\n")
+    left = {}
+    for name, ready in (("plain.csv", ".lm-DataGrid"), ("spectrum.fits", "canvas[aria-label]")):
+        before = open_and_close(page, name, ready, 20)
+        after = open_and_close(page, name, ready, 100)
+        left[name] = {what: after[what] - before[what] for what in before}
+        assert after["kept"] == 0
+    print(left)
+    # JupyterLab itself leaves a little of each document (4.6: 38 nodes): as much of
+    # a table of its own viewer, which is opened on the same page.
+    ours, own = left["spectrum.fits"], left["plain.csv"]
+    assert ours["nodes"] <= own["nodes"] + 50
+    assert ours["listeners"] <= own["listeners"] + 50
+    assert ours["bytes"] <= own["bytes"] + 0.05 * before["bytes"]
 
 
 def test_a_table_is_sorted_by_a_column(page) -> None:

@@ -7,6 +7,13 @@ from stellarnb.testing.lab import lab_page, write_notebook
 pytestmark = pytest.mark.browser
 
 PAGES = ["1 Archive", "2 Spectra", "3 Predict", "4 Map", "5 Validate", "Model card"]
+#: Red giants, to type in.
+REGION = {
+    "Teff [K] from": "4200",
+    "Teff [K] to": "5200",
+    "log g [dex(cm s⁻²)] from": "1",
+    "log g [dex(cm s⁻²)] to": "3.2",
+}
 SHOW = "import stellarnb as snb\nbench = snb.Workbench()\nbench"
 ROOT = ".jp-NotebookPanel:not(.lm-mod-hidden) .snb-widget"
 #: The element that has the focus, as a screen reader calls it.
@@ -14,7 +21,7 @@ FOCUSED = """() => {
   let on = document.activeElement;
   while (on?.shadowRoot?.activeElement) on = on.shadowRoot.activeElement;
   const words = on?.getAttribute('aria-label') || on?.labels?.[0]?.textContent || on?.textContent;
-  return (words ?? '').trim();
+  return (words ?? '').trim().slice(0, 100);
 }"""
 
 
@@ -110,6 +117,35 @@ def predict_by_keyboard(page):
     says(page, "labels of xp-apogee")
 
 
+def map_by_keyboard(page):
+    """Go from the labels to a brush and its selection in Python, with no mouse."""
+    keys = page.page.keyboard
+    tab_to(page, "3 Predict", "Shift+Tab")
+    keys.press("ArrowRight")
+    keys.press("Enter")
+    says(page, "Labels are here")
+    tab_to(page, "distances")
+    keys.type("spec")
+    tab_to(page, "Make the map")
+    keys.press("Enter")
+    page.figure("kiel")
+    page.wait_answered()
+    tab_to(page, "region and star by numbers: without a mouse")
+    keys.press("Enter")
+    tab_to(page, "diagram")
+    for name, value in REGION.items():
+        tab_to(page, name)
+        keys.press("Control+a")
+        keys.type(value)
+    tab_to(page, "Brush")
+    keys.press("Space")
+    says(page, "brushed in Kiel")
+    page.wait_answered()
+    tab_to(page, "Selection to Python")
+    keys.press("Enter")
+    says(page, "stars are in the variable selection")
+
+
 def make_map(page):
     press(page, "Next: 4 Map")
     menu = bench_of(page).get_by_label("distances")
@@ -196,7 +232,11 @@ def test_by_keyboard_in_both_themes_on_a_small_screen_and_asleep(page, serious, 
     assert serious(page, ROOT) == []
     predict_by_keyboard(page)
     run(page, "assert len(labels) == len(bench.labels) == 3000")
-    make_map(page)
+    bench_of(page).get_by_role("tab", name="3 Predict").focus()
+    map_by_keyboard(page)
+    run(page, "assert 0 < len(selection) < len(labels), len(selection)")
+    run(page, "assert selection['logg'].max() <= 3.2 and selection['teff'].max() <= 5200")
+    run(page, "assert selection.arrow.equals(bench.selection.arrow)")
     sound_pages(page, serious, keep_picture, "light")
     use_theme(page, "JupyterLab Dark", "false")
     try:

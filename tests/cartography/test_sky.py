@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellarnb.cartography import galactic, graticule, mollweide, outline
+from stellarnb.cartography import galactic, graticule, mollweide, outline, sky_patch
 from stellarnb.cartography.sky import X_EDGE, Y_EDGE
 from stellarnb.errors import InvalidInput
 
@@ -50,3 +50,33 @@ def test_a_declination_beyond_the_pole_is_refused():
 def test_the_lines_stay_on_the_map():
     for x, y in [*graticule(), outline()]:
         assert ((x / X_EDGE) ** 2 + (y / Y_EDGE) ** 2 <= 1 + 1e-9).all()
+
+
+def _area(x, y):
+    return 0.5 * abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"),
+    [((30, 60), (-20, 10)), ((350, 10), (0, 5)), ((-180, 180), (-90, 90)), ((0, 180), (-90, 0))],
+)
+def test_a_patch_of_the_sky_has_its_area(lon, lat):
+    width = (lon[1] - lon[0]) % 360 or 360
+    sphere = np.radians(width) * np.diff(np.sin(np.radians(lat)))[0]
+    # The map is equal-area: its ellipse of 4 pi is the sphere. Chords of two degrees cut a little.
+    assert _area(*sky_patch(lon, lat)) == pytest.approx(sphere, rel=3e-3)
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "words"),
+    [
+        ((170, 190), (0, 1), "l = 180"),
+        ((0, 10), (0, 91), "no patch"),
+        ((0, 10), (5, 5), "no patch"),
+        ((7, 7), (0, 5), "no patch"),
+        ((0, np.inf), (0, 5), "finite"),
+    ],
+)
+def test_what_is_no_patch_is_refused(lon, lat, words):
+    with pytest.raises(InvalidInput, match=words):
+        sky_patch(lon, lat)
