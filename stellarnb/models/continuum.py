@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stellarnb.spectra.rows import row_count
+
 __all__ = ["Continuum"]
 
 #: Continuum that is divided out: its level, and how far it may vary over the spectrum. Beyond
@@ -68,7 +70,7 @@ class Continuum:
         """
         used = usable[:, self.pixels]
         basis = self.terms[:, self.pixels].astype(np.float64)
-        enough = used.sum(axis=1) >= max(ENOUGH * used.shape[1], len(basis))
+        enough = row_count(used) >= max(ENOUGH * used.shape[1], len(basis))
         whole = used.all(axis=1)
         coefficients = np.zeros((len(flux), len(basis)))
         coefficients[:, 0] = 1.0

@@ -20,6 +20,7 @@ from stellarnb.models.inputs import Pixels
 from stellarnb.models.scaling import LabelScaler
 from stellarnb.models.weights import subset
 from stellarnb.spectra.noise import signal_to_noise as spectral_snr
+from stellarnb.spectra.rows import row_count, row_median
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -70,13 +71,12 @@ class SpectrumScaler:
         level, found = self.continuum.fit(pixels.flux, pixels.usable)
         used = pixels.usable & self.read
         there = found & pixels.alive
-        there &= np.count_nonzero(used, axis=1) >= ENOUGH * np.count_nonzero(self.read)
+        there &= row_count(used) >= ENOUGH * np.count_nonzero(self.read)
         flux = pixels.flux / level
         flux -= self.mean
         flux *= np.float32(1.0 / self.unit)
         np.clip(flux, -LIMIT, LIMIT, out=flux)
-        flux[~used] = 0.0
-        flux[~there] = 0.0
+        flux *= used & there[:, None]
         return flux, level, there
 
     def summary(self, pixels: Pixels, there: NDArray[np.bool_]) -> Floats:
@@ -87,12 +87,8 @@ class SpectrumScaler:
             some = slice(None, None, SNR_STEP)
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = pixels.flux[:, some] / pixels.error[:, some]
-            snr = np.ones(len(ratio))
-            whole = there & np.isfinite(ratio).all(axis=1)
-            snr[whole] = np.median(ratio[whole], axis=1)
-            for row in np.flatnonzero(there & ~whole):
-                kept = ratio[row][np.isfinite(ratio[row])]
-                snr[row] = np.median(kept) if len(kept) else 1.0
+            snr = row_median(ratio).astype(np.float64)
+            snr = np.where(there & np.isfinite(snr), snr, 1.0)
         level = (np.log10(np.clip(snr, *SNR_RANGE)) - SNR_CENTRE) / SNR_UNIT
         columns = [~there, np.where(there, level, 0.0), np.where(there, pixels.masked_fraction, 0)]
         return np.stack(columns, axis=1).astype(np.float32)
@@ -198,7 +194,7 @@ class HybridFamily:
             xp=low,
             level=level,
             masked=masked.astype(np.float32),
-            notes={"continuum_level": np.where(there, np.median(level[:, ::16], axis=1), np.nan)},
+            notes={"continuum_level": np.where(there, row_median(level[:, ::16]), np.nan)},
         )
 
     def flux_slopes(self, pixels: Pixels, scaled: Scaled) -> tuple[Floats, ...]:

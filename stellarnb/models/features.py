@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.models.inputs import Pixels
+from stellarnb.spectra.rows import row_median
 
 __all__ = ["COLOURS", "MAGNITUDES", "XPScaler", "colours"]
 
@@ -131,17 +132,8 @@ def signal_to_noise(pixels: Pixels) -> NDArray[np.float64]:
     assert pixels.error is not None, "callers ask only where errors are given"  # noqa: S101
     edges = np.linspace(0, pixels.flux.shape[1], N_BANDS + 1).astype(int)
     ratio = np.abs(pixels.flux) / pixels.error
-    bands = [_median(ratio[:, a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    level = np.log10(np.clip(np.stack(bands, axis=1), 0.1, 1e4))
+    bands = [row_median(ratio[:, a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    level = np.log10(np.clip(np.stack(bands, axis=1, dtype=np.float64), 0.1, 1e4))
     seen = np.isfinite(level)
     mean = np.where(seen, level, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     return np.where(seen, level, mean[:, None])
-
-
-def _median(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the median of each row without its NaN; NaN for a row of nothing else."""
-    out: NDArray[np.float64] = np.median(values, axis=1).astype(np.float64)
-    for row in np.flatnonzero(np.isnan(out)):
-        kept = values[row][np.isfinite(values[row])]
-        out[row] = np.median(kept) if len(kept) else np.nan
-    return out

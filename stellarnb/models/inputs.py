@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stellarnb.errors import GridMismatch, InvalidInput, MissingInput
 from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.spectra import SpectrumSet
+from stellarnb.spectra.rows import row_count, row_median
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
 
@@ -70,7 +71,7 @@ class Pixels:
     def masked_fraction(self) -> Floats:
         """Fraction of pixels left out, shape [n]."""
         n_pix = self.usable.shape[1]
-        fraction: Floats = (1.0 - self.usable.sum(axis=1) / n_pix).astype(np.float32)
+        fraction: Floats = (1.0 - row_count(self.usable) / n_pix).astype(np.float32)
         return fraction
 
 
@@ -129,13 +130,9 @@ def clean_pixels(spectra: SpectrumSet) -> Pixels:
 
 def _medians(flux: Floats, usable: NDArray[np.bool_]) -> Floats:
     """Return the median of the usable pixels, 0 where there is none, shape [n]."""
-    median = np.zeros(len(flux))
-    whole = usable.all(axis=1)
-    if whole.any():
-        median[whole] = np.median(flux[whole], axis=1)
-    for row in np.flatnonzero(~whole & usable.any(axis=1)):
-        median[row] = np.median(flux[row, usable[row]])
-    return median
+    seen = flux if usable.all() else np.where(usable, flux, np.float32(np.nan))
+    median = row_median(seen).astype(np.float64)
+    return np.where(np.isnan(median), 0.0, median)
 
 
 def _most(condition: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -143,9 +140,7 @@ def _most(condition: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np
 
     It says the same of their median, and costs a tenth of it.
     """
-    holds: NDArray[np.bool_] = 2 * np.count_nonzero(condition & usable, axis=1) > (
-        np.count_nonzero(usable, axis=1)
-    )
+    holds: NDArray[np.bool_] = 2 * row_count(condition & usable) > row_count(usable)
     return holds
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
+from stellarnb.spectra.rows import row_median
 
 __all__ = ["Interpolation", "draw_noise", "signal_to_noise"]
 
@@ -38,16 +38,15 @@ def signal_to_noise(
         0 where no pixel can be used, or where the flux is not positive.
     """
     value = np.where(mask, np.nan, flux.astype(np.float64))
-    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        # A star all of whose pixels are masked has no median; it comes back as 0.
-        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+    # A star all of whose pixels are masked has no median; it comes back as 0.
+    with np.errstate(invalid="ignore", divide="ignore"):
         if error is not None:
-            ratio = np.nanmedian(value / error, axis=1)
+            ratio = row_median(value / error)
         else:
             curve = np.abs(2 * value[:, lag:-lag] - value[:, : -2 * lag] - value[:, 2 * lag :])
-            ratio = np.nanmedian(value, axis=1) / (MAD_OF_THREE * np.nanmedian(curve, axis=1))
-    return np.clip(np.nan_to_num(ratio, nan=0.0, posinf=np.inf, neginf=0.0), 0, None)
+            ratio = row_median(value) / (MAD_OF_THREE * row_median(curve))
+    known = np.nan_to_num(ratio, nan=0.0, posinf=np.inf, neginf=0.0)
+    return np.asarray(np.clip(known, 0, None))
 
 
 def draw_noise(
