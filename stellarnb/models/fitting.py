@@ -165,7 +165,22 @@ def fit_spectra(
     chunks = parts or [work(slice(0, 0))]
     columns = {name: np.concatenate([part[name] for part in chunks]) for name in chunks[0]}
     units, descriptions = describe(emulator, settings.labels)
-    provenance = {
+    provenance = _provenance(emulator, settings, spectra, sorted(known))
+    result = Labels(columns, units=units, descriptions=descriptions, provenance=provenance)
+    if not complete:
+        raise Interrupted(
+            f"Stopped after {len(result)} of {len(spectra)} stars; they are in the error's "
+            "partial.",
+            result,
+        )
+    return result
+
+
+def _provenance(
+    emulator: Emulator, settings: Settings, spectra: SpectrumSet, held: list[str]
+) -> dict[str, Any]:
+    """Return how the labels of a fit came about."""
+    return {
         "model": f"fit with {emulator.card.display_name}",
         "version": emulator.card.version,
         "sha256": emulator.card.sha256,
@@ -175,25 +190,17 @@ def fit_spectra(
         if spectra.error is not None
         else "none, noise estimated from the scatter between pixels",
         "free": [*settings.labels],
-        "held": sorted(known),
-        "vsini": "fitted" if vsini is None else vsini,
-        "vmac": vmac,
-        "continuum_degree": continuum,
-        "cores_masked": mask_cores,
-        "error_floor": floor,
-        "limits": {"velocity": velocity_limit, "level": LEVELS, "variation": VARIATION},
+        "held": held,
+        "vsini": "fitted" if settings.vsini is None else settings.vsini,
+        "vmac": settings.vmac,
+        "continuum_degree": settings.continuum,
+        "cores_masked": settings.mask_cores,
+        "error_floor": settings.floor,
+        "limits": {"velocity": settings.velocity_limit, "level": LEVELS, "variation": VARIATION},
         "spectra": spectra.provenance,
         "credits": list(emulator.card.credits),
         "citation": list(emulator.card.citation),
     }
-    result = Labels(columns, units=units, descriptions=descriptions, provenance=provenance)
-    if not complete:
-        raise Interrupted(
-            f"Stopped after {len(result)} of {len(spectra)} stars; they are in the error's "
-            "partial.",
-            result,
-        )
-    return result
 
 
 @contextmanager

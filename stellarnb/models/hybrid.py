@@ -70,27 +70,7 @@ class HybridNetwork(nn.Module):
         self.direct = nn.Linear(n_pix, hidden)
         self.after = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         if n_xp:
-            self.register_buffer("components", torch.zeros(n_components, n_xp), persistent=False)
-            self.register_buffer("inverse", torch.ones(n_components), persistent=False)
-            self.low = nn.Sequential(
-                nn.Linear(n_components, hidden_xp),
-                nn.SiLU(),
-                nn.Linear(hidden_xp, hidden_xp),
-                nn.SiLU(),
-            )
-            self.has_low_convolutions = bool(channels_xp)
-        if channels_xp:
-            first, second = channels_xp
-            self.low_convolutions = nn.Sequential(
-                nn.Conv1d(2, first, 16, 4, padding=8),
-                nn.SiLU(),
-                nn.Conv1d(first, second, 5, 2, padding=2),
-                nn.SiLU(),
-                nn.Flatten(),
-            )
-            with torch.no_grad():
-                n_flat = self.low_convolutions(torch.zeros(1, 2, n_xp)).shape[1]
-            self.low_spectral = nn.Sequential(nn.Linear(n_flat, hidden_xp), nn.SiLU())
+            self._add_low(n_xp, n_components, hidden_xp, channels_xp)
         self.scalar = nn.Sequential(nn.Linear(n_extra, hidden_extra), nn.SiLU())
         n_joint = hidden + ((2 if channels_xp else 1) * hidden_xp if n_xp else 0) + hidden_extra
         self.joint = nn.Sequential(
@@ -104,6 +84,30 @@ class HybridNetwork(nn.Module):
         self.scale = nn.Sequential(
             nn.Linear(n_joint, hidden_joint), nn.SiLU(), nn.Linear(hidden_joint, n_labels)
         )
+
+    def _add_low(self, n_xp: int, n_components: int, hidden: int, channels: Sequence[int]) -> None:
+        """Add the branch that reads XP spectra."""
+        self.register_buffer("components", torch.zeros(n_components, n_xp), persistent=False)
+        self.register_buffer("inverse", torch.ones(n_components), persistent=False)
+        self.low = nn.Sequential(
+            nn.Linear(n_components, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+        )
+        self.has_low_convolutions = bool(channels)
+        if channels:
+            first, second = channels
+            self.low_convolutions = nn.Sequential(
+                nn.Conv1d(2, first, 16, 4, padding=8),
+                nn.SiLU(),
+                nn.Conv1d(first, second, 5, 2, padding=2),
+                nn.SiLU(),
+                nn.Flatten(),
+            )
+            with torch.no_grad():
+                n_flat = self.low_convolutions(torch.zeros(1, 2, n_xp)).shape[1]
+            self.low_spectral = nn.Sequential(nn.Linear(n_flat, hidden), nn.SiLU())
 
     def set_components(self, components: Tensor, deviations: Tensor) -> None:
         """Set the principal components [k, n_xp] and what to divide them by [k]."""

@@ -12,17 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import Interrupted, MissingInput
-from stellarnb.models.calibration import calibrated, ensemble, masked_growth
 from stellarnb.models.card import Card, load_card
+from stellarnb.models.chunk import chunk_columns
 from stellarnb.models.columns import CARRIED
 from stellarnb.models.dataset import BATCH, predict_dataset, predict_iter
-from stellarnb.models.engine import chunk_size, in_chunks, pick_device, run_networks
+from stellarnb.models.engine import chunk_size, in_chunks, pick_device
 from stellarnb.models.explain import Explanation, Method, explain
 from stellarnb.models.families import load_family
-from stellarnb.models.family import Family, Scaled
-from stellarnb.models.inputs import Pixels, line_verdict, match_scalars
-from stellarnb.models.joined import Inputs, join_inputs
-from stellarnb.models.limits import boundary, well_inside
+from stellarnb.models.family import Family
+from stellarnb.models.inputs import line_verdict, match_scalars
+from stellarnb.models.joined import join_inputs
 from stellarnb.models.outcome import join_labels
 from stellarnb.models.partitions import predict_partitions
 from stellarnb.models.scaling import LabelScaler
@@ -35,11 +34,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["Model", "load_model"]
-
-#: Novelty above which a star is unlike the training set.
-NOVELTY_LIMIT = 1.0
-
-Columns = dict[str, Any]
 
 
 class Model:
@@ -158,7 +152,7 @@ class Model:
             )
         parts, complete = in_chunks(
             len(seen),
-            lambda rows: self._columns(seen[rows], {k: v[rows] for k, v in scalars.items()}),
+            lambda rows: chunk_columns(self, seen[rows], {k: v[rows] for k, v in scalars.items()}),
             label=self.card.display_name,
             progress=progress,
             cancel=cancel,
@@ -166,7 +160,8 @@ class Model:
         )
         # An empty set of spectra goes through the same code once, for names and types.
         none = slice(0, 0)
-        parts = parts or [self._columns(seen[none], {k: v[none] for k, v in scalars.items()})]
+        empty = {k: v[none] for k, v in scalars.items()}
+        parts = parts or [chunk_columns(self, seen[none], empty)]
         labels = join_labels(self.card, self.family, parts, seen, scalars)
         labels.provenance["line_check"] = lines
         if not complete:
@@ -292,58 +287,6 @@ class Model:
             allow_missing=allow_missing,
             needs_all=self.family.needs_all,
         )
-
-    def _columns(self, seen: Inputs, scalars: Mapping[str, NDArray[Any]]) -> Columns:
-        """Return the columns of one chunk."""
-        pixels = seen.pixels()
-        scaled = self.family.scale(pixels, scalars)
-        mean, variance = run_networks(
-            self.networks,
-            *scaled.inputs,
-            autocast=self.card.network.get("autocast"),
-            backend=self.backend,
-        )
-        value, error, spread = self._combine(mean, variance, scaled, pixels)
-        scatter = spread * self.label_scaler.slope(value)
-        names = [spec.name for spec in self.card.labels]
-        by_name = {name: value[:, i] for i, name in enumerate(names)}
-        flags, strings = boundary(self.card, by_name, self.family.limited(scalars))
-        inside = np.array(["1" not in text for text in strings], dtype=bool)
-        inside &= well_inside(self.card, by_name, {n: error[:, i] for i, n in enumerate(names)})
-        novelty = self.family.novelty(pixels, scaled, scalars, spread)
-        novelty[~scaled.complete] = np.inf
-        enough = scaled.lost_pixels(pixels) <= self.card.max_masked
-        columns: Columns = {"source_id": seen.source_id}
-        for i, name in enumerate(names):
-            columns[name] = value[:, i].astype(np.float32)
-            columns[f"{name}_error"] = error[:, i].astype(np.float32)
-            columns[f"{name}_scatter"] = scatter[:, i].astype(np.float32)
-            columns[f"{name}_flag"] = flags[name]
-        columns["boundary"] = np.array(strings, dtype=object)
-        columns["novelty"] = novelty
-        columns["good"] = inside & enough & (novelty <= NOVELTY_LIMIT)
-        columns["masked_fraction"] = pixels.masked_fraction
-        return columns | dict(scaled.notes)
-
-    def _combine(
-        self,
-        mean: NDArray[np.float64],
-        variance: NDArray[np.float64],
-        scaled: Scaled,
-        pixels: Pixels,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return values and calibrated errors, and the spread of the scaled labels."""
-        centre, sigma, spread = ensemble(mean, variance)
-        kinds = self.family.patterns
-        centre, sigma = calibrated(self.card, centre, sigma, scaled.pattern, kinds)
-        value = self.label_scaler.unscale(centre)
-        error = sigma * self.label_scaler.slope(value)
-        error *= masked_growth(self.card, scaled.lost_pixels(pixels))
-        error = np.hypot(error, [spec.floor for spec in self.card.labels])
-        value = value + np.array([spec.zero_point for spec in self.card.labels])
-        for array in (value, error, spread):
-            array[~scaled.complete] = np.nan
-        return value, error, spread
 
 
 def _anything(card: Card, scalars: Mapping[str, NDArray[Any]]) -> bool:

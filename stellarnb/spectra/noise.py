@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stellarnb.errors import InvalidInput
 from stellarnb.spectra.rows import row_median
 
-__all__ = ["Interpolation", "draw_noise", "signal_to_noise"]
+__all__ = ["Interpolation", "draw_noise", "independent_lag", "signal_to_noise"]
 
 #: From a median absolute value to a standard deviation, for 2 a - b - c of equal noises.
 MAD_OF_THREE = 1.482602 / np.sqrt(6.0)
@@ -47,6 +47,23 @@ def signal_to_noise(
             ratio = row_median(value) / (MAD_OF_THREE * row_median(curve))
     known = np.nan_to_num(ratio, nan=0.0, posinf=np.inf, neginf=0.0)
     return np.asarray(np.clip(known, 0, None))
+
+
+def independent_lag(grid: NDArray[np.float64], resolution: NDArray[np.float64]) -> int:
+    """Return how many pixels apart noise is independent: two, or 0.4 FWHM where that is more.
+
+    Parameters
+    ----------
+    grid, resolution : numpy.ndarray, shape [n_pix]
+        Wavelengths, in any unit, and R.
+
+    Returns
+    -------
+    int
+    """
+    if len(grid) < 2:
+        return 2
+    return max(2, round(0.4 * float(np.median(grid[1:] / resolution[1:] / np.diff(grid)))))
 
 
 def draw_noise(

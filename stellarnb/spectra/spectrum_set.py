@@ -13,7 +13,7 @@ from stellarnb.ids import as_source_ids
 from stellarnb.spectra.checks import bare_wavelength, grids_agree, pixels
 from stellarnb.spectra.instruments import Instrument, get_instrument
 from stellarnb.spectra.line_spread import can_reach, transfer
-from stellarnb.spectra.noise import draw_noise, signal_to_noise
+from stellarnb.spectra.noise import draw_noise, independent_lag, signal_to_noise
 from stellarnb.spectra.resample import MIN_COVERAGE, MIN_COVERAGE_LSF, rebin
 
 if TYPE_CHECKING:
@@ -204,12 +204,7 @@ class SpectrumSet:
         their noise (on real RVS spectra the estimate then lies 5 % below the errors' S/N, and
         35 % above it with two pixels). 0 where no pixel can be used.
         """
-        lag = 2
-        grid = self._wavelength
-        if self.error is None and len(grid) > 1:
-            lag = max(
-                2, round(0.4 * float(np.median(grid[1:] / self.resolution[1:] / np.diff(grid))))
-            )
+        lag = 2 if self.error is not None else independent_lag(self._wavelength, self.resolution)
         return signal_to_noise(self.flux, self.error, self.mask, lag)
 
     @property

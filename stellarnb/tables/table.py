@@ -158,7 +158,7 @@ class Table:
             If a column has another length.
         """
         more = convert.as_arrow(columns)
-        if more.num_rows != len(self):
+        if more.num_columns and more.num_rows != len(self):
             raise InvalidInput(f"Columns of {more.num_rows} rows for a table of {len(self)}.")
         kept = [name for name in self.colnames if name not in more.column_names]
         arrow = self.arrow.select(kept)

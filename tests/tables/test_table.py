@@ -318,3 +318,11 @@ def test_cells_of_different_lengths_and_missing_ones(tmp_path):
     assert Result.read(result.write(tmp_path / "x.parquet")).arrow.equals(result.arrow)
     with pytest.raises(InvalidInput, match="several values"):
         result.write(tmp_path / "x.fits")
+
+
+def test_no_more_columns_leave_the_table_as_it_is():
+    table = Table({"source_id": [1, 2], "teff": [5000.0, 6000.0]}, units={"teff": "K"})
+    same = table.with_columns({}, provenance={"seen": True})
+    assert same.arrow.equals(table.arrow)
+    assert same.units == {"teff": "K"}
+    assert same.provenance["seen"]
