@@ -7,7 +7,7 @@ import pytest
 
 from stellarnb import tour
 from stellarnb.errors import Interrupted, OutputError
-from stellarnb.models.model import Model
+from stellarnb.models import chunk
 from stellarnb.tables import Labels
 
 
@@ -82,15 +82,15 @@ def test_an_output_folder_that_cannot_be_is_said_before_any_work(
 def test_ctrl_c_in_the_middle_keeps_the_finished_stars(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, calls = Model._columns, []
+    original, calls = chunk.chunk_columns, []
 
-    def work(self: Model, *parts: object) -> object:
+    def work(*parts: object) -> object:
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return original(self, *parts)  # type: ignore[arg-type]
+        return original(*parts)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Model, "_columns", work)
+    monkeypatch.setattr("stellarnb.models.model.chunk_columns", work)
     with pytest.raises(Interrupted, match="1024 finished stars"):
         tour.run_tour(tmp_path, progress=False)
     assert [p.name for p in tmp_path.iterdir()] == ["labels.partial.parquet"]

@@ -13,7 +13,7 @@ from stellarnb.errors import (
     MissingInput,
     WeightsNotFound,
 )
-from stellarnb.models import engine, load_card
+from stellarnb.models import chunk, engine, load_card
 from stellarnb.models.joined import Inputs
 from stellarnb.models.model import Model
 from stellarnb.models.weights import load_tensors, shipped_path
@@ -217,14 +217,14 @@ def test_cancel_keeps_what_is_finished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cancel = Cancel()
-    original = Model._columns
+    original = chunk.chunk_columns
 
-    def work(self: Model, part: Inputs, scalars: object) -> object:
+    def work(model: Model, part: Inputs, scalars: object) -> object:
         if len(part) and part.source_id[0] == spectra.ids[20]:
             cancel.set()
-        return original(self, part, scalars)  # type: ignore[arg-type]
+        return original(model, part, scalars)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Model, "_columns", work)
+    monkeypatch.setattr("stellarnb.models.model.chunk_columns", work)
     with pytest.raises(Interrupted, match="40 of 60") as stop:
         model.predict(spectra, stars, progress=False, cancel=cancel)
     assert stop.value.partial["source_id"].tolist() == spectra.ids[:40].tolist()
@@ -235,14 +235,14 @@ def test_cancel_keeps_what_is_finished(
 def test_ctrl_c_keeps_what_is_finished(
     model: Model, spectra: SpectrumSet, stars: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Model._columns
+    original = chunk.chunk_columns
 
-    def work(self: Model, part: Inputs, scalars: object) -> object:
+    def work(model: Model, part: Inputs, scalars: object) -> object:
         if len(part) and part.source_id[0] == spectra.ids[40]:
             raise KeyboardInterrupt
-        return original(self, part, scalars)  # type: ignore[arg-type]
+        return original(model, part, scalars)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Model, "_columns", work)
+    monkeypatch.setattr("stellarnb.models.model.chunk_columns", work)
     with pytest.raises(KeyboardInterrupt) as stop:
         model.predict(spectra, stars, progress=False)
     assert len(stop.value.partial) == 40  # type: ignore[attr-defined]
