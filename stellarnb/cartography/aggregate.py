@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from stellarnb.cartography import loops
@@ -19,6 +18,9 @@ from stellarnb.cartography.bins import Bins
 from stellarnb.cartography.columns import as_float32, category_codes
 from stellarnb.cartography.window import Window
 from stellarnb.errors import InvalidInput, TooLarge
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Aggregate", "categories", "count", "grid", "image_of", "mean", "star_mask", "std"]
 
@@ -143,7 +145,8 @@ class Aggregate:
         """Return the panels as categories; see `categories`."""
         return self._labelled(self.values(), {by: names})
 
-    def _labelled(self, values: NDArray[Any], more: Mapping[str, Any] | None) -> xr.DataArray:
+    def notes(self) -> dict[str, int]:
+        """Return what became of the stars: ``n_in n_outside n_left_out``; see `count`."""
         counts = self._out if self.of is None else self._out[:, 0]
         outside, left_out, unchosen, no_panel = loops.tally(counts).tolist()
         notes = {
@@ -151,8 +154,10 @@ class Aggregate:
             "n_outside": outside,
             "n_left_out": left_out,
         }
-        notes |= {} if self._panels is None else {"n_no_panel": no_panel}
-        return image_of(values, (self.x, self.y), self.window, notes, more)
+        return notes | ({} if self._panels is None else {"n_no_panel": no_panel})
+
+    def _labelled(self, values: NDArray[Any], more: Mapping[str, Any] | None) -> xr.DataArray:
+        return image_of(values, (self.x, self.y), self.window, self.notes(), more)
 
     def _panel_stars(self) -> NDArray[np.int64]:
         counts = self._out if self.of is None else self._out[:, 0]
@@ -328,6 +333,9 @@ def image_of(
     more: Mapping[str, Any] | None = None,
 ) -> xr.DataArray:
     """Give pixels their coordinates, those of more dimensions first, and notes on the stars."""
+    # Half a second, which a map that only draws the pixels does not spend.
+    import xarray as xr
+
     x, y = names
     if x == y:  # a dimension cannot stand twice
         y = f"{y}_y"
@@ -340,6 +348,8 @@ def image_of(
 @lru_cache(maxsize=64)
 def _coordinates(x: str, y: str, window: Window) -> xr.Coordinates:
     """Return the bins' centres; linked panels ask for the same ones again and again."""
+    import xarray as xr
+
     x_centres, y_centres = window.centres()
     return xr.Coordinates({y: y_centres, x: x_centres})
 

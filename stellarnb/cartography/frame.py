@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FRAME", "KM_S_PER_MAS_YR_KPC", "Frame", "frame", "sky_basis", "unit_vectors"]
+__all__ = ["FRAME", "KM_S_PER_MAS_YR_KPC", "SUN", "Frame", "frame", "sky_basis", "unit_vectors"]
 
 #: How the frame is named in every product.
 FRAME = "astropy galactocentric_frame_defaults v4.0"
+#: Where the Sun stands [kpc], as `frame` has it from astropy, which takes half a second to import.
+SUN = (-8.1219733661223, 0.0, 0.0208)
 #: Tangential velocity [km/s] of 1 mas/yr at 1 kpc: one au a year.
 KM_S_PER_MAS_YR_KPC = 4.740470463533349
 

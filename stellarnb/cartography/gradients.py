@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from stellarnb.cartography.aggregate import Mask, grid, star_mask
@@ -17,6 +16,9 @@ from stellarnb.cartography.frame import frame
 from stellarnb.cartography.window import Window
 from stellarnb.errors import InvalidInput
 from stellarnb.tables import Table
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Gradients", "distributions", "gradients", "profile"]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from stellarnb.cartography import loops
 from stellarnb.cartography.aggregate import NO_CODES, Mask, image_of, star_mask
 from stellarnb.cartography.columns import as_float32
 from stellarnb.cartography.window import Window
 from stellarnb.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["median", "quantiles"]
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 __all__ = ["normalise", "shade"]
 
-Image = TypeVar("Image", xr.DataArray, NDArray[Any])
+Image = TypeVar("Image", "xr.DataArray", NDArray[Any])
 Scale = Literal["linear", "log", "equalise"]
 Along = Literal["row", "column", "all"]
 
@@ -108,5 +110,6 @@ def shade(
 
 
 def _like(image: Image, values: NDArray[np.float64]) -> Image:
-    out = image.copy(data=values) if isinstance(image, xr.DataArray) else values
+    labelled: Any = image
+    out = labelled.copy(data=values) if hasattr(image, "dims") else values
     return cast("Image", out)

@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import xarray as xr
 
 from stellarnb.cartography.aggregate import Aggregate
 from stellarnb.cartography.bins import Bins
@@ -19,6 +18,9 @@ from stellarnb.cartography.select import Selection
 from stellarnb.cartography.window import Window
 from stellarnb.errors import Interrupted, InvalidInput, MissingInput
 from stellarnb.progress import Cancel
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Step", "stream"]
 

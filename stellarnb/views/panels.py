@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stellarnb.cartography import All, Box, Selection, SkyWindow, span
-from stellarnb.cartography.frame import frame
+from stellarnb.cartography.frame import SUN
 from stellarnb.cartography.sky import SKY_X, SKY_Y, X_EDGE, Y_EDGE
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.views.stars import Range, Stars, thinned
@@ -141,8 +141,7 @@ def x_y(stars: Stars) -> Panel:
         If a column is missing.
     """
     panel = _plane(stars, "x_y", "X-Y map", "X", "Y")
-    sun_x, sun_y = (float(value) for value in frame().sun[:2])
-    return replace(panel, equal=True, marks=((sun_x, sun_y, "Sun"), (0.0, 0.0, "centre")))
+    return replace(panel, equal=True, marks=((*SUN[:2], "Sun"), (0.0, 0.0, "centre")))
 
 
 def sky(stars: Stars) -> Panel:

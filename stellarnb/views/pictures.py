@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.cartography import Window, count, mean
+from stellarnb.cartography import Aggregate, Window
 from stellarnb.views.panels import Panel
 from stellarnb.views.stars import Range, Stars
 from stellarnb.views.style import axis_title, palette
@@ -110,8 +109,7 @@ class Painter:
         for name in (panel.x, panel.y):
             stars.column(name)
         self._asked: tuple[View, tuple[int, int]] | None = None
-        self._window: Window
-        self._everyone: Any
+        self._everyone: Aggregate
 
     def draw(
         self,
@@ -126,27 +124,28 @@ class Painter:
         stars.check_colour(color_by)
         self._look_at(view or self._panel.home, size)
         title = ""
+        window = self._everyone.window
         if color_by != "count":
             stars.column(color_by)
-            found = mean(stars.frame, x, y, color_by, self._window, where=chosen)
-            front, limits = found.to_numpy(), stars.colour_limits(color_by)
+            found = Aggregate(x, y, window, of=color_by).add(stars.frame, where=chosen)
+            front, limits = found.values(), stars.colour_limits(color_by)
             title = axis_title(color_by, stars.table.units)
         else:
             found = self._everyone
             if chosen is not None:
-                found = count(stars.frame, x, y, self._window, where=chosen)
-            numbers = found.to_numpy()
+                found = Aggregate(x, y, window).add(stars.frame, where=chosen)
+            numbers = found.values()
             front = np.where(numbers > 0, numbers, np.nan)
             limits = (1.0, float(max(10, numbers.max())))
-        everyone = self._everyone.to_numpy()
+        notes = found.notes()
         return Picture(
-            (self._window.x, self._window.y),
+            (window.x, window.y),
             front.astype(np.float32),
-            np.where(everyone > 0, 1.0, np.nan).astype(np.float32),
+            np.where(self._everyone.values() > 0, 1.0, np.nan).astype(np.float32),
             color_by,
             limits,
-            found.attrs["n_in"],
-            found.attrs["n_left_out"],
+            notes["n_in"],
+            notes["n_left_out"],
             title,
         )
 
@@ -157,17 +156,17 @@ class Painter:
         """
         if self._asked == (view, size):
             return
-        self._window, self._everyone = self._count(view, size, 1)
-        seen = max(self._everyone.attrs["n_in"], 1)
+        self._everyone = self._count(view, size, 1)
+        seen = max(self._everyone.notes()["n_in"], 1)
         wanted = np.round(np.sqrt(_FILL * size[0] * size[1] / seen))
         coarse = int(np.clip(wanted, 1, _COARSEST))
         if coarse > 1:
-            self._window, self._everyone = self._count(view, size, coarse)
+            self._everyone = self._count(view, size, coarse)
         self._asked = view, size
 
-    def _count(self, view: View, size: tuple[int, int], coarse: int) -> tuple[Window, Any]:
+    def _count(self, view: View, size: tuple[int, int], coarse: int) -> Aggregate:
         window = Window(*view, *(max(side // coarse, 1) for side in size))
-        return window, count(self._stars.frame, self._panel.x, self._panel.y, window)
+        return Aggregate(self._panel.x, self._panel.y, window).add(self._stars.frame)
 
 
 def draw(

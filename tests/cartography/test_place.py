@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stellarnb.cartography import MissingExtinction, NoZeroPoint, geometry, place
+from stellarnb.cartography.frame import SUN, frame
 from stellarnb.cartography.luminosity import surface_gravity
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Labels, Table
@@ -65,6 +66,10 @@ def test_places_and_velocities_are_those_of_astropy():
     np.testing.assert_allclose(ours["v_phi"], -(x * v[1] - y * v[0]) / r, atol=1e-5)
     np.testing.assert_allclose(ours["v_Z"], v[2], atol=1e-5)
     np.testing.assert_allclose(ours["Lz"], -(x * v[1] - y * v[0]), atol=1e-4)
+
+
+def test_the_sun_stands_where_astropy_has_it():
+    np.testing.assert_allclose(frame().sun, SUN, rtol=0, atol=1e-12)
 
 
 def test_the_sun_turns_with_the_galaxy():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stellarnb.cartography import Bins
+from stellarnb.cartography import Aggregate, Bins
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Table
@@ -56,11 +56,9 @@ def test_a_brush_in_one_panel_shows_in_all(placed):
 def test_the_grey_background_is_not_counted_again_for_a_brush(placed, monkeypatch):
     view = ChemicalMap(placed, panels=PANELS, good_only=False)
     calls = []
-    from stellarnb.views import pictures
-
-    counted = pictures.count
+    added = Aggregate.add
     monkeypatch.setattr(
-        pictures, "count", lambda *a, **k: calls.append(k.get("where")) or counted(*a, **k)
+        Aggregate, "add", lambda *a, **k: calls.append(k.get("where")) or added(*a, **k)
     )
     view.brush("kiel", (4500, 4900), (2, 3))
     assert len(calls) == len(PANELS)
