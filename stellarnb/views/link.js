@@ -100,23 +100,54 @@ const settle = () => {
   node?.classList.add("stellarnb-live")
 }
 
-// Bokeh lets its canvas take the focus: a screen reader needs a name for it.
-const name = () => {
-  for (const shown of link.figures) {
-    const layer = cb_context.index.find_one(shown)?.canvas_view?.events_el
-    if (layer == null) continue
-    const [x, y] = [shown.below, shown.left].map(
-      side => side.find(part => part.type.endsWith("Axis") && part.visible)?.axis_label)
-    const title = shown.title?.text ?? shown.name ?? ""
-    layer.setAttribute("role", "img")
-    layer.setAttribute("aria-label", x && y ? `${title}: ${y} against ${x}` : title)
+const AWAY = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}
+const CLOSER = {"+": 0.8, "=": 0.8, "-": 1.25}
+
+// What the wheel and a drag do, by keys; an axis that falls to the right is moved as it is seen.
+const press = event => {
+  const [move, factor] = [AWAY[event.key], CLOSER[event.key]]
+  if (event.ctrlKey || event.metaKey || event.altKey) return
+  if (event.key === "0") wish("home", {})
+  if (!(move || factor)) return
+  event.preventDefault()
+  for (const [i, range] of [figure.x_range, figure.y_range].entries()) {
+    const width = range.end - range.start
+    const middle = range.start + width / 2 + (move ? 0.1 * move[i] * width : 0)
+    const half = width / 2 * (factor ?? 1)
+    range.setv({start: middle - half, end: middle + half})
   }
+}
+
+// Bokeh lets its canvas take the focus: it needs a name then, an outline, and keys that work.
+const introduce = () => {
+  const layer = cb_context.index.find_one(figure)?.canvas_view?.events_el
+  if (layer == null || layer.hasAttribute("aria-label")) return
+  const [x, y] = [figure.below, figure.left].map(
+    side => side.find(part => part.type.endsWith("Axis") && part.visible)?.axis_label)
+  const title = figure.title?.text ?? figure.name ?? ""
+  layer.setAttribute("role", "application")
+  layer.setAttribute("aria-label", x && y ? `${title}: ${y} against ${x}` : title)
+  layer.setAttribute("aria-description", "arrow keys move, + and - zoom, 0 shows all")
+  // JupyterLab sees but the outermost host, and would take the keys for its own.
+  let host = layer
+  while (host.getRootNode().host != null) host = host.getRootNode().host
+  // A click gives the focus too: whoever works by mouse keeps JupyterLab's keys.
+  layer.addEventListener("focus", () => {
+    if (!layer.matches(":focus-visible")) return
+    host.dataset.lmSuppressShortcuts = "true"
+    layer.style.outline = "2px solid #0b63c5"
+    layer.addEventListener("keydown", press)
+  })
+  layer.addEventListener("blur", () => {
+    delete host.dataset.lmSuppressShortcuts
+    layer.style.outline = "none"
+    layer.removeEventListener("keydown", press)
+  })
 }
 
 if (!state.dressed) {
   state.dressed = true
   dress()
-  name()
   settle()
   const watch = new MutationObserver(dress)
   watch.observe(document.body, {attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"]})
@@ -158,6 +189,7 @@ switch (cb_obj.event_name) {
     wish("leave", {}, "hover")
     break
   default: {
+    introduce()
     const {x_range: x, y_range: y, inner_width: width, inner_height: height} = figure
     wish("view", {x: [x.start, x.end], y: [y.start, y.end], width, height}, undefined, FRAME)
   }

@@ -48,8 +48,9 @@ class ChemicalMap(MapOutput):
 
     Zoom with the wheel; drag to pan, or to brush stars with a box or a lasso: they stay in
     colour in all diagrams, the others turn grey. A double click shows a whole diagram again, a
-    click names the nearest star. Without a mouse there are numbers for all of that. Each control has its twin in Python: setting the trait moves
-    the control, and the other way round.
+    click names the nearest star. Without a mouse, arrow keys move a diagram that has the focus,
+    + and - zoom, 0 shows the whole; regions and stars are given by numbers. Each control has its
+    twin in Python: setting the trait moves the control, and the other way round.
 
     Parameters
     ----------

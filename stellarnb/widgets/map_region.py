@@ -64,8 +64,10 @@ class RegionForm(Fold):
         """Show the box that was brushed; a lasso has no four numbers."""
         if brush is None or len(brush.x) != 2 or self._panels[brush.key].is_sky:
             return
-        self._menu.value = brush.key
-        self._fill(brush.x, brush.y)
+        # What was typed here stays as it was typed.
+        if self._menu.value != brush.key or Brush.of(brush.key, *self._region()) != brush:
+            self._menu.value = brush.key
+            self._fill(brush.x, brush.y)
 
     def brush(self) -> None:
         """Brush the region, as the button does."""

@@ -141,6 +141,13 @@ def map_by_keyboard(page):
     keys.press("Space")
     says(page, "brushed in Kiel")
     page.wait_answered()
+    tab_to(page, "Kiel: log g [dex(cm s⁻²)] against Teff [K]")
+    before = page.figures()["kiel"]["extent"]
+    for key in ("+", "+", "ArrowRight"):
+        keys.press(key)
+    page.wait_for(lambda: page.figures()["kiel"]["extent"][2] < 0.7 * before[2], "a closer look")
+    keys.press("0")
+    page.wait_for(lambda: page.figures()["kiel"]["extent"] == before, "the whole diagram")
     tab_to(page, "Selection to Python")
     keys.press("Enter")
     says(page, "stars are in the variable selection")

@@ -66,6 +66,14 @@ def test_it_begins_with_what_the_diagram_shows_and_follows_the_mouse(view, form)
     ]  # fmt: skip
 
 
+def test_what_was_typed_stays_as_it_was_typed(view, form):
+    typed = {"Teff [K] from": 5000.123456, "Teff [K] to": 4500}
+    fill(form, "kiel", typed)
+    named(form, "Brush").click()
+    assert view.state.brush.x == (4500, 5000.123456)
+    assert {name: named(form, name).value for name in typed} == typed
+
+
 def test_numbers_zoom(view, form):
     fill(form, "kiel", {"Teff [K] from": 5000, "Teff [K] to": 4500})
     named(form, "Zoom there").click()
