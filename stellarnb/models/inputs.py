@@ -138,7 +138,7 @@ def _medians(flux: Floats, usable: NDArray[np.bool_]) -> Floats:
 def _most(condition: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return whether a condition holds for more than half of the usable pixels, shape [n].
 
-    It says the same of their median, and costs a tenth of it.
+    It says the same of their median, for less.
     """
     holds: NDArray[np.bool_] = 2 * row_count(condition & usable) > row_count(usable)
     return holds
