@@ -110,21 +110,6 @@ def train(
         typer.echo(str(path))
 
 
-@app.command()
-@in_words
-def bench(
-    name: Annotated[str, typer.Argument(help="Which: archive, cnn, import, map.")],
-    as_json: Json = False,
-) -> None:
-    """Measure performance as ratios against a peer in the same run; exit 1 if a goal is missed."""
-    from stellarnb.bench import run_bench
-
-    rows = run_bench(name)
-    print_rows(rows, f"bench {name}", as_json=as_json)
-    if not all(row["meets"] for row in rows):
-        raise typer.Exit(1)
-
-
 def main() -> None:
     """Run the command ``stellarnb``."""
     app()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stellarnb.tables import Labels
-from stellarnb.testing.notebooks import Run, executed, runs_in
+from tests.support.notebooks import Run, executed, runs_in
 
 
 def notebooks_of_session(config: pytest.Config) -> Path:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import stellarnb.bench
 import stellarnb.training.run
 from stellarnb import cli
 from stellarnb.tables import Labels
@@ -55,14 +54,6 @@ def test_units_in_brackets_reach_the_table(
     monkeypatch.setattr(stellarnb.training.run, "refusals_model", lambda name: [{"a": "[dex]"}])
     assert run(monkeypatch, "train", "xp-apogee", "--refusals") == 0
     assert "[dex]" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("meets", "status"), [(True, 0), (False, 1)])
-def test_a_missed_goal_is_a_failure(
-    monkeypatch: pytest.MonkeyPatch, meets: bool, status: int
-) -> None:
-    monkeypatch.setattr(stellarnb.bench, "run_bench", lambda name: [{"name": "x", "meets": meets}])
-    assert run(monkeypatch, "bench", "import") == status
 
 
 def test_ctrl_c_ends_the_tour_cleanly_and_keeps_what_is_finished(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from stellarnb.archives.transport import Transport
 from stellarnb.doctor import Finding, frontend, networks, packages, places, run_doctor, services
 from stellarnb.models import load_card, weights
 from stellarnb.tables import Result
-from stellarnb.testing.archive_server import archive_server
+from tests.support.archive_server import archive_server
 
 
 @pytest.fixture(autouse=True)

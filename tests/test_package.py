@@ -4,7 +4,7 @@ import sys
 import pytest
 
 import stellarnb as snb
-from stellarnb.bench.imports import HEAVY
+from benchmarks.imports import HEAVY
 
 
 def test_import_loads_no_heavy_package() -> None:

@@ -38,7 +38,7 @@ def notebooks(executed: Path | None) -> dict[str, Any]:
     Parameters
     ----------
     executed : pathlib.Path or None
-        The folder that ``python -m stellarnb.testing.notebooks --out`` has filled.
+        The folder that ``python -m tests.support.notebooks --out`` has filled.
     """
     found = {}
     for path in sorted((_DOCS.parent / "notebooks").glob("*.ipynb")):

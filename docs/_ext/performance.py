@@ -1,6 +1,6 @@
-"""The page of figures that ``stellarnb bench`` printed, and the record that they come from.
+"""The page of figures that ``python -m benchmarks`` printed, and the record that they come from.
 
-``stellarnb bench import --json | python docs/_ext/performance.py`` puts figures into the record,
+``python -m benchmarks import --json | python docs/_ext/performance.py`` puts figures into the record,
 each with this machine and this day, in place of older ones of the same name.
 """
 
@@ -45,7 +45,7 @@ def performance_page(path: Path) -> str:
         raise ValueError(f"{path.name} has figures of no benchmark: {', '.join(sorted(unknown))}")
     parts = []
     for bench, title in BENCHES.items():
-        parts.append(f"## {title}\n\n`stellarnb bench {bench}`")
+        parts.append(f"## {title}\n\n`python -m benchmarks {bench}`")
         own = [row for row in rows if str(row["name"]).split(".")[0] == bench]
         parts.append(_tables(own) if own else "Not in the record: run it to see.")
     return "\n\n".join(parts) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,9 +15,8 @@ from stellarnb.archives.transport import Budget, Transport
 from stellarnb.doctor.finding import Finding, failed, ok, warning
 from stellarnb.errors import MissingInput, StellarnbError
 from stellarnb.settings import settings
-from stellarnb.testing.lab import find_chromium
 
-__all__ = ["check_browser", "check_network", "check_sample"]
+__all__ = ["check_browser", "check_network", "check_sample", "find_chromium"]
 
 #: What asking one archive may cost: whoever waits for a doctor wants to know soon.
 _BUDGET = Budget(seconds=90.0, silence=30.0, connect=10.0)
@@ -59,8 +59,23 @@ def check_browser() -> list[Finding]:
     try:
         return [ok("chromium", find_chromium())]
     except MissingInput:
-        words = "not installed; only tests and stellarnb bench map need it"
+        words = "not installed; only tests and benchmarks in a browser need it"
         return [ok("chromium", words, "Only for them: apt-get install chromium")]
+
+
+def find_chromium() -> str:
+    """Return the path of a Chromium on this machine.
+
+    Raises
+    ------
+    MissingInput
+        If there is none on the PATH.
+    """
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        path = shutil.which(name)
+        if path:
+            return path
+    raise MissingInput("No Chromium on the PATH: install Debian's package 'chromium' first.")
 
 
 def _known_archives() -> list[RemoteArchive]:

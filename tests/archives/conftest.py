@@ -13,7 +13,7 @@ from stellarnb.archives.store import Store
 from stellarnb.archives.surveys import Survey
 from stellarnb.archives.transport import Transport
 from stellarnb.tables import Result
-from stellarnb.testing.archive_server import ArchiveServer, Limits, archive_server
+from tests.support.archive_server import ArchiveServer, Limits, archive_server
 
 
 @pytest.fixture(scope="session")

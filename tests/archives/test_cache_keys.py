@@ -6,7 +6,7 @@ from contextlib import closing
 
 from stellarnb.archives.remote import RemoteArchive
 from stellarnb.archives.store import Store
-from stellarnb.testing.archive_server import ArchiveServer
+from tests.support.archive_server import ArchiveServer
 
 
 def test_keys_are_those_of_version_0_1(

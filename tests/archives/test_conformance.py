@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from stellarnb.archives import LocalArchive
-from stellarnb.testing.adql_suite import SCHEMA, Case, cases, same_rows
-from stellarnb.testing.adql_truth import made_up_sky
+from tests.support.adql_suite import SCHEMA, Case, cases, same_rows
+from tests.support.adql_truth import made_up_sky
 
 TABLES = made_up_sky()
 

@@ -30,8 +30,8 @@ from stellarnb.errors import (
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Result
-from stellarnb.testing.archive_server import ArchiveServer, Fault, Limits, archive_server
-from stellarnb.testing.interrupted import run
+from tests.support.archive_server import ArchiveServer, Fault, Limits, archive_server
+from tests.support.interrupted import run
 
 #: Not imported to find out: importing it sets matplotlib to LaTeX.
 NEEDS_GAIAXPY = pytest.mark.skipif(
@@ -485,7 +485,7 @@ def test_cancel_stops_and_hands_over_what_is_there(get, server, link, truth):
 
 
 def test_killed_kernels_lose_nothing_and_fetch_nothing_twice():
-    """1000 spectra; ``python -m stellarnb.testing.interrupted`` does the same with 20,000."""
+    """1000 spectra; ``python -m tests.support.interrupted`` does the same with 20,000."""
     outcome = run(1000, kills=3, faults=0.25, chunk=20)
     assert outcome.kills == 3
     assert outcome.good, outcome

@@ -9,7 +9,7 @@ import pytest
 from stellarnb.archives.remote import RemoteArchive
 from stellarnb.archives.transport import Budget
 from stellarnb.errors import ArchiveDown, QueryError, TooLarge, Truncated
-from stellarnb.testing.archive_server import Fault
+from tests.support.archive_server import Fault
 
 SYNC = "SELECT TOP 900 source_id, ra, dec FROM gaiadr3.gaia_source WHERE dec > 0"
 JOB = "SELECT source_id, ra, dec FROM gaiadr3.gaia_source WHERE ra < 40"

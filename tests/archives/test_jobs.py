@@ -12,7 +12,7 @@ from stellarnb.archives.transport import Budget, Transport
 from stellarnb.archives.watch import Progress, Watch
 from stellarnb.errors import ArchiveDown, Interrupted, InvalidInput, QueryError
 from stellarnb.progress import Cancel
-from stellarnb.testing.archive_server import Fault
+from tests.support.archive_server import Fault
 
 ADQL = "SELECT source_id, ra FROM gaiadr3.gaia_source WHERE ra < 20"
 

@@ -31,7 +31,7 @@ from stellarnb.errors import (
 )
 from stellarnb.progress import Cancel
 from stellarnb.tables import Result
-from stellarnb.testing.archive_server import Fault
+from tests.support.archive_server import Fault
 
 ADQL = "SELECT TOP 100 source_id, ra, dec, parallax FROM gaiadr3.gaia_source WHERE dec > 10"
 ALL = "SELECT source_id, ra FROM gaiadr3.gaia_source"

@@ -14,8 +14,8 @@ from stellarnb.archives.store import Store
 from stellarnb.archives.transport import Transport
 from stellarnb.errors import ArchiveDown, InvalidInput, MissingInput, StellarnbError
 from stellarnb.spectra import SpectrumSet
-from stellarnb.testing import survey_files as made
-from stellarnb.testing.archive_server import ArchiveServer, Fault, Limits, archive_server
+from tests.support import survey_files as made
+from tests.support.archive_server import ArchiveServer, Fault, Limits, archive_server
 
 STUB = (
     '<?xml version="1.0"?><VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'

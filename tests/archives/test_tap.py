@@ -10,7 +10,7 @@ from stellarnb.archives.tap import Query, TapService
 from stellarnb.archives.transport import Budget, Reply
 from stellarnb.archives.watch import Watch
 from stellarnb.errors import ArchiveDown, QueryError
-from stellarnb.testing.archive_server import Fault
+from tests.support.archive_server import Fault
 
 ADQL = "SELECT TOP 3 source_id FROM gaiadr3.gaia_source"
 

@@ -22,7 +22,7 @@ from stellarnb.errors import (
     TooLarge,
 )
 from stellarnb.progress import Cancel
-from stellarnb.testing.archive_server import Fault
+from tests.support.archive_server import Fault
 
 QUERY = {"QUERY": "SELECT TOP 50 source_id, ra FROM gaiadr3.gaia_source ORDER BY source_id"}
 

@@ -13,7 +13,7 @@ from stellarnb.archives.bodies import kind_of, plain_text, query_status, whole
 from stellarnb.archives.units import astropy_unit
 from stellarnb.archives.votable import read_votable
 from stellarnb.errors import ArchiveDown, QueryError, StellarnbError
-from stellarnb.testing.server.answers import Answer, Field, render
+from tests.support.server.answers import Answer, Field, render
 
 
 def table(n: int = 5) -> pa.Table:

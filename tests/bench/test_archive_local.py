@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks import archive_local as bench
 from stellarnb.archives.crossmatch import match_positions
-from stellarnb.bench import archive_local as bench
 from stellarnb.errors import OutputError
 
 KEYS = {"name", "value", "unit", "peer", "goal", "meets", "runs"}

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from stellarnb.bench import archive_remote as bench
+from benchmarks import archive_remote as bench
 from stellarnb.errors import MissingInput, OutputError
 from stellarnb.spectra import SpectrumSet, get_instrument
 
@@ -41,6 +41,6 @@ def test_other_spectra_are_no_comparison(change):
 
 
 def test_without_the_server_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "stellarnb.testing.archive_server", None)
+    monkeypatch.setitem(sys.modules, "tests.support.archive_server", None)
     with pytest.raises(MissingInput, match=r"stellarnb\[bench\]"):
         bench.bench_archive_remote()

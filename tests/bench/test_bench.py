@@ -1,6 +1,7 @@
 import pytest
 
-from stellarnb.bench import run_bench
+from benchmarks import __main__ as command
+from benchmarks import run_bench
 from stellarnb.errors import InvalidInput
 
 KEYS = {"name", "value", "unit", "peer", "goal", "meets", "runs"}
@@ -17,3 +18,12 @@ def test_import_reports_the_ratio_and_the_heavy_packages() -> None:
     assert all(set(row) == KEYS for row in rows)
     assert rows[0]["meets"] == (rows[0]["value"] <= 0.05)
     assert rows[1]["value"] == 0
+
+
+@pytest.mark.parametrize(("meets", "status"), [(True, 0), (False, 1)])
+def test_a_missed_goal_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, meets: bool, status: int
+) -> None:
+    row = {"name": "x", "value": 1.0, "unit": "", "goal": 2, "meets": meets}
+    monkeypatch.setattr(command, "run_bench", lambda name: [row])
+    assert command.main(["import"]) == status

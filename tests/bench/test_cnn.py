@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import stellarnb as snb
-from stellarnb.bench import cnn, feed, peers
-from stellarnb.bench.reference import N_PIX, N_XP, ReferenceHybrid
+from benchmarks import cnn, feed, peers
+from benchmarks.reference import N_PIX, N_XP, ReferenceHybrid
 from stellarnb.errors import MissingInput, OutputError
 
 NAMES = {

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stellarnb.bench import map as bench
-from stellarnb.bench import run_bench
+from benchmarks import map as bench
+from benchmarks import run_bench
 from stellarnb.errors import MissingInput
 
 NAMES = [
@@ -53,7 +53,7 @@ def test_a_missing_peer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_browser_and_aggregates_are_one_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
-    from stellarnb.bench import map_aggregates
+    from benchmarks import map_aggregates
 
     measured: list[Path] = []
 

@@ -1,4 +1,4 @@
-from stellarnb.bench.map_aggregates import bench_map_aggregates
+from benchmarks.map_aggregates import bench_map_aggregates
 
 KEYS = {"name", "value", "unit", "peer", "goal", "meets", "runs"}
 

@@ -1,6 +1,6 @@
 import pytest
 
-from stellarnb.bench import spectrum as bench
+from benchmarks import spectrum as bench
 from stellarnb.errors import MissingInput
 
 FOUND = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stellarnb.errors import MissingInput
-from stellarnb.testing.lab import LabPage, LabServer, find_chromium, lab_page, lab_server
+from tests.support.lab import LabPage, LabServer, find_chromium, lab_page, lab_server
 
 SOURCE = Path(__file__).resolve().parents[2] / "stellarnb" / "labextension"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stellarnb.testing.archive_server import Fault, Limits, archive_server
-from stellarnb.testing.lab import lab_page, lab_server, write_notebook
 from stellarnb.views.notebook import STILL
+from tests.support.archive_server import Fault, Limits, archive_server
+from tests.support.lab import lab_page, lab_server, write_notebook
 
 pytestmark = pytest.mark.browser
 

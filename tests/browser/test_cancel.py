@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from stellarnb.testing.archive_server import Limits, archive_server
-from stellarnb.testing.lab import write_notebook
+from tests.support.archive_server import Limits, archive_server
+from tests.support.lab import write_notebook
 
 pytestmark = pytest.mark.browser
 

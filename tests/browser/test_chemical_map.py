@@ -7,8 +7,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from stellarnb.testing.lab import write_notebook
 from stellarnb.views.notebook import ASLEEP
+from tests.support.lab import write_notebook
 
 pytestmark = pytest.mark.browser
 

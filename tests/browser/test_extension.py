@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import stellarnb as snb
-from stellarnb.testing.lab import LabPage, lab_page, write_notebook
+from tests.support.lab import LabPage, lab_page, write_notebook
 
 pytestmark = pytest.mark.browser
 

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from stellarnb.files import notebooks_folder
-from stellarnb.testing.lab import LabPage, lab_page, lab_server
-from stellarnb.testing.notebooks import guarded, notebook_names
+from tests.support.lab import LabPage, lab_page, lab_server
+from tests.support.notebooks import guarded, notebook_names
 
 pytestmark = pytest.mark.browser
 

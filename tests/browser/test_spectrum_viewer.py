@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stellarnb.testing.lab import lab_page, lab_server, write_notebook
 from stellarnb.views.notebook import STILL
+from tests.support.lab import lab_page, lab_server, write_notebook
 
 pytestmark = pytest.mark.browser
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stellarnb.testing.lab import LabPage
 from stellarnb.tour import NOTEBOOK, notebook_source
+from tests.support.lab import LabPage
 
 pytestmark = pytest.mark.browser
 

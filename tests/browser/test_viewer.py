@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from stellarnb.testing.lab import LabPage, LabServer, lab_page, lab_server
+from tests.support.lab import LabPage, LabServer, lab_page, lab_server
 
 pytestmark = pytest.mark.browser
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stellarnb.testing.lab import lab_page, write_notebook
+from tests.support.lab import lab_page, write_notebook
 
 pytestmark = pytest.mark.browser
 

@@ -121,7 +121,7 @@ class TestPerformance:
     def test_the_record_is_of_benchmarks_that_there_are(self) -> None:
         from performance import BENCHES, RECORD, read_record
 
-        from stellarnb.bench import _BENCHES
+        from benchmarks import _BENCHES
 
         assert set(BENCHES) == set(_BENCHES)
         assert read_record(RECORD)

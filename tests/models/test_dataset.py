@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stellarnb.bench.feed import write_spectra
-from stellarnb.bench.reference import N_PIX, reference_model
+from benchmarks.feed import write_spectra
+from benchmarks.reference import N_PIX, reference_model
 from stellarnb.errors import GridMismatch, Interrupted, InvalidInput, MissingInput
 from stellarnb.models.dataset import MANIFEST
 from stellarnb.models.model import Model
@@ -121,7 +121,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(
 
 _CHILD = """
 import sys
-from stellarnb.bench.reference import reference_model
+from benchmarks.reference import reference_model
 from stellarnb.models.model import Model
 original = Model.predict
 def predict(self, spectra, *args, **kwargs):

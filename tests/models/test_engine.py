@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import stellarnb as snb
-from stellarnb.bench.reference import N_EXTRA, N_PIX, ReferenceHybrid, reference_model
+from benchmarks.reference import N_EXTRA, N_PIX, ReferenceHybrid, reference_model
 from stellarnb.errors import InvalidInput, MissingInput, TooLarge
 from stellarnb.models import accelerator, engine
 from stellarnb.models.accelerator import Launcher, run_on_accelerator

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from stellarnb.bench.reference import N_EXTRA, N_PIX, ReferenceHybrid
+from benchmarks.reference import N_EXTRA, N_PIX, ReferenceHybrid
 from stellarnb.models.fast import optimise
 from stellarnb.models.networks import ResidualBlock
 

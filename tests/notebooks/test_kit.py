@@ -5,8 +5,8 @@ import re
 import nbformat
 
 from stellarnb.files import notebooks_folder
-from stellarnb.testing.exercises import exercise_numbers
-from stellarnb.testing.notebooks import notebook_names
+from tests.support.exercises import exercise_numbers
+from tests.support.notebooks import notebook_names
 
 
 def test_the_kit_lists_each_notebook_and_each_exercise_once() -> None:

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 
 from stellarnb.files import notebooks_folder
-from stellarnb.testing.exercises import cells_of, exercise_numbers
-from stellarnb.testing.notebooks import Run, notebook_names
+from tests.support.exercises import cells_of, exercise_numbers
+from tests.support.notebooks import Run, notebook_names
 
 NAMES = notebook_names()
 #: Headings that each notebook ends with.

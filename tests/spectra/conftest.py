@@ -11,7 +11,7 @@ from astropy.io.votable import from_table
 from astropy.table import Table
 
 from stellarnb.spectra import get_instrument
-from stellarnb.testing.survey_files import apogee, galah, giraffe, image, rave, to_bytes
+from tests.support.survey_files import apogee, galah, giraffe, image, rave, to_bytes
 
 XP = get_instrument("gaia-xp").wavelength
 FLUX = (1.0 + 0.1 * np.sin(np.arange(343) / 9)).astype(np.float32)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stellarnb.testing.archive_server import ArchiveServer, Limits, archive_server
+from tests.support.archive_server import ArchiveServer, Limits, archive_server
 
 _LOCAL = {"127.0.0.1", "localhost", "::1"}
 

@@ -13,7 +13,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from pyvo.dal.exceptions import DALOverflowWarning, DALQueryError
 
-from stellarnb.testing.archive_server import ArchiveServer, Fault
+from tests.support.archive_server import ArchiveServer, Fault
 
 pytestmark = [
     # Of these clients: sockets that they leave to the collector, units in which VOUnits differs.

@@ -13,8 +13,8 @@ import requests
 from astropy.io.votable import parse
 
 from stellarnb.errors import InvalidInput
-from stellarnb.testing.archive_server import Fault
-from stellarnb.testing.server.faults import Faults, parse_fault
+from tests.support.archive_server import Fault
+from tests.support.server.faults import Faults, parse_fault
 
 QUERY = "SELECT TOP 50 source_id, ra FROM gaiadr3.gaia_source ORDER BY source_id"
 

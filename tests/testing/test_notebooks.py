@@ -7,9 +7,9 @@ import nbformat
 import pytest
 
 from stellarnb.errors import InvalidInput
-from stellarnb.testing import notebooks
-from stellarnb.testing.exercises import Trial
-from stellarnb.testing.notebooks import Run
+from tests.support import notebooks
+from tests.support.exercises import Trial
+from tests.support.notebooks import Run
 
 CHECK = """if answer_{n} is ...:
     print("waits")

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from stellarnb.errors import InvalidInput, OutputError
 from stellarnb.spectra.readers import read
 from stellarnb.tables import Result
-from stellarnb.testing.archive_server import Limits, archive_server
-from stellarnb.testing.server.answers import answer_of, render
+from tests.support.archive_server import Limits, archive_server
+from tests.support.server.answers import answer_of, render
 
 
 def sync(server, adql, **more):
@@ -322,7 +322,7 @@ def test_a_taken_port_and_a_missing_folder_are_refused(server, tmp_path):
 #: ignore it, and hands that on.
 SERVE = """import runpy, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-runpy.run_module("stellarnb.testing.archive_server", run_name="__main__")
+runpy.run_module("tests.support.archive_server", run_name="__main__")
 """
 
 

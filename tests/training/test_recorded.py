@@ -18,8 +18,8 @@ from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.models import load_emulator
 from stellarnb.spectra.binary import to_cells
 from stellarnb.tables import Result
-from stellarnb.testing.archive_server import archive_server
 from stellarnb.training import recorded, run
+from tests.support.archive_server import archive_server
 
 STARS = (
     "SELECT TOP 400 * FROM stars JOIN apogee USING (source_id) WHERE snr > 70 "

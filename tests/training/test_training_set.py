@@ -255,7 +255,7 @@ def test_further_products_stand_beside_the_first(make, gaia, monkeypatch) -> Non
 
 
 def test_the_set_is_a_dataset_that_the_engine_reads(make) -> None:
-    from stellarnb.bench.reference import reference_model
+    from benchmarks.reference import reference_model
     from stellarnb.models.dataset import read_tables
 
     made = make(n=10)
@@ -338,7 +338,7 @@ def test_cuts_count_what_they_leave() -> None:
 def served(
     tmp_path_factory: pytest.TempPathFactory, gaia: LocalArchive, reference: LocalArchive
 ) -> Iterator[object]:
-    from stellarnb.testing.archive_server import archive_server
+    from tests.support.archive_server import archive_server
 
     stars = gaia.query("SELECT * FROM gaia_source").to_arrow()
     names = {"snr": "rvs_spec_sig_to_noise"}

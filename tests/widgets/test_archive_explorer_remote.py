@@ -10,7 +10,7 @@ import stellarnb as snb
 from stellarnb.archives.registry import open_archive
 from stellarnb.errors import ArchiveDown, InvalidInput, QueryError, Truncated
 from stellarnb.tables import Result
-from stellarnb.testing.archive_server import Fault, Limits, archive_server
+from tests.support.archive_server import Fault, Limits, archive_server
 
 
 @pytest.fixture(scope="module")

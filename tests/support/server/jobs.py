@@ -1,0 +1,191 @@
+"""Jobs as UWS 1.1 has them: made, run, waited for, aborted, destroyed."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from stellarnb.errors import InvalidInput, StellarnbError
+from tests.support.server.calls import Call, NotThere, Reply, error_reply
+from tests.support.server.faults import Fault
+
+__all__ = ["ACTIVE", "Job", "Jobs"]
+
+#: Phases that a job leaves by itself.
+ACTIVE = frozenset({"PENDING", "QUEUED", "EXECUTING"})
+_STUCK = {
+    Fault.STUCK_PENDING: "PENDING",
+    Fault.STUCK_QUEUED: "QUEUED",
+    Fault.STUCK_EXECUTING: "EXECUTING",
+}
+_LIFE = timedelta(days=3)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass
+class Job:
+    """One job.
+
+    Attributes
+    ----------
+    id : str
+        Its identifier.
+    params, files
+        As in `Call`.
+    faults : frozenset of Fault
+        That struck when it was made.
+    phase : str
+        Of UWS.
+    reply : Reply or None
+        The result, or the error.
+    message : str
+        What went wrong.
+    duration : int
+        Seconds after which it is aborted; 0 for never.
+    created, started, ended, destruction : datetime.datetime
+        When; at the last of them it is destroyed.
+    changed : threading.Condition
+        Tells of a new phase.
+    """
+
+    id: str
+    params: dict[str, list[str]]
+    files: dict[str, bytes]
+    faults: frozenset[Fault]
+    phase: str = "PENDING"
+    reply: Reply | None = None
+    message: str = ""
+    duration: int = 3600
+    created: datetime = field(default_factory=_now)
+    started: datetime | None = None
+    ended: datetime | None = None
+    destruction: datetime = field(default_factory=lambda: _now() + _LIFE)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def enter(self, phase: str) -> None:
+        """Change the phase, and tell those who wait; a finished job stays as it is."""
+        with self.changed:
+            if self.phase not in ACTIVE:
+                return
+            if phase == "EXECUTING":
+                self.started = _now()
+            elif phase not in ACTIVE:
+                self.ended = _now()
+            self.phase = phase
+            self.changed.notify_all()
+
+    def wait(self, seconds: float, phase: str) -> None:
+        """Wait until the phase is another than `phase`, as WAIT= does it."""
+        with self.changed:
+            if phase in ACTIVE:
+                self.changed.wait_for(lambda: self.phase != phase, timeout=seconds)
+
+
+class Jobs:
+    """All jobs of a server.
+
+    Parameters
+    ----------
+    answer : callable
+        Gives a query's `Reply`, or raises.
+    seconds : float
+        How long a job is EXECUTING at least.
+    """
+
+    def __init__(self, answer: Callable[[Call], Reply], seconds: float) -> None:
+        self._answer = answer
+        self._seconds = seconds
+        self._jobs: dict[str, Job] = {}
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="stellarnb-job")
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Abort what runs."""
+        for job in self.all():
+            job.enter("ABORTED")
+        self._pool.shutdown(cancel_futures=True)
+
+    def all(self) -> list[Job]:
+        """Return the jobs that are not destroyed, the newest first."""
+        with self._lock:
+            now = _now()
+            for job in list(self._jobs.values()):
+                if job.destruction <= now:
+                    del self._jobs[job.id]
+            return list(reversed(self._jobs.values()))
+
+    def make(self, call: Call) -> Job:
+        """Make a job of a request; `Fault.EXPIRED_JOB` makes one that is gone at once."""
+        given = {name: list(values) for name, values in call.params.items() if name != "PHASE"}
+        number = f"{int(_now().timestamp())}{secrets.token_hex(4)}O"
+        job = Job(number, given, dict(call.files), call.faults)
+        if Fault.EXPIRED_JOB not in call.faults:
+            with self._lock:
+                self._jobs[job.id] = job
+        return job
+
+    def get(self, key: str) -> Job:
+        """Return a job.
+
+        Raises
+        ------
+        NotThere
+            If there is none, or it is destroyed.
+        """
+        found = next((job for job in self.all() if job.id == key), None)
+        if found is None:
+            raise NotThere(f"There is no job {key!r}; it may have been destroyed.")
+        return found
+
+    def change_phase(self, job: Job, wanted: str, base: str) -> None:
+        """Do what PHASE=RUN or PHASE=ABORT asks for.
+
+        Raises
+        ------
+        InvalidInput
+            For another word, or for RUN where the job is not PENDING.
+        """
+        stuck = next((phase for fault, phase in _STUCK.items() if fault in job.faults), None)
+        if wanted == "ABORT":
+            job.enter("ABORTED")
+        elif wanted != "RUN":
+            raise InvalidInput(f"PHASE={wanted} is unknown; there are RUN and ABORT.")
+        elif job.phase != "PENDING":
+            raise InvalidInput(f"The job is {job.phase}; only a PENDING one can be run.")
+        elif stuck is not None:
+            job.enter(stuck)
+        else:
+            job.enter("QUEUED")
+            self._pool.submit(self._run, job, base)
+
+    def destroy(self, job: Job) -> None:
+        """Destroy a job."""
+        job.enter("ABORTED")
+        with self._lock:
+            self._jobs.pop(job.id, None)
+
+    def _run(self, job: Job, base: str) -> None:
+        job.enter("EXECUTING")
+        too_long = 0 < job.duration < self._seconds
+        job.wait(job.duration if too_long else self._seconds, "EXECUTING")
+        if too_long:
+            job.enter("ABORTED")
+        if job.phase != "EXECUTING":
+            return
+        params: Mapping[str, list[str]] = job.params
+        try:
+            job.reply = self._answer(Call("POST", "", base, params, job.files, job.faults))
+        except StellarnbError as error:
+            job.message = str(error)
+        except Exception as error:  # noqa: BLE001 - a job must end, whatever happens in it
+            job.message = f"{type(error).__name__}: {error}"
+        if job.message:
+            job.reply = error_reply(job.message)
+        job.enter("ERROR" if job.message else "COMPLETED")
