@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.rows import row, timed
 from stellarnb.archives import LocalArchive
-from stellarnb.archives.crossmatch import Pairs, match_positions
+from stellarnb.archives.base.crossmatch import Pairs, match_positions
 from stellarnb.errors import OutputError
 from stellarnb.tables import Result
 

@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.rows import row, timed
-from stellarnb.archives.datalink import DataLink
-from stellarnb.archives.spectra_fetch import fetch_spectra
-from stellarnb.archives.store import Store
-from stellarnb.archives.store_stars import Piece
-from stellarnb.archives.transport import Transport
+from stellarnb.archives.cache.spectra import Piece
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.spectra.datalink import DataLink
+from stellarnb.archives.spectra.fetch import fetch_spectra
+from stellarnb.archives.transport.client import Transport
 from stellarnb.errors import MissingInput, OutputError
 from stellarnb.spectra import SpectrumSet
 

@@ -53,7 +53,7 @@ def query(
 ) -> None:
     """Ask an archive in ADQL, and show the answer or write it to a file."""
     from stellarnb.archives import open_archive
-    from stellarnb.archives.remote import RemoteArchive
+    from stellarnb.archives.remote.archive import RemoteArchive
 
     opened = open_archive(archive, url=url, mirror=mirror, offline=offline or None)
     tables = _uploads(upload or [])
@@ -80,7 +80,7 @@ def query(
 @in_words
 def list_cache(as_json: Json = False) -> None:
     """Show what is in the cache, the last used first."""
-    from stellarnb.archives.store import Store
+    from stellarnb.archives.cache.store import Store
 
     store = Store()
     rows = store.list().arrow.to_pylist()
@@ -92,7 +92,7 @@ def list_cache(as_json: Json = False) -> None:
 @in_words
 def verify(as_json: Json = False) -> None:
     """Read every file through and compare it with its sha256; exit 1 if one was damaged."""
-    from stellarnb.archives.store import Store
+    from stellarnb.archives.cache.store import Store
 
     found = Store().verify()
     row = {
@@ -120,7 +120,7 @@ def clear(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
     """Empty the cache, or part of it."""
-    from stellarnb.archives.store import Store
+    from stellarnb.archives.cache.store import Store
 
     store = Store()
     if not yes:

@@ -18,7 +18,7 @@ import psutil
 from comm import get_comm_manager
 from IPython.core.interactiveshell import InteractiveShell
 
-from stellarnb.archives.store import Store
+from stellarnb.archives.cache.store import Store
 from stellarnb.cartography.memory import available_memory
 from stellarnb.errors import StellarnbError
 from stellarnb.models import Model, load_card, model_names, whereabouts

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stellarnb import cli
-from stellarnb.archives.store import Store
+from stellarnb.archives.cache.store import Store
 from stellarnb.tables import Result
 
 

@@ -13,9 +13,9 @@ from jupyterlab_server import config
 
 from stellarnb import cli
 from stellarnb.archives import open_archive
-from stellarnb.archives.remote import RemoteArchive
-from stellarnb.archives.store import Store
-from stellarnb.archives.transport import Transport
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.remote.archive import RemoteArchive
+from stellarnb.archives.transport.client import Transport
 from stellarnb.doctor import Finding, frontend, networks, packages, places, run_doctor, services
 from stellarnb.models import load_card, weights
 from stellarnb.tables import Result

@@ -8,7 +8,7 @@ from comm import get_comm_manager
 
 import stellarnb as snb
 from stellarnb import kernel_state
-from stellarnb.archives.store import Store
+from stellarnb.archives.cache.store import Store
 from stellarnb.kernel_state import MOST, TARGET, describe, listen
 from stellarnb.tables import Result, Table
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from stellarnb.archives.catalog import ColumnInfo, TableInfo
-from stellarnb.archives.crossmatch import SkyTree, separations
-from stellarnb.archives.described import Described
-from stellarnb.archives.quick import check_limit, stars_query
-from stellarnb.archives.sky_args import as_position, as_radius
+from stellarnb.archives.base.catalog import ColumnInfo, TableInfo
+from stellarnb.archives.base.conditions import check_limit, stars_query
+from stellarnb.archives.base.crossmatch import SkyTree, separations
+from stellarnb.archives.base.described import Described
+from stellarnb.archives.base.positions import as_position, as_radius
 from stellarnb.errors import ArchiveDown, CacheMiss, InvalidInput, MissingInput, TooLarge
 from stellarnb.settings import settings
 from stellarnb.tables import Result, Table
@@ -125,9 +125,9 @@ class HatsArchive(Described):
         """
         import duckdb
 
-        from stellarnb.archives.adql import explain, translate
-        from stellarnb.archives.engine import Engine
-        from stellarnb.archives.uploads import read_uploads
+        from stellarnb.archives.adql.translate import explain, translate
+        from stellarnb.archives.base.uploads import read_uploads
+        from stellarnb.archives.local.engine import Engine
 
         uploads = read_uploads(upload)
         known = {**self._infos, **{key: item.info for key, item in uploads.items()}}
@@ -202,8 +202,8 @@ class HatsArchive(Described):
         TooLarge
             If a star has more neighbours than are looked at (8).
         """
-        from stellarnb.archives.crossmatch_table import as_table, crossmatch_table, sky_positions
-        from stellarnb.archives.uploads import describe_table
+        from stellarnb.archives.base.crossmatch import as_table, crossmatch_table, sky_positions
+        from stellarnb.archives.base.uploads import describe_table
 
         size = as_radius(radius, "arcsec")
         chosen = self._chosen(columns)

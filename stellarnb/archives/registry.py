@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import urlsplit
 
-from stellarnb.archives.asks import scrub_url
-from stellarnb.archives.catalog import nearest
+from stellarnb.archives.base.catalog import nearest
 from stellarnb.archives.hats import HatsArchive, is_hats
-from stellarnb.archives.local import LocalArchive
+from stellarnb.archives.local.archive import LocalArchive
+from stellarnb.archives.transport.request import scrub_url
 from stellarnb.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from stellarnb.archives.remote import RemoteArchive
+    from stellarnb.archives.remote.archive import RemoteArchive
     from stellarnb.archives.surveys import Survey
 
 __all__ = ["archive_names", "open_archive"]
@@ -124,7 +124,7 @@ def open_archive(
         survey = _survey(name.strip())
         if survey is not None:
             # Imported late: the embedded archive needs nothing of it.
-            from stellarnb.archives.remote import RemoteArchive
+            from stellarnb.archives.remote.archive import RemoteArchive
 
             if mirror is not None:
                 survey = survey.at_mirror(mirror)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from stellarnb.archives.remote import RemoteArchive
+from stellarnb.archives.remote.archive import RemoteArchive
 from stellarnb.doctor import frontend, networks, packages, places, services
 from stellarnb.doctor.finding import Finding, failed
 from stellarnb.errors import StellarnbError

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from stellarnb.archives.store import Store
+from stellarnb.archives.cache.store import Store
 from stellarnb.cartography.memory import available_memory
 from stellarnb.doctor.finding import Finding, Verdict, failed, ok, warning
 from stellarnb.settings import settings

@@ -10,8 +10,8 @@ import numpy as np
 
 from stellarnb.archives import open_archive
 from stellarnb.archives.registry import archive_names
-from stellarnb.archives.remote import RemoteArchive
-from stellarnb.archives.transport import Budget, Transport
+from stellarnb.archives.remote.archive import RemoteArchive
+from stellarnb.archives.transport.client import Budget, Transport
 from stellarnb.doctor.finding import Finding, failed, ok, warning
 from stellarnb.errors import MissingInput, StellarnbError
 from stellarnb.settings import settings

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stellarnb.archives import open_archive
-from stellarnb.archives.catalog import nearest
-from stellarnb.archives.sky_args import as_radius
+from stellarnb.archives.base.catalog import nearest
+from stellarnb.archives.base.positions import as_radius
 from stellarnb.errors import Interrupted, InvalidInput, MissingInput
 from stellarnb.files import make_folder
 from stellarnb.progress import Cancel, progress_bar

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
+from stellarnb.archives.base.positions import as_position
 from stellarnb.archives.registry import open_archive
-from stellarnb.archives.sky_args import as_position
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.widgets.archive_explorer_names import OwnNames
 from stellarnb.widgets.archive_explorer_runs import Runs

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stellarnb.archives.catalog import ColumnInfo, nearest, quoted
-from stellarnb.archives.quick import condition
-from stellarnb.archives.sky_args import as_position, as_radius
+from stellarnb.archives.base.catalog import ColumnInfo, nearest, quoted
+from stellarnb.archives.base.conditions import condition
+from stellarnb.archives.base.positions import as_position, as_radius
 from stellarnb.errors import InvalidInput, MissingInput
 
 __all__ = [

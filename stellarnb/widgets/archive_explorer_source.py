@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stellarnb.archives.adql import translate
-from stellarnb.archives.adql_tokens import Plain, checked, plain
-from stellarnb.archives.catalog import ColumnInfo, TableInfo, nearest
+from stellarnb.archives.adql.normalize import Plain, checked, plain
+from stellarnb.archives.adql.translate import translate
+from stellarnb.archives.base.catalog import ColumnInfo, TableInfo, nearest
+from stellarnb.archives.base.tap_schema import schema_infos
+from stellarnb.archives.cache.store import Store
 from stellarnb.archives.hats import HatsArchive
-from stellarnb.archives.names import resolve
-from stellarnb.archives.store import Store
+from stellarnb.archives.remote.names import resolve
 from stellarnb.archives.surveys.survey import bare
-from stellarnb.archives.tap_schema import schema_infos
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.settings import settings
 from stellarnb.tables import Result

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from stellarnb.archives.asks import scrub_url
+from stellarnb.archives.transport.request import scrub_url
 from stellarnb.errors import InvalidInput
 from stellarnb.widgets.archive_explorer_query import ExplorerQuery
 
@@ -193,7 +193,7 @@ def check_radius(radius: Any) -> float:
     InvalidInput
         If it is no angle from 0 to 180 degrees.
     """
-    from stellarnb.archives.sky_args import as_radius
+    from stellarnb.archives.base.positions import as_radius
 
     if isinstance(radius, bool):
         raise InvalidInput("The radius is a number of degrees.")

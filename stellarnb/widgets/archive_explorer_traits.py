@@ -7,7 +7,7 @@ from typing import Any
 
 import traitlets
 
-from stellarnb.archives.catalog import nearest
+from stellarnb.archives.base.catalog import nearest
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.widgets.archive_explorer_query import ExplorerQuery, parse_center
 from stellarnb.widgets.archive_explorer_source import Source

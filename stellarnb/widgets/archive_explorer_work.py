@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from stellarnb.archives.watch import Progress
+from stellarnb.archives.transport.progress import Progress
 from stellarnb.errors import TooLarge
 from stellarnb.progress import Cancel
 from stellarnb.widgets.task import Report, beside

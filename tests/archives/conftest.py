@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from stellarnb.archives import LocalArchive, open_archive
-from stellarnb.archives.remote import RemoteArchive
-from stellarnb.archives.store import Store
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.remote.archive import RemoteArchive
 from stellarnb.archives.surveys import Survey
-from stellarnb.archives.transport import Transport
+from stellarnb.archives.transport.client import Transport
 from stellarnb.tables import Result
 from tests.support.archive_server import ArchiveServer, Limits, archive_server
 

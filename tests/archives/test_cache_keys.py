@@ -4,8 +4,8 @@ import json
 import sqlite3
 from contextlib import closing
 
-from stellarnb.archives.remote import RemoteArchive
-from stellarnb.archives.store import Store
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.remote.archive import RemoteArchive
 from tests.support.archive_server import ArchiveServer
 
 

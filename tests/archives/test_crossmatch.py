@@ -11,8 +11,9 @@ from astropy.table import QTable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stellarnb.archives import LocalArchive, crossmatch
-from stellarnb.archives.crossmatch import SkyTree, match_positions, separations
+from stellarnb.archives import LocalArchive
+from stellarnb.archives.base import crossmatch
+from stellarnb.archives.base.crossmatch import SkyTree, match_positions, separations
 from stellarnb.errors import InvalidInput, MissingInput, TooLarge
 
 PLACES = st.lists(

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stellarnb.archives import spectra_gaps
-from stellarnb.archives.datalink import DR4_NAMES, DataLink
-from stellarnb.archives.spectra_fetch import fetch_spectra
-from stellarnb.archives.store import Store
-from stellarnb.archives.transport import Budget, Transport
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.spectra import fetch as spectra_gaps
+from stellarnb.archives.spectra.datalink import DR4_NAMES, DataLink
+from stellarnb.archives.spectra.fetch import fetch_spectra
+from stellarnb.archives.transport.client import Budget, Transport
 from stellarnb.errors import (
     ArchiveDown,
     CacheMiss,
@@ -453,7 +453,7 @@ def test_a_kernel_waits_for_what_another_is_fetching(get, store, server, truth, 
         def wait(self, seconds: float, cancel: Cancel | None) -> None:
             polls.append(seconds)
             if len(polls) == 3:
-                from stellarnb.archives.spectra_pack import pack
+                from stellarnb.archives.spectra.arrow import pack
 
                 store.stars.keep("gaiadr3/rvs", pack(spectra, spectra.source_id), {})
 

@@ -6,8 +6,8 @@ What strikes spectra (missing ids, duplicate products, zips) is in test_datalink
 import numpy as np
 import pytest
 
-from stellarnb.archives.remote import RemoteArchive
-from stellarnb.archives.transport import Budget
+from stellarnb.archives.remote.archive import RemoteArchive
+from stellarnb.archives.transport.client import Budget
 from stellarnb.errors import ArchiveDown, QueryError, TooLarge, Truncated
 from tests.support.archive_server import Fault
 
@@ -144,7 +144,7 @@ def test_html_in_descriptions_is_plain_text(server, gaia, intact):
 
 
 def test_html_in_tap_schema_is_plain_text(server, gaia, monkeypatch, intact):
-    import stellarnb.archives.remote_schema as schema
+    from stellarnb.archives.remote import schema
 
     rows = [
         {

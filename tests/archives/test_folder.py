@@ -12,7 +12,9 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stellarnb.archives import LocalArchive, engine, open_archive, products
+from stellarnb.archives import LocalArchive, open_archive
+from stellarnb.archives.local import engine
+from stellarnb.archives.local import spectra as products
 from stellarnb.errors import InvalidInput, QueryError, StellarnbError
 from stellarnb.tables import Result
 

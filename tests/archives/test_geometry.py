@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stellarnb.archives import LocalArchive
-from stellarnb.archives.regions import cone_ranges, position_pad
+from stellarnb.archives.base.healpix import cone_ranges, position_pad
 
 
 def brute(archive: LocalArchive, ra: float, dec: float, radius: float) -> set[int]:
@@ -51,7 +51,7 @@ def test_cones_around_real_stars_are_exact(sample: LocalArchive, row: int, radiu
 
 
 def test_the_query_does_use_ranges(sky: LocalArchive) -> None:
-    from stellarnb.archives.adql import translate
+    from stellarnb.archives.adql.translate import translate
 
     def sql(adql: str) -> str:
         return translate(adql, "sky", sky._infos, sky.engine.pad).sql
@@ -81,7 +81,7 @@ def test_the_query_does_use_ranges(sky: LocalArchive) -> None:
 
 
 def test_a_join_on_the_sky_compares_declinations_first(sky: LocalArchive) -> None:
-    from stellarnb.archives.adql import translate
+    from stellarnb.archives.adql.translate import translate
 
     sql = translate(
         "SELECT a.ra FROM stars AS a JOIN stars AS b "

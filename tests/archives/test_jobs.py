@@ -4,12 +4,12 @@ import threading
 
 import pytest
 
-from stellarnb.archives.asking import Options
-from stellarnb.archives.jobs import Expired, Job
-from stellarnb.archives.remote import RemoteArchive
-from stellarnb.archives.tap import Query, TapService
-from stellarnb.archives.transport import Budget, Transport
-from stellarnb.archives.watch import Progress, Watch
+from stellarnb.archives.remote.archive import RemoteArchive
+from stellarnb.archives.remote.runner import Options
+from stellarnb.archives.tap.job import Expired, Job
+from stellarnb.archives.tap.service import Query, TapService
+from stellarnb.archives.transport.client import Budget, Transport
+from stellarnb.archives.transport.progress import Progress, Watch
 from stellarnb.errors import ArchiveDown, Interrupted, InvalidInput, QueryError
 from stellarnb.progress import Cancel
 from tests.support.archive_server import Fault

@@ -303,7 +303,7 @@ def test_spectra_of_another_layout_are_refused(tmp_path: Path) -> None:
 def test_after_an_internal_error_the_next_query_works(make_folder: Callable[..., Path]) -> None:
     import duckdb
 
-    from stellarnb.archives import engine as module
+    from stellarnb.archives.local import engine as module
 
     archive = LocalArchive(make_folder(t={"a": [1, 2]}))
     assert len(archive.query("SELECT a FROM t")) == 2

@@ -14,12 +14,12 @@ from astropy.table import QTable
 
 import stellarnb as snb
 from stellarnb.archives import open_archive
-from stellarnb.archives.login import Cookie
-from stellarnb.archives.remote import RemoteArchive
-from stellarnb.archives.store import Store
-from stellarnb.archives.tap import Query
-from stellarnb.archives.transport import Transport
-from stellarnb.archives.watch import Progress
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.remote.archive import RemoteArchive
+from stellarnb.archives.tap.service import Query
+from stellarnb.archives.transport.client import Transport
+from stellarnb.archives.transport.login import Cookie
+from stellarnb.archives.transport.progress import Progress
 from stellarnb.errors import (
     ArchiveDown,
     CacheMiss,
@@ -158,7 +158,7 @@ class TestPieces:
         assert len(truth(server, adql)) > 2000
 
     def test_rows_without_an_identifier_are_not_lost(self, server, gaia, monkeypatch):
-        from stellarnb.archives import pieces
+        from stellarnb.archives.remote import pagination as pieces
 
         conditions = [
             p.condition("x") for p in [*pieces._between([5, 9]), pieces._Range(null=True)]
@@ -171,7 +171,7 @@ class TestPieces:
         ]
 
     def test_a_service_that_cannot_count_is_cut_blindly(self, server, gaia, monkeypatch):
-        from stellarnb.archives.adql_tokens import Plain
+        from stellarnb.archives.adql.normalize import Plain
 
         monkeypatch.setattr(Plain, "counted", lambda self, place: "SELECT nonsense FROM nowhere")
         result = gaia.query(ALL, async_=False)
@@ -179,13 +179,13 @@ class TestPieces:
         assert result.provenance["pieces"] > 16
 
     def test_a_piece_that_is_too_large_is_halved(self, server, gaia, monkeypatch):
-        from stellarnb.archives import pieces
+        from stellarnb.archives.remote import pagination as pieces
 
         monkeypatch.setattr(pieces._Pieces, "ranges", lambda self, rows: ([pieces._Range()], 6000))
         assert len(gaia.query(ALL, async_=False)) == 6000
 
     def test_a_count_that_does_not_agree_is_named(self, gaia, monkeypatch):
-        from stellarnb.archives import pieces
+        from stellarnb.archives.remote import pagination as pieces
 
         ranges = pieces._Pieces.ranges
         monkeypatch.setattr(
@@ -288,7 +288,7 @@ class TestStars:
 
     @pytest.mark.parametrize("n", [0, 5, 120])
     def test_by_identifier_in_the_order_asked(self, server, gaia, n, monkeypatch):
-        from stellarnb.archives import remote_stars
+        from stellarnb.archives.remote import queries as remote_stars
 
         monkeypatch.setattr(remote_stars, "IN_LIST", 20)  # more are sent along as a table
         monkeypatch.setattr(remote_stars, "IN_TABLE", 50)
@@ -408,7 +408,7 @@ class TestCrossmatch:
         assert result.provenance["crossmatch"]["with_partner"] == 39
 
     def test_in_pieces(self, server, gaia, monkeypatch):
-        from stellarnb.archives import remote_stars
+        from stellarnb.archives.remote import queries as remote_stars
 
         own = self.own(server)
         whole = gaia.crossmatch(own, 1)

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stellarnb.archives.datalink import DataLink
-from stellarnb.archives.spectra_pack import join
-from stellarnb.archives.store import Store
-from stellarnb.archives.store_stars import Piece
-from stellarnb.archives.xp_continuous import sampled
+from stellarnb.archives.cache.spectra import Piece
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.spectra.arrow import join
+from stellarnb.archives.spectra.datalink import DataLink
+from stellarnb.archives.spectra.xp import sampled
 from stellarnb.errors import StellarnbError
 from stellarnb.spectra import SpectrumSet
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from stellarnb.archives.spectra_fetch import fetch_spectra
-from stellarnb.archives.spectra_files import SpectraFiles
-from stellarnb.archives.spectra_urls import apogee, files_of, gaia_eso, galah, rave
-from stellarnb.archives.store import Store
-from stellarnb.archives.transport import Transport
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.spectra.fetch import fetch_spectra
+from stellarnb.archives.spectra.files import SpectraFiles
+from stellarnb.archives.spectra.urls import apogee, files_of, gaia_eso, galah, rave
+from stellarnb.archives.transport.client import Transport
 from stellarnb.errors import ArchiveDown, InvalidInput, MissingInput, StellarnbError
 from stellarnb.spectra import SpectrumSet
 from tests.support import survey_files as made

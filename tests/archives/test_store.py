@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stellarnb.archives.store import Store
-from stellarnb.archives.store_owner import hold
+from stellarnb.archives.cache.locks import hold
+from stellarnb.archives.cache.store import Store
 from stellarnb.errors import CacheMiss, Interrupted, InvalidInput, OutputError, Truncated
 from stellarnb.progress import Cancel
 from stellarnb.settings import settings as read_settings
@@ -441,7 +441,7 @@ def test_verify_takes_in_what_a_killed_kernel_did_not_enter(store, monkeypatch):
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    import stellarnb.archives.store_stars as module
+    import stellarnb.archives.cache.spectra as module
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "register_stars", killed)

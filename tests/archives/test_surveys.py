@@ -5,12 +5,12 @@ import pyarrow as pa
 import pytest
 
 from stellarnb.archives import open_archive
-from stellarnb.archives.catalog import ColumnInfo
+from stellarnb.archives.base.catalog import ColumnInfo
 from stellarnb.archives.registry import archive_names
-from stellarnb.archives.remote import RemoteArchive
+from stellarnb.archives.remote.archive import RemoteArchive
 from stellarnb.archives.surveys import Survey, discover
-from stellarnb.archives.transport import Transport
-from stellarnb.archives.votable import Answer
+from stellarnb.archives.tap.votable import Answer
+from stellarnb.archives.transport.client import Transport
 from stellarnb.errors import InvalidInput, MissingInput, QueryError
 from stellarnb.tables.names import SURVEYS
 

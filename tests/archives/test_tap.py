@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stellarnb.archives.adql_tokens import canonical, checked, plain, top_of
-from stellarnb.archives.tap import Query, TapService
-from stellarnb.archives.transport import Budget, Reply
-from stellarnb.archives.watch import Watch
+from stellarnb.archives.adql.normalize import canonical, checked, plain, top_of
+from stellarnb.archives.tap.service import Query, TapService
+from stellarnb.archives.transport.client import Budget, Reply
+from stellarnb.archives.transport.progress import Watch
 from stellarnb.errors import ArchiveDown, QueryError
 from tests.support.archive_server import Fault
 
@@ -63,7 +63,7 @@ def test_an_upload_is_sent_again_whole(server, transport):
 
 
 def test_a_404_of_a_query_is_a_query_error_where_the_service_says_why(transport, monkeypatch):
-    from stellarnb.archives.transport import NotThere
+    from stellarnb.archives.transport.client import NotThere
 
     def gone(*args, **kwargs):
         error = NotThere("nothing")
@@ -78,7 +78,7 @@ def test_a_404_of_a_query_is_a_query_error_where_the_service_says_why(transport,
 def test_a_document_that_is_none(transport):
     from pyvo.io.vosi import parse_capabilities
 
-    from stellarnb.archives.tap import parsed
+    from stellarnb.archives.tap.service import parsed
 
     reply = Reply("https://a.org", 200, {}, b"<a><b></a>", "xml")
     with pytest.raises(ArchiveDown, match="cannot be read"):

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from stellarnb.archives.login import Cookie
-from stellarnb.archives.transport import Budget, NotThere, Transport, scrub_url
+from stellarnb.archives.transport.client import Budget, NotThere, Transport, scrub_url
+from stellarnb.archives.transport.login import Cookie
 from stellarnb.errors import (
     ArchiveDown,
     CacheMiss,

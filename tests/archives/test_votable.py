@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stellarnb.archives.bodies import kind_of, plain_text, query_status, whole
-from stellarnb.archives.units import astropy_unit
-from stellarnb.archives.votable import read_votable
+from stellarnb.archives.base.units import astropy_unit
+from stellarnb.archives.tap.votable import read_votable
+from stellarnb.archives.transport.request import kind_of, plain_text, query_status, whole
 from stellarnb.errors import ArchiveDown, QueryError, StellarnbError
 from tests.support.server.answers import Answer, Field, render
 

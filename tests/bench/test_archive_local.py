@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import archive_local as bench
-from stellarnb.archives.crossmatch import match_positions
+from stellarnb.archives.base.crossmatch import match_positions
 from stellarnb.errors import OutputError
 
 KEYS = {"name", "value", "unit", "peer", "goal", "meets", "runs"}

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stellarnb.archives.datalink import DataLink
-from stellarnb.archives.spectra_fetch import fetch_spectra
-from stellarnb.archives.store import Store
-from stellarnb.archives.transport import Transport
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.spectra.datalink import DataLink
+from stellarnb.archives.spectra.fetch import fetch_spectra
+from stellarnb.archives.transport.client import Transport
 from stellarnb.errors import ArchiveDown
 from tests.support.archive_server import ArchiveServer, Fault, Limits, archive_server
 

@@ -7,10 +7,10 @@ import sys
 
 import numpy as np
 
-from stellarnb.archives.datalink import DataLink
-from stellarnb.archives.spectra_fetch import fetch_spectra
-from stellarnb.archives.store import Store
-from stellarnb.archives.transport import Transport
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.spectra.datalink import DataLink
+from stellarnb.archives.spectra.fetch import fetch_spectra
+from stellarnb.archives.transport.client import Transport
 from stellarnb.errors import StellarnbError
 
 __all__ = ["main"]

@@ -11,9 +11,9 @@ import pytest
 
 import stellarnb as snb
 from stellarnb.archives import LocalArchive, open_archive
-from stellarnb.archives.remote import RemoteArchive
-from stellarnb.archives.store import Store
-from stellarnb.archives.transport import Transport
+from stellarnb.archives.cache.store import Store
+from stellarnb.archives.remote.archive import RemoteArchive
+from stellarnb.archives.transport.client import Transport
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.models import load_emulator
 from stellarnb.spectra.binary import to_cells

@@ -359,10 +359,10 @@ def test_end_to_end_against_the_test_server(served, make, tmp_path) -> None:
     from dataclasses import replace
 
     from stellarnb.archives import open_archive
-    from stellarnb.archives.remote import RemoteArchive
-    from stellarnb.archives.store import Store
+    from stellarnb.archives.cache.store import Store
+    from stellarnb.archives.remote.archive import RemoteArchive
     from stellarnb.archives.surveys import Part, Survey
-    from stellarnb.archives.transport import Transport
+    from stellarnb.archives.transport.client import Transport
 
     store, transport = Store(tmp_path / "cache"), Transport(offline=False)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from stellarnb.archives import LocalArchive
-from stellarnb.archives.adql_text import Query, parse
-from stellarnb.archives.catalog import ColumnInfo
+from stellarnb.archives.adql.dialect import Query, parse
+from stellarnb.archives.base.catalog import ColumnInfo
 from stellarnb.archives.registry import archive_names
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Result

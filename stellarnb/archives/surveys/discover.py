@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from stellarnb.archives.catalog import ColumnInfo
+from stellarnb.archives.base.catalog import ColumnInfo
 from stellarnb.archives.surveys.survey import MAIN
 
 __all__ = ["discover"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from stellarnb.archives.catalog import nearest, quoted
+from stellarnb.archives.base.catalog import nearest, quoted
 from stellarnb.errors import InvalidInput, MissingInput
 
 __all__ = ["MAIN", "Part", "Survey", "bare", "named", "written"]

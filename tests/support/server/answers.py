@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 import pyarrow as pa
 
-from stellarnb.archives.vo import TYPES, ucd, vo_unit
+from stellarnb.archives.base.tap_schema import TYPES, ucd, vo_unit
 from stellarnb.errors import InvalidInput
 from stellarnb.tables import Result
 from tests.support.server.cells import binary2, field_type, numbers, texts

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from stellarnb.archives.vo import TYPES, vo_type
+from stellarnb.archives.base.tap_schema import TYPES, vo_type
 
 __all__ = ["binary2", "field_type", "numbers", "texts"]
 

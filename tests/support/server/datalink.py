@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stellarnb.archives.vo import vo_unit
+from stellarnb.archives.base.tap_schema import vo_unit
 from stellarnb.errors import InvalidInput
 from stellarnb.ids import as_source_ids
 from stellarnb.spectra import SpectrumSet

@@ -17,9 +17,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stellarnb.archives import LocalArchive
-from stellarnb.archives.catalog import ColumnInfo, TableInfo
-from stellarnb.archives.parquet import ParquetFile, read_folder
-from stellarnb.archives.tap_schema import tap_schema
+from stellarnb.archives.base.catalog import ColumnInfo, TableInfo
+from stellarnb.archives.base.tap_schema import tap_schema
+from stellarnb.archives.local.parquet import ParquetFile, read_folder
 from stellarnb.errors import InvalidInput, StellarnbError
 from stellarnb.ids import match_ids
 from stellarnb.spectra import SpectrumSet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from stellarnb.archives.vo import vo_type, vo_unit
+from stellarnb.archives.base.tap_schema import vo_type, vo_unit
 from tests.support.server.answers import Field
 from tests.support.server.calls import Call, NotThere, Reply
 from tests.support.server.faults import Fault
@@ -14,7 +14,7 @@ from tests.support.server.tap import HTML_NOTE
 __all__ = ["availability", "capabilities", "tables"]
 
 _XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
-#: What `stellarnb.archives.geometry` translates; it refuses the rest by name.
+#: What `stellarnb.archives.adql.geometry` translates; it refuses the rest by name.
 _GEOMETRY = ("BOX", "CIRCLE", "CONTAINS", "COORD1", "COORD2", "DISTANCE", "POINT", "POLYGON")
 _FORMATS = {
     "application/x-votable+xml;serialization=binary2": "votable",

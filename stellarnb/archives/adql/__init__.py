@@ -1,0 +1,1 @@
+"""ADQL: read, checked, and translated for DuckDB."""

@@ -1,0 +1,199 @@
+"""ADQL as any service speaks it, word by word: what is the same query, and how to split one.
+
+A service knows functions and names that no parser here does, so a query is not rewritten: its
+words are compared, and conditions are added where its WHERE ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
+
+from stellarnb.archives.adql.translate import Adql
+from stellarnb.errors import QueryError
+
+__all__ = ["Plain", "canonical", "checked", "plain", "top_of"]
+
+_STOP = frozenset(
+    [
+        "top",
+        "limit",
+        "offset",
+        "order",
+        "group",
+        "having",
+        "distinct",
+        "all",
+        "union",
+        "intersect",
+        "except",
+        "with",
+        "window",
+        "over",
+        "into",
+        "right",
+        "full",
+    ]
+)
+_AGGREGATES = frozenset(
+    ["count", "sum", "avg", "min", "max", "stddev", "variance", "median", "array_agg", "string_agg"]
+)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A query that can be cut into ranges of a column: one SELECT without order or grouping.
+
+    Attributes
+    ----------
+    items : str
+        What stands between SELECT and FROM.
+    source : str
+        What stands behind FROM.
+    where : str
+        What stands behind WHERE; empty where there is none.
+    """
+
+    items: str
+    source: str
+    where: str
+
+    def limited(self, condition: str, items: str | None = None) -> str:
+        """Return the query with one more condition, and perhaps other columns."""
+        inside = f"({self.where}) AND {condition}" if self.where else condition
+        return f"SELECT {items or self.items} FROM {self.source} WHERE {inside}"  # noqa: S608
+
+    def counted(self, expression: str) -> str:
+        """Return the query for how many rows there are for each value of an expression.
+
+        Columns ``bin`` and ``n``. The subquery is there because ADQL groups by columns only.
+        """
+        where = f" WHERE {self.where}" if self.where else ""
+        inside = f"SELECT {expression} AS bin FROM {self.source}{where}"  # noqa: S608
+        return f"SELECT h.bin, COUNT(*) AS n FROM ({inside}) AS h GROUP BY h.bin"  # noqa: S608
+
+    def alias(self, table: str) -> str | None:
+        """Return by what name the query calls a table that stands first in its FROM.
+
+        Only there: of a table that is joined from outside, rows without it would be lost.
+        """
+        words = list(_words(self.source))
+        name, rest = _dotted(words)
+        if name != "".join(_dotted(list(_words(table)))[0]):
+            return None
+        if rest and rest[0].token_type == TokenType.ALIAS:
+            rest = rest[1:]
+        if rest and rest[0].token_type in {TokenType.VAR, TokenType.IDENTIFIER}:
+            return self.source[rest[0].start : rest[0].end + 1]
+        return table
+
+
+def checked(adql: Any) -> str:
+    """Return a query that may be sent: text that begins like one SELECT.
+
+    Raises
+    ------
+    QueryError
+        For anything else; the archive itself judges the rest.
+    """
+    if not isinstance(adql, str):
+        raise QueryError(f"ADQL: a query is text, not {type(adql).__name__}.")
+    words = list(_words(adql))
+    if not words:
+        raise QueryError("ADQL: the query is empty. Write, say, SELECT TOP 10 * FROM a_table")
+    first = next((w for w in words if w.token_type != TokenType.L_PAREN), words[0])
+    if first.text.lower() not in {"select", "with"}:
+        raise QueryError(
+            f"ADQL: only SELECT is allowed here, not {first.text[:20]!r}: an archive is read, not "
+            "changed."
+        )
+    ends = [i for i, word in enumerate(words) if word.token_type == TokenType.SEMICOLON]
+    if ends and any(word.token_type != TokenType.SEMICOLON for word in words[ends[0] :]):
+        raise QueryError("ADQL: one query at a time; a second begins after the semicolon.")
+    return adql[: words[ends[0]].start] if ends else adql
+
+
+def canonical(adql: str) -> str:
+    """Return the same text for queries that differ in blanks, comments and letter case only.
+
+    What stands in quotes stays as it is: ``"b_rgeo"`` and ``"B_rgeo"`` are two columns.
+    """
+    out: list[str] = []
+    for word in _words(adql):
+        quoted = word.token_type in {TokenType.STRING, TokenType.IDENTIFIER}
+        text = adql[word.start : word.end + 1] if quoted else word.text.lower()
+        named = word.token_type in {TokenType.VAR, TokenType.IDENTIFIER}
+        if named and len(out) > 1 and out[-1] == ".":
+            out[-2:] = [f"{out[-2]}.{text}"]
+        else:
+            out.append(text)
+    return " ".join(out)
+
+
+def plain(adql: str) -> Plain | None:
+    """Return a query in its parts, or None where it cannot be cut into ranges."""
+    words = list(_words(adql))
+    marks: dict[str, int] = {}
+    depth = 0
+    for i, word in enumerate(words):
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(word.token_type, 0)
+        text = word.text.lower()
+        quoted = word.token_type in {TokenType.STRING, TokenType.IDENTIFIER}
+        if not quoted and depth == 0 and text.split(" ")[0] in _STOP:
+            return None
+        if not quoted and "from" not in marks and text in _AGGREGATES:
+            return None
+        if not quoted and depth == 0 and text in {"select", "from", "where"}:
+            if text in marks:
+                return None
+            marks[text] = i
+    if "select" not in marks or "from" not in marks or marks["select"] != 0:
+        return None
+    begin, middle = words[marks["from"]], words[marks["where"]] if "where" in marks else None
+    end = middle.start if middle is not None else len(adql)
+    return Plain(
+        adql[words[0].end + 1 : begin.start].strip(),
+        _without_comments(adql, begin.end + 1, end),
+        _without_comments(adql, middle.end + 1, len(adql)) if middle is not None else "",
+    )
+
+
+def top_of(adql: str) -> int | None:
+    """Return how many rows a query asks for at most, where it says so at its beginning."""
+    words = list(_words(adql))[:3]
+    if len(words) == 3 and words[1].text.lower() == "top" and words[2].text.isdigit():
+        return int(words[2].text)
+    return None
+
+
+def _without_comments(adql: str, start: int, end: int) -> str:
+    """Return a piece of a query; a comment at its end must not swallow what is added."""
+    inside = [word for word in _words(adql) if start <= word.start < end]
+    return adql[inside[0].start : inside[-1].end + 1] if inside else ""
+
+
+def _words(adql: str) -> Iterator[Any]:
+    try:
+        yield from Adql().tokenize(adql)
+    except SqlglotError as error:
+        raise QueryError(
+            "ADQL: the query cannot be split into words; look for a quote that is never closed."
+        ) from error
+
+
+def _dotted(words: list[Any]) -> tuple[str, list[Any]]:
+    """Return a name with its dots, in lower case and without quotes, and the words behind it."""
+    name, i = "", 0
+    while i < len(words):
+        name += words[i].text.lower()
+        i += 1
+        if i < len(words) and words[i].token_type == TokenType.DOT:
+            name += "."
+            i += 1
+        else:
+            break
+    return name, words[i:]

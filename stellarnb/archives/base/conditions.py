@@ -1,0 +1,217 @@
+"""The quick form: keywords such as ``has_rvs=True, snr=(15, 25)`` as ADQL."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stellarnb.archives.base.catalog import ColumnInfo, TableInfo, nearest, quoted
+from stellarnb.errors import InvalidInput, MissingInput
+
+__all__ = ["check_limit", "condition", "positions_table", "stars_query"]
+
+
+def stars_query(
+    tables: Mapping[str, TableInfo],
+    table: str,
+    conditions: Mapping[str, Any],
+    *,
+    columns: Sequence[str] | None = None,
+    limit: int | None = None,
+    where: str = "",
+    ids: str = "",
+) -> str:
+    """Return the ADQL that the quick form stands for.
+
+    Parameters
+    ----------
+    tables : mapping of str to TableInfo
+        Tables that may be used; a column that `table` lacks is looked for in the others that
+        have a source_id, which are joined by it.
+    table : str
+        The main table, a key of `tables`.
+    conditions : mapping of str to object
+        What each column must be: see `condition`.
+    columns : sequence of str, optional
+        Which columns; where not given all of the main table, and those with a condition.
+    limit : int, optional
+        Rows at most.
+    where : str, optional
+        A condition more, in ADQL; the main table is called ``t``.
+    ids : str, optional
+        A table with ``source_id`` and ``k``: only these stars, ordered by ``k``.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown column (says the nearest), or a condition that is none.
+    MissingInput
+        If a column lies in another table and there is no source_id to join by.
+    """
+    homes = {
+        word: _home(word, tables, table) for word in dict.fromkeys([*conditions, *(columns or ())])
+    }
+    others = list(dict.fromkeys(home for home, _ in homes.values() if home != table))
+    names = {table: "t", **{other: f"t{i}" for i, other in enumerate(others, start=1)}}
+
+    def place(word: str) -> str:
+        home, column = homes[word]
+        return f"{names[home]}.{_word(column.name)}"
+
+    if columns is None:
+        more = [place(word) for word in conditions if homes[word][0] != table]
+        chosen = ["t.*", *dict.fromkeys(more)]
+    else:
+        chosen = [place(word) for word in columns]
+    top = f"TOP {check_limit(limit)} " if limit is not None else ""
+    joins = "".join(
+        f" JOIN {tables[other].written} AS {names[other]} ON {names[other]}.source_id = t.source_id"
+        for other in others
+    )
+    if ids:
+        joins += f" JOIN {ids} AS ids ON ids.source_id = t.source_id"
+    order = "ids.k" if ids else "t.source_id"
+    all_ = [condition(place(w), homes[w][1], value) for w, value in conditions.items()]
+    all_ += [f"({where})"] if where.strip() else []
+    return (
+        f"SELECT {top}{', '.join(chosen)} FROM {tables[table].written} AS t{joins}"  # noqa: S608 - names are known, values spelt out
+        + (f" WHERE {' AND '.join(all_)}" if all_ else "")
+        + (f" ORDER BY {order}" if "source_id" in tables[table].columns else "")
+    )
+
+
+def check_limit(limit: Any) -> int:
+    """Return a limit of rows, or refuse what is none."""
+    whole = isinstance(limit, numbers.Integral) and not isinstance(limit, bool)
+    if not whole or limit < 0:
+        raise InvalidInput(f"limit={limit!r}: a number of rows is needed.")
+    return int(limit)
+
+
+def condition(place: str, column: ColumnInfo, value: Any) -> str:
+    """Return the ADQL condition that a keyword's value stands for.
+
+    Parameters
+    ----------
+    place : str
+        The column as the query writes it.
+    column : ColumnInfo
+        What it is.
+    value : object
+        ``True`` or ``False``; a number, text or Quantity: equal to it; a pair in a tuple: from ..
+        to, both included, ``None`` for an open side; a list or set: one of them; ``None``: not
+        there.
+
+    Raises
+    ------
+    InvalidInput
+        If it is something else, or does not fit the column.
+    """
+    if value is None:
+        return f"{place} IS NULL"
+    if isinstance(value, tuple):
+        return _range(place, column, value)
+    if isinstance(value, (list, set, frozenset)) or (
+        hasattr(value, "__len__") and getattr(value, "ndim", 0) == 1
+    ):
+        return _one_of(place, column, value)
+    if isinstance(value, (bool, np.bool_)):
+        return _truth(place, column, bool(value))
+    return f"{place} = {_literal(column, value)}"
+
+
+def positions_table(tables: Mapping[str, TableInfo]) -> list[str]:
+    """Return the names of the tables that have ra and dec, in order."""
+    return [name for name, info in tables.items() if {"ra", "dec"} <= set(info.columns)]
+
+
+def _range(place: str, column: ColumnInfo, value: tuple[Any, ...]) -> str:
+    if len(value) != 2 or all(side is None for side in value):
+        raise InvalidInput(
+            f"{column.name}={value!r}: a range is a pair, {column.name}=(low, high); None leaves a "
+            "side open."
+        )
+    if any(isinstance(side, (bool, str)) for side in value):
+        raise InvalidInput(f"{column.name}={value!r}: a range needs two numbers.")
+    sides = [None if side is None else _literal(column, side) for side in value]
+    if sides[0] is None:
+        return f"{place} <= {sides[1]}"
+    if sides[1] is None:
+        return f"{place} >= {sides[0]}"
+    if float(sides[0]) > float(sides[1]):
+        raise InvalidInput(
+            f"{column.name}={value!r}: no number lies from {value[0]} to {value[1]}."
+        )
+    return f"{place} BETWEEN {sides[0]} AND {sides[1]}"
+
+
+def _one_of(place: str, column: ColumnInfo, values: Collection[Any]) -> str:
+    items = sorted({_literal(column, item) for item in values})
+    if not items:
+        raise InvalidInput(f"{column.name}: an empty list allows no star.")
+    return f"{place} IN ({', '.join(items)})"
+
+
+def _truth(place: str, column: ColumnInfo, value: bool) -> str:
+    if column.type in {"bool", "boolean"}:
+        return f"{place} = '{'true' if value else 'false'}'"
+    if "int" in column.type or column.type in {"short", "long"}:
+        return f"{place} <> 0" if value else f"{place} = 0"
+    raise InvalidInput(f"{column.name} is {column.type}, and not true or false.")
+
+
+def _literal(column: ColumnInfo, value: Any) -> str:
+    """Return a value as it stands in a query; a Quantity in the column's unit."""
+    if hasattr(value, "to_value"):
+        value = _in_unit(column, value)
+    text = any(word in column.type for word in ("string", "char"))
+    if isinstance(value, str):
+        if not text:
+            raise InvalidInput(f"{column.name} is {column.type}; {value!r} is no such value.")
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InvalidInput(f"{column.name}: {value!r} is no value to compare with.")
+    if text:
+        raise InvalidInput(f"{column.name} holds text; write {column.name}='{value}'.")
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    if not math.isfinite(value):
+        raise InvalidInput(f"{column.name}: {value} is no number to compare with.")
+    return repr(float(value))
+
+
+def _in_unit(column: ColumnInfo, value: Any) -> float:
+    from astropy.units import UnitsError
+
+    try:
+        return float(value.to_value(column.unit))
+    except (UnitsError, TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"{column.name} is in {column.unit or 'no unit'}; {value} is not."
+        ) from error
+
+
+def _home(word: str, tables: Mapping[str, TableInfo], main: str) -> tuple[str, ColumnInfo]:
+    """Return the table that has a column, the main table first, and the column."""
+    key = word.lower()
+    if key in tables[main].columns:
+        return main, tables[main].columns[key]
+    elsewhere = [info.name for info in tables.values() if key in info.columns]
+    joinable = [other for other in elsewhere if "source_id" in tables[other].columns]
+    if joinable and "source_id" in tables[main].columns:
+        return joinable[0], tables[joinable[0]].columns[key]
+    if elsewhere:
+        raise MissingInput(
+            f"{word!r} is in table {elsewhere[0]!r}, which has no source_id in common with "
+            f"{main!r}; pass table={elsewhere[0]!r}, or join them in a query."
+        )
+    known = sorted({column for info in tables.values() for column in info.columns})
+    raise InvalidInput(f"There is no column {word!r}{nearest(key, known)} (table {main!r}).")
+
+
+def _word(name: str) -> str:
+    return name if name.isidentifier() and name.isascii() and name[0] != "_" else quoted(name)

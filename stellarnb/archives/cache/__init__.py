@@ -1,0 +1,1 @@
+"""The cache of archive answers and spectra."""

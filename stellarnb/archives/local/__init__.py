@@ -1,0 +1,1 @@
+"""Archives in a folder: the embedded sample, or Parquet and FITS files."""

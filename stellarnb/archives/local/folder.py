@@ -1,0 +1,56 @@
+"""A folder of files as the tables of an archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stellarnb.archives.local.fits import FITS_ENDINGS, FitsTable, describe_fits
+from stellarnb.archives.local.parquet import ParquetFile, describe_parquet, list_files, table_name
+from stellarnb.errors import InvalidInput
+
+__all__ = ["read_tables"]
+
+_ENDINGS = (".parquet", *FITS_ENDINGS)
+
+
+def read_tables(folder: Path) -> dict[str, ParquetFile | FitsTable]:
+    """Return what a folder's Parquet and FITS files hold, by table name in lower case.
+
+    Only footers and headers are read.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The folder; folders inside it are left alone.
+
+    Returns
+    -------
+    dict of str to ParquetFile or FitsTable
+        Sorted by file name.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder is not there, holds no table, a damaged file, or two tables of one name.
+    """
+    paths = list_files(folder, _ENDINGS)
+    if not paths:
+        raise InvalidInput(f"{folder} holds no .parquet file and no .fits file; each is a table.")
+    out: dict[str, ParquetFile | FitsTable] = {}
+    for path in paths:
+        name = table_name(path)
+        found: dict[str, ParquetFile | FitsTable] = {}
+        if path.suffix.lower() == ".parquet":
+            file = describe_parquet(name, path)
+            found[file.info.name] = file
+        else:
+            found.update(describe_fits(name, path))
+        for key, table in found.items():
+            if key in out:
+                raise InvalidInput(
+                    f"{out[key].path.name} and {path.name} would be one table {key}."
+                )
+            out[key] = table
+    if not out:
+        raise InvalidInput(f"{folder} holds no table: its FITS files have none.")
+    return out

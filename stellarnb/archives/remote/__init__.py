@@ -1,0 +1,1 @@
+"""Archives that are queried over the network."""

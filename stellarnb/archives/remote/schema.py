@@ -1,0 +1,164 @@
+"""What a service says of its tables: TAP_SCHEMA, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stellarnb.archives.base.catalog import ColumnInfo
+from stellarnb.archives.base.units import astropy_unit
+from stellarnb.archives.remote.runner import Asker, Options
+from stellarnb.archives.surveys.survey import bare
+from stellarnb.archives.tap.service import Query
+from stellarnb.archives.transport.request import plain_text
+from stellarnb.tables import Table
+
+__all__ = ["Listed", "column_table", "read_columns", "read_tables"]
+
+_COLUMNS = "table_name, column_name, description, unit, ucd, datatype"
+#: What services call types, in words of Arrow.
+_TYPES = {
+    "boolean": "bool",
+    "bool": "bool",
+    "smallint": "int16",
+    "short": "int16",
+    "unsignedbyte": "int16",
+    "tinyint": "int16",
+    "integer": "int32",
+    "int": "int32",
+    "bigint": "int64",
+    "long": "int64",
+    "real": "float",
+    "float": "float",
+    "double": "double",
+    "double precision": "double",
+    "char": "string",
+    "varchar": "string",
+    "unicodechar": "string",
+    "clob": "string",
+    "text": "string",
+}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A table as TAP_SCHEMA lists it.
+
+    Attributes
+    ----------
+    name : str
+        As a query writes it.
+    columns : dict of str to ColumnInfo
+        By the service's own spelling, in its order.
+    ucds : dict of str to str
+        By the same.
+    """
+
+    name: str
+    columns: dict[str, ColumnInfo]
+    ucds: dict[str, str]
+
+
+def read_columns(
+    asker: Asker, tables: Iterable[str], *, refresh: bool = False
+) -> dict[str, Listed]:
+    """Return the columns of some tables, by the table's name as `bare` gives it.
+
+    Parameters
+    ----------
+    asker : Asker
+        Asks the service, or the cache.
+    tables : iterable of str
+        As a query writes them.
+    refresh : bool, optional
+        Ask the service whatever the cache has.
+
+    Returns
+    -------
+    dict of str to Listed
+        Without tables that the service does not list.
+    """
+    wanted = list(dict.fromkeys(tables))
+    spellings = {spelling: table for table in wanted for spelling in _spellings(table)}
+    names = ", ".join("'" + spelling.replace("'", "''") + "'" for spelling in spellings)
+    adql = f"SELECT {_COLUMNS} FROM tap_schema.columns WHERE table_name IN ({names})"  # noqa: S608
+    rows = _ask(asker, adql, refresh=refresh)
+    out: dict[str, Listed] = {}
+    for row in rows:
+        table = spellings.get(row["table_name"])
+        column = row["column_name"].strip('"')
+        if table is None or not column:
+            continue
+        listed = out.setdefault(bare(table), Listed(table, {}, {}))
+        listed.columns[column] = ColumnInfo(
+            column.lower(),
+            arrow_word(row["datatype"]),
+            astropy_unit(plain_text(row["unit"], 60)),
+            plain_text(row["description"], 1000),
+        )
+        listed.ucds[column] = row["ucd"]
+    return out
+
+
+def read_tables(asker: Asker, like: str = "", *, refresh: bool = False) -> Table:
+    """Return which tables there are: ``name, type, description``.
+
+    Parameters
+    ----------
+    asker : Asker
+        Asks the service, or the cache.
+    like : str, optional
+        Only those whose names begin so.
+    refresh : bool, optional
+        Ask the service whatever the cache has.
+    """
+    where = ""
+    if like:
+        text = like.replace("'", "''")
+        where = f" WHERE table_name LIKE '{text}%' OR table_name LIKE '\"{text}%'"
+    adql = f"SELECT table_name, table_type, description FROM tap_schema.tables{where}"  # noqa: S608
+    rows = _ask(asker, adql, refresh=refresh)
+    if like:  # an underscore is any letter to LIKE
+        rows = [row for row in rows if bare(row["table_name"]).startswith(bare(like))]
+    return Table(
+        {
+            "name": [row["table_name"] for row in rows],
+            "type": [row["table_type"] or "table" for row in rows],
+            "description": [plain_text(row["description"], 1000) for row in rows],
+        }
+    )
+
+
+def column_table(listed: Iterable[Listed], *, with_table: bool) -> Table:
+    """Return columns as a table: ``name, type, unit, description``, and ``table`` if wanted."""
+    rows = [(table.name, n, info) for table in listed for n, info in table.columns.items()]
+    where = {"table": [table for table, _, _ in rows]} if with_table else {}
+    return Table(
+        {
+            **where,
+            "name": [name for _, name, _ in rows],
+            "type": [info.type for _, _, info in rows],
+            "unit": [info.unit for _, _, info in rows],
+            "description": [info.description for _, _, info in rows],
+        }
+    )
+
+
+def arrow_word(datatype: str) -> str:
+    """Return a type of TAP_SCHEMA in words of Arrow, such as ``int64``; itself where unknown."""
+    word = datatype.lower().removeprefix("adql:").split("(")[0].strip()
+    return _TYPES.get(word, word)
+
+
+def _ask(asker: Asker, adql: str, *, refresh: bool) -> list[dict[str, str]]:
+    options = Options(async_=False, refresh=refresh, progress=False)
+    table = asker.ask(Query(adql), {}, options).arrow
+    rows = table.to_pylist()
+    return [{name: str(value or "") for name, value in row.items()} for row in rows]
+
+
+def _spellings(table: str) -> list[str]:
+    """Return how a service may list a table: with or without quotes, with or without a schema."""
+    plain = table.replace('"', "")
+    last = plain.rpartition(".")[2] if not plain.startswith(("J/", "I", "V", "B/")) else plain
+    return list(dict.fromkeys([table, plain, plain.lower(), last, f'"{plain}"']))

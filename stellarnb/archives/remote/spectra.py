@@ -1,0 +1,169 @@
+"""A remote archive's spectra: from stars to the service that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from stellarnb.archives.base.catalog import nearest
+from stellarnb.archives.local.spectra import ids_of
+from stellarnb.archives.remote.queries import IN_LIST, Stars
+from stellarnb.archives.remote.runner import Asker, Options
+from stellarnb.archives.surveys import Survey
+from stellarnb.archives.tap.service import Query, TapService
+from stellarnb.errors import InvalidInput, MissingInput
+from stellarnb.progress import Cancel
+from stellarnb.spectra import SpectrumSet
+from stellarnb.tables import Result
+from stellarnb.tables.convert import as_arrow
+
+__all__ = ["Spectra"]
+
+#: What the files of a survey are found by: these columns of `Stars.stars`.
+_NAMES = {
+    "apogee": ("source_id", "apogee_id", "telescope", "field"),
+    "rave": ("source_id", "rave_obs_id", "spectrum_fits"),
+    "galah": ("source_id", "sobject_id"),
+    "gaia-eso": ("cname",),
+}
+_OBSCORE = "dp_id, access_url, target_name, em_min, em_max"
+
+
+class Spectra:
+    """Finds who serves an archive's spectra, and fetches them through the cache.
+
+    Parameters
+    ----------
+    asker : Asker
+        Of the archive.
+    stars : Stars
+        Its quick forms, for identifiers that the user does not bring along.
+    """
+
+    def __init__(self, asker: Asker, stars: Stars) -> None:
+        self._asker = asker
+        self._stars = stars
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """Names of the products, the usual one first."""
+        from stellarnb.archives.spectra.datalink import DR3_NAMES
+        from stellarnb.archives.spectra.urls import PRODUCTS
+
+        name = self._asker.survey.name
+        return tuple(DR3_NAMES) if name == "gaia" else PRODUCTS.get(name, ())
+
+    def of(
+        self,
+        stars: Any,
+        product: str | None,
+        *,
+        strict: bool,
+        progress: bool,
+        cancel: Cancel | None,
+    ) -> SpectrumSet:
+        """Return spectra of some stars; see `RemoteArchive.spectra`."""
+        from stellarnb.archives.spectra.datalink import DataLink
+        from stellarnb.archives.spectra.fetch import SpectraSource, fetch_spectra
+        from stellarnb.archives.spectra.urls import files_of
+
+        survey = self._asker.survey
+        chosen = self._product(product)
+        source: SpectraSource
+        if survey.name == "gaia":
+            source = DataLink((survey.data,))
+            ids: Any = ids_of(stars)
+        else:
+            where = self._rows(stars, _NAMES[survey.name], cancel)
+            base = {"base": survey.files} if survey.files else {}
+            files = files_of(survey.name, where, chosen, **base)
+            source, ids = files, files.stars
+        found = fetch_spectra(
+            source,
+            ids,
+            chosen,
+            store=self._asker.store,
+            transport=self._asker.tap.transport,
+            offline=self._asker.offline,
+            strict=strict,
+            progress=progress,
+            cancel=cancel,
+        )
+        found.provenance["credits"] = list(survey.credits)
+        return found
+
+    def _product(self, product: str | None) -> str:
+        known = self.products
+        if not known:
+            raise InvalidInput(
+                f"{self._asker.survey.name!r} serves no spectra that can be fetched from here."
+            )
+        if product is not None and product not in known:
+            raise InvalidInput(
+                f"{self._asker.survey.name!r} has no product {product!r}"
+                f"{nearest(str(product), known)} (products: {', '.join(known)})."
+            )
+        return product or known[0]
+
+    def _rows(self, stars: Any, names: Sequence[str], cancel: Cancel | None) -> Any:
+        """Return a table that names the files: the user's own, or one that the archive gives."""
+        survey = self._asker.survey
+        table = _table(stars)
+        has = {name.lower() for name in table.column_names} if table is not None else set()
+        if survey.name == "gaia-eso":
+            return self._observations(stars, table, has, cancel)
+        needed = set(names) - {"source_id", "spectrum_fits"}
+        if table is not None and needed <= has:
+            return table
+        if table is not None and "source_id" not in has:
+            lacking = ", ".join(sorted(needed - has))
+            raise MissingInput(
+                f"{survey.name!r} finds spectra by {lacking}; this table has neither that nor a "
+                "source_id. A table that stars() gave has it."
+            )
+        options = Options(cancel=cancel)
+        columns = [name for name in names if name in self._stars.known().every.columns]
+        return self._stars.stars(ids_of(stars), None, columns, None, "", {}, options, good=False)
+
+    def _observations(
+        self, stars: Any, table: pa.Table | None, has: set[str], cancel: Cancel | None
+    ) -> Any:
+        """Return what ESO's list of observations has of some stars of Gaia-ESO."""
+        if table is not None and has & {"dp_id", "access_url"}:
+            return table
+        if table is not None and not has & {"cname", "target_name"}:
+            raise MissingInput(
+                "'gaia-eso' finds spectra by cname, the name of a star in Gaia-ESO; this table has "
+                "none. A table that stars() gave has it."
+            )
+        if table is None:
+            names = [str(star) for star in ([stars] if isinstance(stars, str) else stars)]
+        else:
+            column = next(n for n in table.column_names if n.lower() in {"cname", "target_name"})
+            names = table[column].to_pylist()
+        survey = self._asker.survey
+        listed = Survey("gaia-eso", "ESO's ivoa.ObsCore", survey.release, survey.data)
+        tap = TapService(listed.url, self._asker.tap.transport)
+        asker = Asker(listed, tap, self._asker.store, self._asker.offline)
+        wanted = list(dict.fromkeys(name for name in names if name))
+        parts: list[Result] = []
+        for i in range(0, len(wanted), IN_LIST):
+            some = ", ".join("'" + n.replace("'", "''") + "'" for n in wanted[i : i + IN_LIST])
+            adql = (
+                f"SELECT {_OBSCORE} FROM ivoa.ObsCore WHERE obs_collection = 'GAIAESO' "  # noqa: S608
+                f"AND target_name IN ({some})"
+            )
+            parts.append(asker.ask(Query(adql), {}, Options(async_=False, cancel=cancel)))
+        if not parts:
+            raise InvalidInput("No star of Gaia-ESO was named.")
+        return pa.concat_tables([part.arrow for part in parts])
+
+
+def _table(stars: Any) -> pa.Table | None:
+    """Return a table as Arrow, or None for a plain sequence of identifiers."""
+    try:
+        return as_arrow(stars)
+    except InvalidInput:
+        return None

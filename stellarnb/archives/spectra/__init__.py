@@ -1,0 +1,1 @@
+"""Spectra of remote archives, fetched through the cache."""

@@ -1,0 +1,1 @@
+"""TAP services: queries, jobs and VOTables."""

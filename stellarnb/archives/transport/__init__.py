@@ -1,0 +1,1 @@
+"""HTTP for archives: budgets, safe retries and resumed downloads."""

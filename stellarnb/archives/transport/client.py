@@ -1,0 +1,381 @@
+"""HTTP as archives need it: budgets, safe retries, resumed downloads, answers judged by body.
+
+A server may answer 200 with a maintenance page or an error, end a stream half-way without a
+word, or drip for hours. Whatever comes out of here is whole and of the kind that was wanted;
+anything else is a named error.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from stellarnb import __version__
+from stellarnb.archives.transport.download import BLOCK, stoppable, unpacked, unpacker
+from stellarnb.archives.transport.login import Cookie
+from stellarnb.archives.transport.request import (
+    RETRIED,
+    Ask,
+    Budget,
+    NotThere,
+    OnBytes,
+    Reply,
+    Transient,
+    check_cancel,
+    judged,
+    lower_headers,
+    plain_text,
+    scrub_url,
+)
+from stellarnb.errors import ArchiveDown, CacheMiss, InvalidInput, TooLarge
+from stellarnb.progress import Cancel
+from stellarnb.settings import settings
+
+__all__ = ["Budget", "Clock", "NotThere", "OnBytes", "Reply", "Transport", "scrub_url"]
+
+_ERROR_BYTES = 1 << 20
+
+
+class Clock(Protocol):
+    """What tells the time and waits; tests give one that does both at once."""
+
+    def now(self) -> float:
+        """Return seconds since some moment."""
+
+    def wait(self, seconds: float, cancel: Cancel | None) -> None:
+        """Wait, but no longer than until `cancel` is set."""
+
+
+class _RealClock:
+    def now(self) -> float:
+        return time.monotonic()
+
+    def wait(self, seconds: float, cancel: Cancel | None) -> None:
+        if cancel is None:
+            time.sleep(seconds)
+        else:
+            cancel.wait(seconds)
+
+
+class Transport:
+    """Sends requests, and returns whole answers or raises named errors.
+
+    Parameters
+    ----------
+    budget : Budget, optional
+        What a call may cost where it does not say so itself.
+    retries : int, optional
+        How often a request that is safe to repeat is sent again.
+    offline : bool, optional
+        Open no socket; ``STELLARNB_OFFLINE`` where not given.
+    clock : Clock, optional
+        Another one for tests.
+
+    Notes
+    -----
+    Repeated are connections that fail or break, bodies without their end, and the statuses 429,
+    500, 502, 503 and 504 (after the time that Retry-After names). Never repeated are requests
+    that create something (``once=True``), and queries that the server calls wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        budget: Budget | None = None,
+        retries: int = 5,
+        offline: bool | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        import requests
+        from urllib3.util import Retry
+
+        self.budget = budget or Budget()
+        self.offline = settings().offline if offline is None else offline
+        self.clock: Clock = clock or _RealClock()
+        self.policy = Retry(
+            total=retries,
+            allowed_methods=None,
+            status_forcelist=RETRIED,
+            respect_retry_after_header=True,
+            backoff_factor=0.5,
+            backoff_jitter=0.25,
+            backoff_max=60,
+        )
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = f"stellarnb/{__version__}"
+
+    def __repr__(self) -> str:
+        return f"<Transport offline={self.offline}>"
+
+    def get(self, url: str, params: Mapping[str, Any] | None = None, **how: Any) -> Reply:
+        """Fetch an address; `how` as in `post`."""
+        return self._run(self._ask("GET", url, params=params, **how))
+
+    def post(self, url: str, data: Any = None, *, files: Any = None, **how: Any) -> Reply:
+        """Send a form, and return the answer.
+
+        Parameters
+        ----------
+        url : str
+            Where to.
+        data : mapping or sequence of pairs
+            The form.
+        files : mapping, optional
+            Parts of a multipart form, as `requests` takes them; bytes, not streams, so that they
+            can be sent again.
+        expect : collection of str, optional
+            Kinds of body that will do, see `stellarnb.archives.transport.request.kind_of`; all where not
+            given, but never a page of HTML.
+        headers : mapping of str to str, optional
+            More headers.
+        budget : Budget, optional
+            What it may cost; the transport's where not given.
+        cancel : Cancel, optional
+            Stops it: at once, even while nothing arrives.
+        on_bytes : callable, optional
+            Told ``(done, total or None)`` as the body arrives.
+        once : bool, optional
+            Never send it twice: it creates something.
+        redirect : bool, optional
+            False returns an answer that points elsewhere instead of going there.
+
+        Returns
+        -------
+        Reply
+
+        Raises
+        ------
+        ArchiveDown
+            If the server cannot be reached, answers in another kind, or never with a whole body;
+            `NotThere` for an address without anything.
+        QueryError
+            If the server says that the query is wrong, whatever the status.
+        TooLarge
+            If the body is larger than the budget allows.
+        CacheMiss
+            While offline.
+        Interrupted
+            If `cancel` was set.
+        """
+        return self._run(self._ask("POST", url, data=data, files=files, **how))
+
+    def delete(self, url: str, **how: Any) -> Reply:
+        """Have something removed; `how` as in `post`."""
+        return self._run(self._ask("DELETE", url, **how))
+
+    def download(self, url: str, path: Path, **how: Any) -> Reply:
+        """Fetch an address into a file, whole or not at all, going on where an earlier try ended.
+
+        Parameters
+        ----------
+        url : str
+            What to fetch.
+        path : pathlib.Path
+            Where to. What has arrived lies in ``<path>.part`` until it is whole; it is only
+            continued if the server still has the very same file (ETag, and 206 with the right
+            range), else fetched anew.
+        params, expect, headers, budget, cancel, on_bytes
+            As in `post`.
+
+        Returns
+        -------
+        Reply
+            Without a body; `Reply.path` is the file.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written; besides what `post` raises.
+        """
+        from stellarnb.archives.transport.download import Part
+
+        ask = self._ask("GET", url, **how)
+        part = Part(path, url=scrub_url(ask.url), params=ask.params)
+        with part.locked(self.clock, ask.deadline, ask.cancel):
+            return self._run(ask, lambda attempt: part.fetch(self, attempt))
+
+    def use(self, cookie: Cookie) -> None:
+        """Show a session's cookie to the server that gave it, and to no other."""
+        self._session.cookies.set(
+            cookie.name,
+            cookie.value,
+            domain=cookie.host if "." in cookie.host else f"{cookie.host}.local",
+            path=cookie.path,
+            secure=cookie.secure,
+        )
+
+    def forget(self) -> None:
+        """Forget all sessions."""
+        self._session.cookies.clear()
+
+    def _ask(self, method: str, url: str, **how: Any) -> Ask:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise InvalidInput(f"{scrub_url(url)!r} is no address; it must begin with https://.")
+        if parts.username or parts.password:
+            raise InvalidInput(
+                f"{scrub_url(url)}: the address holds a user name or password. Leave it out, and "
+                "log in with archive.login(), which asks for it and keeps it nowhere."
+            )
+        budget = how.pop("budget", None) or self.budget
+        expect = how.pop("expect", None)
+        headers = dict(how.pop("headers", None) or {})
+        return Ask(
+            method,
+            url,
+            headers=headers,
+            expect=None if expect is None else frozenset(expect),
+            budget=budget,
+            deadline=self.clock.now() + budget.seconds,
+            **how,
+        )
+
+    def _run(self, ask: Ask, attempt: Callable[[Ask], Reply] | None = None) -> Reply:
+        if self.offline:
+            raise CacheMiss(
+                f"{ask.host} would have to be asked, and this is offline (STELLARNB_OFFLINE or "
+                "offline=True). What was fetched before can still be had; the rest needs a network."
+            )
+        once = attempt or self.in_memory
+        retry = self.policy
+        while True:
+            try:
+                return stoppable(lambda: once(ask), ask.cancel, ask.host)
+            except Transient as fault:
+                retry = self._again(retry, ask, fault)
+
+    def _again(self, retry: Any, ask: Ask, fault: Transient) -> Any:
+        """Wait as long as is polite, or raise if there is no use in waiting."""
+        from urllib3.exceptions import MaxRetryError
+
+        tries = len(retry.history) + 1
+        times = "once" if tries == 1 else f"{tries} times"
+        if ask.once:
+            raise ArchiveDown(
+                f"{ask.host}: {fault}. It was asked once only, since this creates a job there; "
+                "run it again."
+            ) from fault
+        try:
+            retry = retry.increment(ask.method, ask.host, error=fault)
+        except MaxRetryError:
+            raise ArchiveDown(
+                f"{ask.host} was asked {times}: {fault}. Try again later, or use a mirror."
+            ) from fault
+        wait = retry.get_backoff_time() if fault.wait is None else fault.wait
+        left = ask.deadline - self.clock.now()
+        if wait >= left:
+            asked = f"; it asks to wait {wait:.0f} s" if fault.wait is not None else ""
+            raise ArchiveDown(
+                f"{ask.host} was asked {times}: {fault}{asked}, and {max(left, 0):.0f} s are left "
+                f"of the {ask.budget.seconds:.0f} s that this may take. Try again later."
+            ) from fault
+        if wait > 0:
+            self.clock.wait(wait, ask.cancel)
+        check_cancel(ask.cancel, ask.host)
+        return retry
+
+    def in_memory(self, ask: Ask) -> Reply:
+        """Ask once, and return the whole answer."""
+        with closing(self.open(ask)) as raw:
+            body = b"".join(self.blocks(raw, ask))
+            reply = Reply(scrub_url(raw.url), raw.status_code, lower_headers(raw), body, "")
+        return judged(reply, ask, self.policy)
+
+    def open(self, ask: Ask) -> Any:
+        """Send a request, and return requests' answer as soon as its headers are there."""
+        import requests
+
+        left = ask.deadline - self.clock.now()
+        if left <= 0:
+            raise _late(ask, 0)
+        silence = max(0.1, min(ask.budget.silence, left))
+        headers = {"Accept-Encoding": "gzip, deflate", **ask.headers}
+        try:
+            return self._session.request(
+                ask.method,
+                ask.url,
+                params=ask.params,
+                data=ask.data,
+                files=ask.files,
+                headers=headers,
+                stream=True,
+                allow_redirects=ask.redirect,
+                timeout=(min(ask.budget.connect, silence), silence),
+            )
+        except requests.Timeout as error:
+            raise Transient(f"no answer within {silence:.0f} s") from error
+        except requests.ConnectionError as error:
+            raise Transient(f"cannot be reached ({_gist(error)})") from error
+        except (requests.RequestException, ValueError, UnicodeError) as error:
+            raise ArchiveDown(f"{ask.host}: {_gist(error)}.") from error
+
+    def blocks(self, raw: Any, ask: Ask) -> Iterator[bytes]:
+        """Yield the body, unpacked, within the budget; raises where it breaks or ends early."""
+        limit = ask.budget.bytes if raw.ok else min(ask.budget.bytes, _ERROR_BYTES)
+        packed = unpacker(raw.headers.get("Content-Encoding", ""))
+        total = _length(raw) if packed is None else None
+        if total is not None and total > limit:
+            raise _too_large(ask, total, limit)
+        done = 0
+        for block in self._wire(raw, ask):
+            for piece in unpacked(packed, block):
+                done += len(piece)
+                if done > limit:
+                    raise _too_large(ask, done, limit)
+                yield piece
+            if ask.on_bytes is not None:
+                ask.on_bytes(done, total)
+            if self.clock.now() > ask.deadline:
+                raise _late(ask, done)
+            check_cancel(ask.cancel, ask.host)
+        if packed is not None and not packed.eof and done:
+            raise Transient("the answer broke off while it was sent")
+
+    @staticmethod
+    def _wire(raw: Any, ask: Ask) -> Iterator[bytes]:
+        from http.client import HTTPException
+
+        from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+        while True:
+            try:
+                # read1 returns what is there, so that a drip can't outlast the deadline.
+                block = raw.raw.read1(BLOCK, decode_content=False)
+            except ReadTimeoutError as error:
+                raise Transient(f"nothing arrived for {ask.budget.silence:.0f} s") from error
+            except (HTTPError, HTTPException, OSError, ValueError) as error:
+                raise Transient("the answer broke off while it was sent") from error
+            if not block:
+                return
+            yield block
+
+
+def _length(raw: Any) -> int | None:
+    text = raw.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _too_large(ask: Ask, size: int, limit: int) -> TooLarge:
+    return TooLarge(
+        f"{ask.host}: the answer has {size / 1e6:,.0f} MB or more, and {limit / 1e6:,.0f} MB are "
+        "allowed. Ask for fewer rows or columns, or allow more with a Budget."
+    )
+
+
+def _late(ask: Ask, done: int) -> ArchiveDown:
+    return ArchiveDown(
+        f"{ask.host} gave no whole answer within {ask.budget.seconds:.0f} s ({done / 1e6:,.1f} MB "
+        "arrived). Ask for less, allow more time with a Budget, or let a job do it: async_=True."
+    )
+
+
+def _gist(error: BaseException) -> str:
+    """Return why, without the address, which may hold what is nobody's business."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    words = getattr(error, "strerror", None) or str(error)
+    return plain_text(str(words), 120) or type(error).__name__
