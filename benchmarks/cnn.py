@@ -25,7 +25,7 @@ from benchmarks.feed import feed_ratio, peak_memory_gb, write_spectra
 from benchmarks.peers import KERAS_BATCHES, keras_model, openvino_runner, peak_flops
 from benchmarks.reference import N_EXTRA, N_PIX, N_XP, reference_model
 from stellarnb.models import load_model
-from stellarnb.models.engine import fast_form, run_networks
+from stellarnb.models.backends.loop import fast_form, run_networks
 
 __all__ = ["bench_cnn"]
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from benchmarks.memory import peak_gb
 from benchmarks.reference import N_PIX, N_XP
-from stellarnb.models.columns import spectra_of, xp_of
-from stellarnb.models.dataset import read_tables
-from stellarnb.models.engine import CHUNK, run_networks
-from stellarnb.models.joined import join_inputs
+from stellarnb.models.backends.loop import CHUNK, run_networks
+from stellarnb.models.bulk import read_tables
+from stellarnb.models.inputs.arrow import spectra_of, xp_of
+from stellarnb.models.inputs.join import join_inputs
 from stellarnb.models.model import Model
 
 __all__ = ["feed_ratio", "peak_memory_gb", "write_spectra"]

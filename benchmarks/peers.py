@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stellarnb.errors import MissingInput
-from stellarnb.models.hybrid import LOG_SCALE, HybridNetwork
-from stellarnb.models.openvino import compile_network
+from stellarnb.models.backends.openvino import compile_network
+from stellarnb.models.networks.hybrid import LOG_SCALE, HybridNetwork
 
 __all__ = ["KERAS_BATCHES", "keras_model", "openvino_runner", "peak_flops"]
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stellarnb.models.card import Card
-from stellarnb.models.family import Scalars, Scaled
-from stellarnb.models.inputs import Pixels
+from stellarnb.models.families.base import Scalars, Scaled
+from stellarnb.models.inputs.pixels import Pixels
+from stellarnb.models.inputs.scaling import LabelScaler
 from stellarnb.models.model import Model
-from stellarnb.models.scaling import LabelScaler
 
 __all__ = ["N_EXTRA", "N_LABELS", "N_PIX", "N_XP", "ReferenceHybrid", "reference_model"]
 

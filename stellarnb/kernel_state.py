@@ -22,7 +22,7 @@ from stellarnb.archives.cache.store import Store
 from stellarnb.cartography.memory import available_memory
 from stellarnb.errors import StellarnbError
 from stellarnb.models import Model, load_card, model_names, whereabouts
-from stellarnb.models.device import device_memory
+from stellarnb.models.backends.device import device_memory
 from stellarnb.settings import settings
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels, Table

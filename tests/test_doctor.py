@@ -17,7 +17,8 @@ from stellarnb.archives.cache.store import Store
 from stellarnb.archives.remote.archive import RemoteArchive
 from stellarnb.archives.transport.client import Transport
 from stellarnb.doctor import Finding, frontend, networks, packages, places, run_doctor, services
-from stellarnb.models import load_card, weights
+from stellarnb.models import load_card
+from stellarnb.models.weights import store as weights
 from stellarnb.tables import Result
 from tests.support.archive_server import archive_server
 

@@ -7,7 +7,7 @@ import pytest
 
 from stellarnb import tour
 from stellarnb.errors import Interrupted, OutputError
-from stellarnb.models import chunk
+from stellarnb.models import predict as chunk
 from stellarnb.tables import Labels
 
 

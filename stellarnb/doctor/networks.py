@@ -12,7 +12,7 @@ from stellarnb.doctor.finding import Finding, failed, ok, warning
 from stellarnb.doctor.packages import installed, needed
 from stellarnb.errors import StellarnbError
 from stellarnb.models import emulator_card, emulator_names, load_card, model_names, whereabouts
-from stellarnb.models.weights import read_weights
+from stellarnb.models.weights.store import read_weights
 
 __all__ = ["check_torch", "check_weights"]
 
@@ -26,7 +26,7 @@ def check_torch() -> list[Finding]:
     version = f'"torch{wanted.specifier}"' if wanted else "torch"
     remedy = f"{sys.executable} -m pip install --force-reinstall {version}; restart the kernel."
     # -P: what happens to lie in this folder must not be taken for torch or stellarnb.
-    command = [sys.executable, "-P", "-m", "stellarnb.models.probe"]
+    command = [sys.executable, "-P", "-m", "stellarnb.models.backends.probe"]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and module
             command, capture_output=True, text=True, timeout=_PATIENCE, check=False

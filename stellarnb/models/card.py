@@ -103,7 +103,7 @@ class Card:
     trained_on : {"real", "synthetic"}
         A synthetic-trained model says so wherever its name is shown.
     family : str
-        Which of `stellarnb.models.families` it belongs to.
+        Which of `stellarnb.models.families.registry` it belongs to.
     instrument : str
         Whose spectra it reads, and on whose grid.
     second_instrument : str

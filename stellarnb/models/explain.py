@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
-from stellarnb.models.joined import Inputs, join_inputs
+from stellarnb.models.inputs.join import Inputs, join_inputs
 from stellarnb.tables.table import Table
 
 if TYPE_CHECKING:
     from astropy.units import Quantity
     from torch import Tensor, nn
 
-    from stellarnb.models.family import Scaled
+    from stellarnb.models.families.base import Scaled
     from stellarnb.models.model import Model
     from stellarnb.spectra import SpectrumSet
 

@@ -12,19 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import Interrupted, MissingInput
+from stellarnb.models.backends.loop import chunk_size, in_chunks, pick_device
+from stellarnb.models.bulk import BATCH, predict_dataset, predict_iter, predict_partitions
 from stellarnb.models.card import Card, load_card
-from stellarnb.models.chunk import chunk_columns
-from stellarnb.models.columns import CARRIED
-from stellarnb.models.dataset import BATCH, predict_dataset, predict_iter
-from stellarnb.models.engine import chunk_size, in_chunks, pick_device
 from stellarnb.models.explain import Explanation, Method, explain
-from stellarnb.models.families import load_family
-from stellarnb.models.family import Family
-from stellarnb.models.inputs import line_verdict, match_scalars
-from stellarnb.models.joined import join_inputs
-from stellarnb.models.outcome import join_labels
-from stellarnb.models.partitions import predict_partitions
-from stellarnb.models.scaling import LabelScaler
+from stellarnb.models.families.base import Family
+from stellarnb.models.families.registry import load_family
+from stellarnb.models.inputs.arrow import CARRIED
+from stellarnb.models.inputs.join import join_inputs
+from stellarnb.models.inputs.pixels import line_verdict, match_scalars
+from stellarnb.models.inputs.scaling import LabelScaler
+from stellarnb.models.predict import chunk_columns, join_labels
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels
@@ -189,7 +187,7 @@ class Model:
         progress: bool = True,
         cancel: Cancel | None = None,
     ) -> Path:
-        """Predict a Parquet dataset of any size; see `stellarnb.models.dataset.predict_dataset`."""
+        """Predict a Parquet dataset of any size; see `stellarnb.models.bulk.predict_dataset`."""
         return predict_dataset(
             self,
             source,
@@ -204,7 +202,7 @@ class Model:
     def predict_partitions(self, collection: Any, *, allow_missing: bool = False) -> Any:
         """Map the model over a Dask DataFrame or an LSDB catalogue of spectra.
 
-        See `stellarnb.models.partitions.predict_partitions`.
+        See `stellarnb.models.bulk.predict_partitions`.
         """
         return predict_partitions(self, collection, allow_missing=allow_missing)
 
@@ -278,7 +276,7 @@ class Model:
         allow_missing: bool,
         optional: Sequence[str] = (),
     ) -> dict[str, NDArray[np.float64]]:
-        """Return the scalar inputs in the order of the stars; see `stellarnb.models.inputs`."""
+        """Return the scalar inputs in the order of the stars; see `stellarnb.models.inputs.pixels`."""
         return match_scalars(
             source_id,
             stars,

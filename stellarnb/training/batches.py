@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stellarnb.models.features import COLOURS, LIMIT, MAGNITUDES, XPScaler
-from stellarnb.models.inputs import Pixels
-from stellarnb.models.networks import XPNetwork
-from stellarnb.models.scaling import LabelScaler
+from stellarnb.models.inputs.features import COLOURS, LIMIT, MAGNITUDES, XPScaler
+from stellarnb.models.inputs.pixels import Pixels
+from stellarnb.models.inputs.scaling import LabelScaler
+from stellarnb.models.networks.xp import XPNetwork
 
 __all__ = ["BLOCKS", "Batches", "Stars", "bridge_blocks"]
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput, MissingInput, StellarnbError
 from stellarnb.files import atomic_write, make_folder
-from stellarnb.models.emulator import Emulator, load_emulator
+from stellarnb.models.synthetic.emulator import Emulator, load_emulator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -237,7 +237,7 @@ def _learn_metric(
     """
     import torch
 
-    from stellarnb.models.gaussian_process import matern
+    from stellarnb.models.synthetic.gaussian_process import matern
 
     d, eye = x.shape[1], torch.eye(x.shape[1], dtype=torch.float64)
     length = torch.full((d,), 1.5, dtype=torch.float64, requires_grad=True)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.models.emulator import load_emulator
-from stellarnb.models.fitting import fit_spectra
-from stellarnb.models.response import response
+from stellarnb.models.fitting.api import fit_spectra
+from stellarnb.models.synthetic.emulator import load_emulator
+from stellarnb.models.synthetic.instrument import response
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.compare import robust_sigma
 from stellarnb.training.emulate import Nodes

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stellarnb.models.branches import GaiaScalars, NoScalars, RaveScalars, ScalarBranch
-from stellarnb.models.continuum import Continuum
-from stellarnb.models.emulator import load_emulator
-from stellarnb.models.family_hybrid import HybridFamily, SpectrumScaler
-from stellarnb.models.family_rave import absolute_magnitudes
-from stellarnb.models.features import XPScaler
-from stellarnb.models.fit_masks import BAD_LINES
-from stellarnb.models.hybrid import HybridNetwork, build_hybrid_network
-from stellarnb.models.hybrid_novelty import HybridNovelty
-from stellarnb.models.scaling import LabelScaler
+from stellarnb.models.families.branches import GaiaScalars, NoScalars, RaveScalars, ScalarBranch
+from stellarnb.models.families.hybrid import HybridFamily, SpectrumScaler
+from stellarnb.models.families.rave import absolute_magnitudes
+from stellarnb.models.fitting.prior import BAD_LINES
+from stellarnb.models.inputs.continuum import Continuum
+from stellarnb.models.inputs.features import XPScaler
+from stellarnb.models.inputs.scaling import LabelScaler
+from stellarnb.models.networks.hybrid import HybridNetwork, build_hybrid_network
+from stellarnb.models.synthetic.emulator import load_emulator
+from stellarnb.models.trust.hybrid_novelty import HybridNovelty
 from stellarnb.progress import progress_bar
 from stellarnb.spectra import Instrument, get_instrument
 from stellarnb.training.fit import checkpoint_key, load_checkpoint, save_checkpoint, train_member

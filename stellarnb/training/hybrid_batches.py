@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stellarnb.models.family import Scaled
-from stellarnb.models.family_hybrid import HybridFamily
-from stellarnb.models.hybrid import HybridNetwork
-from stellarnb.models.inputs import Pixels
-from stellarnb.models.scaling import LabelScaler
+from stellarnb.models.families.base import Scaled
+from stellarnb.models.families.hybrid import HybridFamily
+from stellarnb.models.inputs.pixels import Pixels
+from stellarnb.models.inputs.scaling import LabelScaler
+from stellarnb.models.networks.hybrid import HybridNetwork
 from stellarnb.training.batches import BLOCKS, bridge_blocks
 from stellarnb.training.population import Population
 from stellarnb.training.spectra_sources import SpectrumSource

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.models.calibration import ensemble
-from stellarnb.models.engine import run_networks
-from stellarnb.models.family_hybrid import colours_of
-from stellarnb.models.fit_table import CA_CORES, CORE_HALF_WIDTH
-from stellarnb.models.hybrid import HybridNetwork
-from stellarnb.models.hybrid_novelty import HybridNovelty
-from stellarnb.models.inputs import Pixels
-from stellarnb.models.novelty import Novelty, leading_terms
+from stellarnb.models.backends.loop import run_networks
+from stellarnb.models.families.hybrid import colours_of
+from stellarnb.models.fitting.table import CA_CORES, CORE_HALF_WIDTH
+from stellarnb.models.inputs.pixels import Pixels
+from stellarnb.models.networks.hybrid import HybridNetwork
+from stellarnb.models.trust.calibration import ensemble
+from stellarnb.models.trust.hybrid_novelty import HybridNovelty
+from stellarnb.models.trust.novelty import Novelty, leading_terms
 from stellarnb.tables.compare import robust_sigma
 from stellarnb.training.hybrid import Prepared, Recipe
 from stellarnb.training.hybrid_batches import Scalars, drop_branches, observed

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stellarnb.models import fit_spectra, load_emulator, load_model
 from stellarnb.models.model import Model
-from stellarnb.models.response import response
+from stellarnb.models.synthetic.instrument import response
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.compare import robust_sigma
 from stellarnb.training.apogee_xp import load_library

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.models.branches import typical_parallax_error
+from stellarnb.models.families.branches import typical_parallax_error
 
 __all__ = ["absolute_g", "draw_mass", "draw_parallax"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stellarnb.models.emulator import Emulator
-from stellarnb.models.response import response
+from stellarnb.models.synthetic.emulator import Emulator
+from stellarnb.models.synthetic.instrument import response
 from stellarnb.spectra import Instrument
 from stellarnb.spectra.line_spread import convert_wavelength
 from stellarnb.spectra.noise import Interpolation

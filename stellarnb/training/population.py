@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stellarnb.errors import MissingInput
-from stellarnb.models.emulator import Emulator
-from stellarnb.models.inputs import Pixels
+from stellarnb.models.inputs.pixels import Pixels
+from stellarnb.models.synthetic.emulator import Emulator
 from stellarnb.training.xp import take_pixels
 
 __all__ = [

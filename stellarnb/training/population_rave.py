@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from stellarnb.models.emulator import Emulator
-from stellarnb.models.family_rave import absolute_magnitudes
-from stellarnb.models.rave_files import split_rows
+from stellarnb.models.families.rave import absolute_magnitudes
+from stellarnb.models.families.rave_published import split_rows
+from stellarnb.models.synthetic.emulator import Emulator
 from stellarnb.training.population import (
     ALPHA_SCATTER,
     Population,

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.models.emulator import Emulator
-from stellarnb.models.inputs import Pixels
+from stellarnb.models.inputs.pixels import Pixels
+from stellarnb.models.synthetic.emulator import Emulator
 from stellarnb.training.apogee_xp import TEST, VALIDATION, load_library
 from stellarnb.training.apogee_xp import split as split_digit
 from stellarnb.training.luminosity import draw_parallax

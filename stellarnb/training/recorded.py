@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.models import load_card, load_model
 from stellarnb.models.card import Card
-from stellarnb.models.columns import spectra_of, xp_of
-from stellarnb.models.features import MAGNITUDES
-from stellarnb.models.inputs import clean_pixels, match_scalars
+from stellarnb.models.inputs.arrow import spectra_of, xp_of
+from stellarnb.models.inputs.features import MAGNITUDES
+from stellarnb.models.inputs.pixels import clean_pixels, match_scalars
 from stellarnb.tables.compare import robust_sigma
 from stellarnb.tables.convert import column_to_numpy
 from stellarnb.tables.names import find_column

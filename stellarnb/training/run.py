@@ -15,7 +15,7 @@ import numpy as np
 
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write, make_folder
-from stellarnb.models.features import MAGNITUDES
+from stellarnb.models.inputs.features import MAGNITUDES
 from stellarnb.training import evaluate, hybrid, hybrid_errors, xp
 from stellarnb.training.hybrid_evaluate import evaluate_hybrid
 from stellarnb.training.populations import DATA

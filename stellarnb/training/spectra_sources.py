@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.files import atomic_write
-from stellarnb.models.emulator import Emulator
+from stellarnb.models.synthetic.emulator import Emulator
 from stellarnb.spectra import Instrument
 from stellarnb.training.nuisance import SpectrumMaker
 from stellarnb.training.population import Population

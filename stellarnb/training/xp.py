@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stellarnb.models.calibration import PATTERNS, ensemble
-from stellarnb.models.engine import run_networks
-from stellarnb.models.features import MAGNITUDES, XPScaler, colours
-from stellarnb.models.inputs import Pixels, clean_pixels, match_scalars
-from stellarnb.models.networks import XPNetwork, build_network
-from stellarnb.models.novelty import Novelty
-from stellarnb.models.scaling import LabelScaler
+from stellarnb.models.backends.loop import run_networks
+from stellarnb.models.inputs.features import MAGNITUDES, XPScaler, colours
+from stellarnb.models.inputs.pixels import Pixels, clean_pixels, match_scalars
+from stellarnb.models.inputs.scaling import LabelScaler
+from stellarnb.models.networks.xp import XPNetwork, build_network
+from stellarnb.models.trust.calibration import PATTERNS, ensemble
+from stellarnb.models.trust.novelty import Novelty
 from stellarnb.progress import progress_bar
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.compare import robust_sigma

@@ -11,7 +11,7 @@ from stellarnb.cartography.memory import available_memory
 from stellarnb.errors import StellarnbError
 from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.models import Card
-from stellarnb.models.engine import pick_device
+from stellarnb.models.backends.loop import pick_device
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column

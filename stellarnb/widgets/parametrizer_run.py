@@ -21,8 +21,8 @@ from stellarnb.errors import Interrupted, MissingInput, StellarnbError
 from stellarnb.files import make_folder
 from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.models import Model
-from stellarnb.models.engine import chunk_size
-from stellarnb.models.inputs import line_verdict
+from stellarnb.models.backends.loop import chunk_size
+from stellarnb.models.inputs.pixels import line_verdict
 from stellarnb.progress import Cancel
 from stellarnb.settings import settings
 from stellarnb.spectra import SpectrumSet

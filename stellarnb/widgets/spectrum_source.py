@@ -18,8 +18,8 @@ from stellarnb.views.style import symbol, unit_of
 from stellarnb.widgets.spectrum_parts import LabelRow, Overlay, Sensitivity, StarLabels
 
 if TYPE_CHECKING:
-    from stellarnb.models.emulator import Emulator
     from stellarnb.models.model import Model
+    from stellarnb.models.synthetic.emulator import Emulator
 
 __all__ = ["SpectrumSource"]
 
@@ -159,7 +159,7 @@ class SpectrumSource:
         """Return what is wrong with the wavelengths, or nothing; looks at 32 of the spectra."""
         if self.model is None:
             return ""
-        from stellarnb.models.inputs import line_verdict
+        from stellarnb.models.inputs.pixels import line_verdict
 
         try:
             line_verdict(self.spectra)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from stellarnb.errors import GridMismatch, StellarnbError, WeightsNotFound
-from stellarnb.models.convert import read_keras, to_state_dict
-from stellarnb.models.rave import KERAS_CLASSES, RaveNetwork, build_rave_network
+from stellarnb.models.networks.rave import KERAS_CLASSES, RaveNetwork, build_rave_network
+from stellarnb.models.weights.keras import read_keras, to_state_dict
 
 Make = Callable[..., bytes]
 

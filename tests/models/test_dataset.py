@@ -16,7 +16,7 @@ import pytest
 from benchmarks.feed import write_spectra
 from benchmarks.reference import N_PIX, reference_model
 from stellarnb.errors import GridMismatch, Interrupted, InvalidInput, MissingInput
-from stellarnb.models.dataset import MANIFEST
+from stellarnb.models.bulk import MANIFEST
 from stellarnb.models.model import Model
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet, get_instrument

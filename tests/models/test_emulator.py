@@ -6,16 +6,17 @@ import pytest
 import torch
 
 from stellarnb.errors import ChecksumMismatch, GridMismatch, InvalidInput, MissingInput
-from stellarnb.models import emulator_names, gaussian_process, load_emulator, model_names
-from stellarnb.models.broadening import (
+from stellarnb.models import emulator_names, load_emulator, model_names
+from stellarnb.models.synthetic import gaussian_process
+from stellarnb.models.synthetic.gaussian_process import Interpolator
+from stellarnb.models.synthetic.instrument import (
     LIGHT,
     broadening_matrix,
     macroturbulence_profile,
+    response,
     rotation_profile,
 )
-from stellarnb.models.gaussian_process import Interpolator
-from stellarnb.models.response import response
-from stellarnb.models.weights import load_tensors, shipped_path
+from stellarnb.models.weights.store import load_tensors, shipped_path
 from stellarnb.spectra import get_instrument
 from stellarnb.training.emulate import evaluate_emulator, load_emulator_recipe, load_nodes
 

@@ -14,9 +14,10 @@ from torch import nn
 import stellarnb as snb
 from benchmarks.reference import N_EXTRA, N_PIX, ReferenceHybrid, reference_model
 from stellarnb.errors import InvalidInput, MissingInput, TooLarge
-from stellarnb.models import accelerator, engine
-from stellarnb.models.accelerator import Launcher, run_on_accelerator
-from stellarnb.models.engine import run_networks
+from stellarnb.models.backends import cuda as accelerator
+from stellarnb.models.backends import loop as engine
+from stellarnb.models.backends.cuda import Launcher, run_on_accelerator
+from stellarnb.models.backends.loop import run_networks
 
 RNG = np.random.default_rng(5)
 CPU = torch.device("cpu")

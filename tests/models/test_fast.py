@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from benchmarks.reference import N_EXTRA, N_PIX, ReferenceHybrid
-from stellarnb.models.fast import optimise
-from stellarnb.models.networks import ResidualBlock
+from stellarnb.models.backends.cpu import optimise
+from stellarnb.models.networks.xp import ResidualBlock
 
 
 def agree(network: nn.Module, *inputs: torch.Tensor) -> None:

@@ -14,10 +14,15 @@ import requests
 import torch
 
 from stellarnb.errors import ChecksumMismatch, Interrupted, OutputError, WeightsNotFound
-from stellarnb.models import Card, fetch, load_card, whereabouts
+from stellarnb.models import Card, load_card, whereabouts
 from stellarnb.models.card import SourceFile
-from stellarnb.models.converted import converted_path, load_converted
-from stellarnb.models.fetch import read_sources, source_folder
+from stellarnb.models.weights import download as fetch
+from stellarnb.models.weights.download import (
+    converted_path,
+    load_converted,
+    read_sources,
+    source_folder,
+)
 
 FILES = {"a/one.bin": b"first file " * 500, "two.csv": b"x,y\n1,2\n" * 300}
 
@@ -277,7 +282,7 @@ import hashlib, sys, time, torch
 from dataclasses import replace
 from stellarnb.models import load_card
 from stellarnb.models.card import SourceFile
-from stellarnb.models.converted import load_converted
+from stellarnb.models.weights.download import load_converted
 url, log = sys.argv[1:]
 data = {data!r}
 source = SourceFile("two.csv", hashlib.sha256(data).hexdigest(), len(data))

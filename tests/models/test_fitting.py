@@ -248,7 +248,7 @@ def test_other_grids_and_instruments_are_refused(rvs) -> None:
 
 
 def test_it_can_be_stopped_and_keeps_what_is_done(monkeypatch, rvs) -> None:
-    from stellarnb.models import fitting
+    from stellarnb.models.fitting import api as fitting
 
     monkeypatch.setattr(fitting, "BATCH", 1)
     cancel = Cancel()

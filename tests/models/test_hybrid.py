@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import stellarnb as snb
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.models import load_card, load_emulator
-from stellarnb.models.branches import GaiaScalars, RaveScalars
-from stellarnb.models.continuum import Continuum
-from stellarnb.models.family_hybrid import pattern_names
+from stellarnb.models.families.branches import GaiaScalars, RaveScalars
+from stellarnb.models.families.hybrid import pattern_names
+from stellarnb.models.inputs.continuum import Continuum
 from stellarnb.models.model import Model
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Result

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellarnb.errors import GridMismatch, InvalidInput, MissingInput
-from stellarnb.models.inputs import clean_pixels, line_verdict, match_scalars
+from stellarnb.models.inputs.pixels import clean_pixels, line_verdict, match_scalars
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.names import find_column
 

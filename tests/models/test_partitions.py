@@ -12,8 +12,8 @@ import pytest
 
 import stellarnb as snb
 from stellarnb.errors import InvalidInput
+from stellarnb.models.bulk import PartitionPredictor
 from stellarnb.models.model import Model
-from stellarnb.models.partitions import PartitionPredictor
 
 dd = pytest.importorskip("dask.dataframe", reason="the extra [lsdb] is not installed")
 

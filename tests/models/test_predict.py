@@ -13,10 +13,12 @@ from stellarnb.errors import (
     MissingInput,
     WeightsNotFound,
 )
-from stellarnb.models import chunk, engine, load_card
-from stellarnb.models.joined import Inputs
+from stellarnb.models import load_card
+from stellarnb.models import predict as chunk
+from stellarnb.models.backends import loop as engine
+from stellarnb.models.inputs.join import Inputs
 from stellarnb.models.model import Model
-from stellarnb.models.weights import load_tensors, shipped_path
+from stellarnb.models.weights.store import load_tensors, shipped_path
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels, Result

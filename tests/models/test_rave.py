@@ -11,9 +11,9 @@ import torch
 import stellarnb as snb
 from stellarnb.errors import GridMismatch, MissingInput
 from stellarnb.models import load_card
-from stellarnb.models.family_rave import absolute_magnitudes
+from stellarnb.models.families.rave import absolute_magnitudes
+from stellarnb.models.families.rave_published import calibrate, split_rows
 from stellarnb.models.model import Model
-from stellarnb.models.rave_files import calibrate, split_rows
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables import Labels
 from stellarnb.tables.compare import robust_sigma

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from stellarnb.errors import InvalidInput
 from stellarnb.models import load_card
 from stellarnb.models.card import Card, LabelSpec, ScalarSpec
-from stellarnb.models.limits import boundary, outside
-from stellarnb.models.novelty import Novelty
-from stellarnb.models.scaling import LabelScaler
+from stellarnb.models.inputs.scaling import LabelScaler
+from stellarnb.models.trust.limits import boundary, outside
+from stellarnb.models.trust.novelty import Novelty
 
 
 @given(st.floats(allow_nan=False))

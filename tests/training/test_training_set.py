@@ -256,7 +256,7 @@ def test_further_products_stand_beside_the_first(make, gaia, monkeypatch) -> Non
 
 def test_the_set_is_a_dataset_that_the_engine_reads(make) -> None:
     from benchmarks.reference import reference_model
-    from stellarnb.models.dataset import read_tables
+    from stellarnb.models.bulk import read_tables
 
     made = make(n=10)
     tables = list(read_tables(reference_model(), made.path))

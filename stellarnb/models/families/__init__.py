@@ -1,0 +1,1 @@
+"""Kinds of models: what is special to each."""

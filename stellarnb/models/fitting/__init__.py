@@ -1,0 +1,1 @@
+"""Chi-square fits of emulated spectra."""

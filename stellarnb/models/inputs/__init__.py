@@ -1,0 +1,1 @@
+"""Inputs of the networks: pixels, scalars, and their scaling."""

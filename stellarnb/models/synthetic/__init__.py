@@ -1,0 +1,1 @@
+"""Emulated spectra, and the instruments that observe them."""

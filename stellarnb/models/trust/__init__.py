@@ -1,0 +1,1 @@
+"""Errors, training limits and novelty."""
