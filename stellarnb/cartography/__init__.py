@@ -1,25 +1,25 @@
 """Where the stars are and how many: places, aggregates, selections, without any drawing."""
 
-from stellarnb.cartography.aggregate import Aggregate, categories, count, grid, mean, std
-from stellarnb.cartography.bins import Bins
-from stellarnb.cartography.columns import columns
-from stellarnb.cartography.expression import Where
-from stellarnb.cartography.gradients import Gradients, distributions, gradients, profile
-from stellarnb.cartography.mock import mock_milky_way
-from stellarnb.cartography.order import median, quantiles
-from stellarnb.cartography.place import MissingExtinction, NoZeroPoint, place
-from stellarnb.cartography.regions import Box, Lasso, RZBins, SkyWindow
-from stellarnb.cartography.scales import normalise, shade
-from stellarnb.cartography.select import All, AnyOf, Between, Flag, Not, Selection
-from stellarnb.cartography.sequences import (
+from stellarnb.cartography.aggregate.api import Aggregate, categories, count, grid, mean, std
+from stellarnb.cartography.aggregate.bins import Bins
+from stellarnb.cartography.aggregate.order import median, quantiles
+from stellarnb.cartography.aggregate.scales import normalise, shade
+from stellarnb.cartography.aggregate.window import Window, span
+from stellarnb.cartography.chemistry.gradients import Gradients, distributions, gradients, profile
+from stellarnb.cartography.chemistry.sequences import (
     DIVIDING_LINE,
     AlphaSide,
     dividing_line,
     find_sequences,
 )
+from stellarnb.cartography.mock.generate import mock_milky_way
+from stellarnb.cartography.place.place import MissingExtinction, NoZeroPoint, place
+from stellarnb.cartography.select.expression import Where
+from stellarnb.cartography.select.regions import Box, Lasso, RZBins, SkyWindow
+from stellarnb.cartography.select.rules import All, AnyOf, Between, Flag, Not, Selection
 from stellarnb.cartography.sky import galactic, graticule, mollweide, outline, sky_patch
 from stellarnb.cartography.stream import Step, stream
-from stellarnb.cartography.window import Window, span
+from stellarnb.cartography.tables import columns
 
 __all__ = [
     "DIVIDING_LINE",

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.cartography.columns import numbers
+from stellarnb.cartography.tables import numbers
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.tables import Table

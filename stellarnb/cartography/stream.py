@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stellarnb.cartography.aggregate import Aggregate
-from stellarnb.cartography.bins import Bins
-from stellarnb.cartography.select import Selection
-from stellarnb.cartography.window import Window
+from stellarnb.cartography.aggregate.api import Aggregate
+from stellarnb.cartography.aggregate.bins import Bins
+from stellarnb.cartography.aggregate.window import Window
+from stellarnb.cartography.select.rules import Selection
 from stellarnb.errors import Interrupted, InvalidInput, MissingInput
 from stellarnb.progress import Cancel
 

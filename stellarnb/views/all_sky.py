@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.cartography import galactic
-from stellarnb.cartography.columns import numbers
 from stellarnb.cartography.sky import X_EDGE, Y_EDGE
+from stellarnb.cartography.tables import numbers
 from stellarnb.errors import InvalidInput
 from stellarnb.views.panels import PANELS
 from stellarnb.views.pictures import Picture, provenance

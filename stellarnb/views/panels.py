@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stellarnb.cartography import All, Box, Selection, SkyWindow, span
-from stellarnb.cartography.frame import SUN
+from stellarnb.cartography.place.galactocentric import SUN
 from stellarnb.cartography.sky import SKY_X, SKY_Y, X_EDGE, Y_EDGE
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.views.stars import Range, Stars, thinned

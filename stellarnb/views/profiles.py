@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stellarnb.cartography import Bins, Gradients, Window, distributions, gradients, profile, span
+from stellarnb.cartography import Bins, Gradients, Window, distributions, profile, span
+from stellarnb.cartography.chemistry import gradients
 from stellarnb.views.pictures import View as Ranges
 from stellarnb.views.pictures import provenance
 from stellarnb.views.plots import Where, chosen_stars
@@ -142,7 +143,7 @@ def gradient(
     -------
     View
         Medians with their errors, the range of 68 % of the stars, and the plane that
-        `stellarnb.cartography.gradients` fits through R and abs(Z) together.
+        `stellarnb.cartography.chemistry.gradients` fits through R and abs(Z) together.
 
     Raises
     ------

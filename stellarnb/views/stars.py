@@ -21,8 +21,8 @@ from stellarnb.cartography import (
     mollweide,
     span,
 )
-from stellarnb.cartography.columns import numbers
 from stellarnb.cartography.sky import SKY_X, SKY_Y
+from stellarnb.cartography.tables import numbers
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Labels, Table
 

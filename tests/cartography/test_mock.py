@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from stellarnb.cartography import count, memory, mock_milky_way, place
-from stellarnb.cartography.columns import columns
-from stellarnb.cartography.luminosity import absolute_g
+from stellarnb.cartography.place.luminosity import absolute_g
+from stellarnb.cartography.tables import columns
 from stellarnb.errors import InvalidInput, MissingInput, OutOfMemory, TooLarge
 from stellarnb.tables import Labels
 

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zero_point import zpt
 
-from stellarnb.cartography import parallax
-from stellarnb.cartography.luminosity import bolometric_correction, expected_mass
+from stellarnb.cartography.place import parallax
+from stellarnb.cartography.place.luminosity import bolometric_correction, expected_mass
 
 
 def posterior(p, s, scale):

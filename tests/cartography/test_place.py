@@ -11,9 +11,10 @@ from astropy.table import QTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stellarnb.cartography import MissingExtinction, NoZeroPoint, geometry, place
-from stellarnb.cartography.frame import SUN, frame
-from stellarnb.cartography.luminosity import surface_gravity
+from stellarnb.cartography import MissingExtinction, NoZeroPoint, place
+from stellarnb.cartography.place import galactocentric as geometry
+from stellarnb.cartography.place.galactocentric import SUN, frame
+from stellarnb.cartography.place.luminosity import surface_gravity
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Labels, Table
 

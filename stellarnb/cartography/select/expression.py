@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stellarnb.cartography.columns import column, numbers
-from stellarnb.cartography.select import Mask, Selection
+from stellarnb.cartography.select.rules import Mask, Selection
+from stellarnb.cartography.tables import column, numbers
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables.convert import as_arrow
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.cartography.aggregate import Mask, grid, star_mask
-from stellarnb.cartography.bins import Bins
-from stellarnb.cartography.columns import as_float32
-from stellarnb.cartography.frame import frame
-from stellarnb.cartography.window import Window
+from stellarnb.cartography.aggregate.api import Mask, grid, star_mask
+from stellarnb.cartography.aggregate.bins import Bins
+from stellarnb.cartography.aggregate.window import Window
+from stellarnb.cartography.place.galactocentric import frame
+from stellarnb.cartography.tables import as_float32
 from stellarnb.errors import InvalidInput
 from stellarnb.tables import Table
 

@@ -11,11 +11,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.cartography.bins import Bins
-from stellarnb.cartography.columns import as_float32, numbers
+from stellarnb.cartography.aggregate.bins import Bins
 from stellarnb.cartography.compiled import compiled
-from stellarnb.cartography.select import Mask, Selection, as_code, rising_pair
+from stellarnb.cartography.select.rules import Mask, Selection, as_code, rising_pair
 from stellarnb.cartography.sky import SKY_X, SKY_Y, galactic, mollweide
+from stellarnb.cartography.tables import as_float32, numbers
 from stellarnb.errors import InvalidInput
 
 __all__ = ["Box", "Lasso", "RZBins", "SkyWindow"]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stellarnb.cartography import loops
-from stellarnb.cartography.aggregate import NO_CODES, Mask, image_of, star_mask
-from stellarnb.cartography.columns import as_float32
-from stellarnb.cartography.window import Window
+from stellarnb.cartography.aggregate import kernels as loops
+from stellarnb.cartography.aggregate.api import NO_CODES, Mask, image_of, star_mask
+from stellarnb.cartography.aggregate.window import Window
+from stellarnb.cartography.tables import as_float32
 from stellarnb.errors import InvalidInput
 
 if TYPE_CHECKING:

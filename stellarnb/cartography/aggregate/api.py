@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.cartography import loops
-from stellarnb.cartography.bins import Bins
-from stellarnb.cartography.columns import as_float32, category_codes
-from stellarnb.cartography.window import Window
+from stellarnb.cartography.aggregate import kernels as loops
+from stellarnb.cartography.aggregate.bins import Bins
+from stellarnb.cartography.aggregate.window import Window
+from stellarnb.cartography.tables import as_float32, category_codes
 from stellarnb.errors import InvalidInput, TooLarge
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.cartography.aggregate import Mask, star_mask
-from stellarnb.cartography.columns import as_float32
-from stellarnb.cartography.select import Selection
+from stellarnb.cartography.aggregate.api import Mask, star_mask
+from stellarnb.cartography.select.rules import Selection
+from stellarnb.cartography.tables import as_float32
 from stellarnb.errors import InvalidInput
 from stellarnb.tables import Table
 

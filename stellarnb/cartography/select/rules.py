@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stellarnb.cartography.columns import column, numbers
+from stellarnb.cartography.tables import column, numbers
 from stellarnb.errors import InvalidInput
 from stellarnb.tables import Table
 from stellarnb.tables.convert import as_arrow

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.cartography.columns import as_float32
 from stellarnb.cartography.compiled import compiled, inlined
+from stellarnb.cartography.tables import as_float32
 from stellarnb.errors import InvalidInput
 
 __all__ = ["Bins"]

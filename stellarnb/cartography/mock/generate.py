@@ -9,10 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stellarnb.cartography.frame import FRAME, KM_S_PER_MAS_YR_KPC, frame, sky_basis, unit_vectors
-from stellarnb.cartography.luminosity import A_G_PER_A_V, surface_gravity
 from stellarnb.cartography.memory import give_back_memory, need_memory
-from stellarnb.cartography.mock_model import (
+from stellarnb.cartography.mock.truth import (
     COMPONENTS,
     DUST_SCATTER,
     G_LIMIT,
@@ -24,7 +22,15 @@ from stellarnb.cartography.mock_model import (
     teff_of,
     truth,
 )
-from stellarnb.cartography.words import DESCRIPTIONS, UNITS
+from stellarnb.cartography.place.galactocentric import (
+    FRAME,
+    KM_S_PER_MAS_YR_KPC,
+    frame,
+    sky_basis,
+    unit_vectors,
+)
+from stellarnb.cartography.place.luminosity import A_G_PER_A_V, surface_gravity
+from stellarnb.cartography.place.place import DESCRIPTIONS, UNITS
 from stellarnb.errors import InvalidInput
 from stellarnb.tables import Labels
 

@@ -10,16 +10,56 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stellarnb.cartography import geometry, parallax
-from stellarnb.cartography.frame import FRAME
-from stellarnb.cartography.luminosity import A_G_PER_A_K, A_G_PER_A_V, BC_RANGE
-from stellarnb.cartography.spectroscopic import SpectroscopicInputs, spectroscopic_distances
+from stellarnb.cartography.place import galactocentric as geometry
+from stellarnb.cartography.place import parallax
+from stellarnb.cartography.place.galactocentric import FRAME
+from stellarnb.cartography.place.luminosity import A_G_PER_A_K, A_G_PER_A_V, BC_RANGE
+from stellarnb.cartography.place.spectroscopic import SpectroscopicInputs, spectroscopic_distances
 from stellarnb.cartography.stars import StarColumns
-from stellarnb.cartography.words import DESCRIPTIONS, UNITS
 from stellarnb.errors import InvalidInput
 from stellarnb.tables import Table
 
-__all__ = ["MissingExtinction", "NoZeroPoint", "place"]
+__all__ = ["DESCRIPTIONS", "UNITS", "MissingExtinction", "NoZeroPoint", "place"]
+
+UNITS = {
+    "teff": "K",
+    "teff_error": "K",
+    "logg": "dex(cm s-2)",
+    "logg_error": "dex(cm s-2)",
+    **{
+        name + end: "dex"
+        for name in ("m_h", "fe_h", "alpha_m", "mg_fe", "si_fe", "al_fe", "ni_fe", "a_li")
+        for end in ("", "_error")
+    },
+    **{name + end: "kpc" for name in ("distance", "X", "Y", "Z", "R") for end in ("", "_error")},
+    **{name + end: "km / s" for name in ("v_R", "v_phi", "v_Z") for end in ("", "_error")},
+    "Lz": "kpc km / s",
+    "Lz_error": "kpc km / s",
+    **dict.fromkeys(("phi", "phi_error", "ra", "dec"), "deg"),
+    **dict.fromkeys(("parallax", "parallax_error"), "mas"),
+    **{name + end: "mas / yr" for name in ("pmra", "pmdec") for end in ("", "_error")},
+    "radial_velocity": "km / s",
+    "radial_velocity_error": "km / s",
+    **{f"phot_{band}_mean_mag": "mag" for band in ("g", "bp", "rp")},
+    "av": "mag",
+}
+
+DESCRIPTIONS = {
+    "X": "Galactocentric X, from the Sun through the centre: negative at the Sun",
+    "Y": "Galactocentric Y, along the rotation at the Sun",
+    "Z": "Galactocentric Z, height above the plane",
+    "R": "distance from the Galactic axis",
+    "phi": "Galactocentric azimuth from +X towards +Y: 180 at the Sun, falling along the rotation",
+    "distance": "distance from the Sun",
+    "distance_method": "how the distance was found; 'none' where there is no valid one",
+    "v_R": "velocity away from the Galactic axis",
+    "v_phi": "velocity along the Galactic rotation, positive with the Sun's",
+    "v_Z": "velocity to the north",
+    "Lz": "angular momentum about the axis, positive along the Galactic rotation",
+    "snr": "signal-to-noise ratio of the spectrum",
+    "component": "the part of the mock that the star was drawn from",
+}
+
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +137,7 @@ def place(
         L of the prior [kpc].
     mass : tuple of float, optional
         Mass and its scatter [solar masses] for spectroscopic distances, instead of the prior of
-        `stellarnb.cartography.luminosity.expected_mass`.
+        `stellarnb.cartography.place.luminosity.expected_mass`.
 
     Returns
     -------

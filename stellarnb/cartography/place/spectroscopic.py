@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.cartography.luminosity import (
+from stellarnb.cartography.place.luminosity import (
     BC_SCATTER,
     absolute_g,
     bolometric_correction,
@@ -53,7 +53,7 @@ def spectroscopic_distances(
 ) -> tuple[Floats, Floats]:
     """Return spectroscopic distances.
 
-    The luminosity follows from Teff, log g and a mass; see `stellarnb.cartography.luminosity`
+    The luminosity follows from Teff, log g and a mass; see `stellarnb.cartography.place.luminosity`
     for the sources. Errors of Teff, log g, mass, bolometric correction (0.08 mag) and extinction
     are propagated linearly, as if they were independent.
 

@@ -1,0 +1,1 @@
+"""Stars into pixels: counts, means and quantiles."""

@@ -1,0 +1,1 @@
+"""Gradients and the two sequences in [α/M]."""

@@ -1,0 +1,1 @@
+"""A mock survey of the Milky Way."""
