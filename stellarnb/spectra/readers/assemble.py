@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import GridMismatch, InvalidInput
-from stellarnb.spectra.checks import bare_wavelength, grids_agree
 from stellarnb.spectra.instruments import Instrument, get_instrument, instrument_ids
 from stellarnb.spectra.line_spread import convert_wavelength
 from stellarnb.spectra.readers.parsed import Parsed
 from stellarnb.spectra.resample import overlap_matrix, rebin
-from stellarnb.spectra.spectrum_set import SpectrumSet
+from stellarnb.spectra.spectrum_set import SpectrumSet, bare_wavelength, grids_agree
 
 __all__ = ["assemble"]
 
