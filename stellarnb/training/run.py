@@ -16,11 +16,14 @@ import numpy as np
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write, make_folder
 from stellarnb.models.inputs.features import MAGNITUDES
-from stellarnb.training import evaluate, hybrid, hybrid_errors, xp
-from stellarnb.training.hybrid_evaluate import evaluate_hybrid
-from stellarnb.training.populations import DATA
-from stellarnb.training.recorded import evaluate_recorded, prepare_recorded
-from stellarnb.training.training_set import training_set
+from stellarnb.training.dataset.api import training_set
+from stellarnb.training.hybrid import errors as hybrid_errors
+from stellarnb.training.hybrid import recipe as hybrid
+from stellarnb.training.hybrid.evaluate import evaluate_hybrid
+from stellarnb.training.hybrid.recorded import evaluate_recorded, prepare_recorded
+from stellarnb.training.populations.gaia import DATA
+from stellarnb.training.xp import evaluate
+from stellarnb.training.xp import recipe as xp
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,8 +91,8 @@ def evaluate_model(name: str, card: str | None = None, *, data: Path | None = No
     Returns
     -------
     list of dict
-        See `stellarnb.training.evaluate.evaluate_xp` and
-        `stellarnb.training.hybrid_evaluate.evaluate_hybrid`.
+        See `stellarnb.training.xp.evaluate.evaluate_xp` and
+        `stellarnb.training.hybrid.evaluate.evaluate_hybrid`.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def evaluate_model(name: str, card: str | None = None, *, data: Path | None = No
 
 
 def refusals_model(name: str) -> Rows:
-    """Return what the shipped model refuses; see `stellarnb.training.evaluate.refusals_xp`."""
+    """Return what the shipped model refuses; see `stellarnb.training.xp.evaluate.refusals_xp`."""
     _check(name)
     refusals = _KINDS[name].refusals
     if refusals is None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write, make_folder
 from stellarnb.tables import Table
-from stellarnb.training.apogee_xp import SHA256, SOURCE, TEST, ApogeeXP, load_library, split
+from stellarnb.training.data.apogee_xp import SHA256, SOURCE, TEST, ApogeeXP, load_library, split
 
 __all__ = ["apogee_table", "build", "main", "parse_positions", "spectra_table", "stars_table"]
 

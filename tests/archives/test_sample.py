@@ -8,7 +8,7 @@ from astropy.coordinates import angular_separation
 from astropy_healpix import healpix_to_lonlat
 
 from stellarnb.archives import LocalArchive
-from stellarnb.training.apogee_xp import TEST, split
+from stellarnb.training.data.apogee_xp import TEST, split
 
 N_STARS = 4039
 

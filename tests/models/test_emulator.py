@@ -18,7 +18,7 @@ from stellarnb.models.synthetic.instrument import (
 )
 from stellarnb.models.weights.store import load_tensors, shipped_path
 from stellarnb.spectra import get_instrument
-from stellarnb.training.emulate import evaluate_emulator, load_emulator_recipe, load_nodes
+from stellarnb.training.emulate.recipe import evaluate_emulator, load_emulator_recipe, load_nodes
 
 SUN = {"teff": 5770.0, "logg": 4.44, "fe_h": 0.0, "alpha_m": 0.0, "a_li": 1.05}
 
@@ -241,7 +241,7 @@ def small_nodes(tmp_path):
 def test_the_recipe_gives_the_same_bytes_again_and_learns(
     small_nodes, tmp_path, monkeypatch
 ) -> None:
-    from stellarnb.training import emulate
+    from stellarnb.training.emulate import recipe as emulate
 
     recipe = load_emulator_recipe("cat")
     recipe["fit"] |= {"steps": 12, "subset": 100, "blocks": [{"components": 2}]}

@@ -14,7 +14,7 @@ from stellarnb.cartography import (
     mock_milky_way,
 )
 from stellarnb.errors import MissingInput
-from stellarnb.training.apogee_giants import load_giants
+from stellarnb.training.data.apogee_giants import load_giants
 
 pytestmark = pytest.mark.science
 

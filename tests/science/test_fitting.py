@@ -6,8 +6,8 @@ import pytest
 import stellarnb as snb
 from stellarnb.models import load_emulator
 from stellarnb.spectra import Instrument
-from stellarnb.training.emulate import evaluate_emulator, load_nodes
-from stellarnb.training.evaluate_fits import evaluate_fits
+from stellarnb.training.emulate.evaluate import evaluate_fits
+from stellarnb.training.emulate.recipe import evaluate_emulator, load_nodes
 
 pytestmark = pytest.mark.science
 

@@ -8,7 +8,7 @@ import pytest
 import stellarnb as snb
 from stellarnb.spectra import Instrument
 from stellarnb.tables import Labels
-from stellarnb.training.hybrid_evaluate import evaluate_hybrid
+from stellarnb.training.hybrid.evaluate import evaluate_hybrid
 from stellarnb.training.run import load_recipe
 
 pytestmark = pytest.mark.science

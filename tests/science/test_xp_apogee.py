@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from stellarnb.training.evaluate import evaluate_xp, refusals_xp
+from stellarnb.training.xp.evaluate import evaluate_xp, refusals_xp
 
 pytestmark = pytest.mark.science
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stellarnb.errors import ChecksumMismatch, MissingInput
-from stellarnb.training.apogee_giants import load_giants
+from stellarnb.training.data.apogee_giants import load_giants
 
 
 def test_without_the_package_the_message_says_how_to_get_it(monkeypatch):

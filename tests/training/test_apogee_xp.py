@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from stellarnb.archives import open_archive
 from stellarnb.errors import ChecksumMismatch, InvalidInput, MissingInput
-from stellarnb.training import apogee_xp, sample
-from stellarnb.training.apogee_xp import ApogeeXP, is_clean, load_library, split
+from stellarnb.training import sample
+from stellarnb.training.data import apogee_xp
+from stellarnb.training.data.apogee_xp import ApogeeXP, is_clean, load_library, split
 
 
 @pytest.fixture(scope="module")

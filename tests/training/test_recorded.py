@@ -18,7 +18,8 @@ from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.models import load_emulator
 from stellarnb.spectra.binary import to_cells
 from stellarnb.tables import Result
-from stellarnb.training import recorded, run
+from stellarnb.training import run
+from stellarnb.training.hybrid import recorded
 from tests.support.archive_server import archive_server
 
 STARS = (

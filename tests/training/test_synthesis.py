@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.training.emulate import UNIT, Nodes
+from stellarnb.training.emulate.recipe import UNIT, Nodes
 from stellarnb.training.synthesis import LABELS, WINDOWS, draw_labels
 from stellarnb.training.synthesis.__main__ import read_labels
 from stellarnb.training.synthesis.check import spread

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from stellarnb.errors import Interrupted, InvalidInput, OutputError
-from stellarnb.training.emulate import UNIT, Nodes, load_nodes
+from stellarnb.training.emulate.recipe import UNIT, Nodes, load_nodes
 from stellarnb.training.synthesis import LABELS, WINDOWS, check, run
 from stellarnb.training.synthesis.atmosphere import Atmospheres
 from stellarnb.training.synthesis.engine import Synthesis

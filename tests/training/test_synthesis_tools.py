@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from stellarnb.errors import ChecksumMismatch, InvalidInput, MissingInput
-from stellarnb.training.emulate import load_nodes
+from stellarnb.training.emulate.recipe import load_nodes
 from stellarnb.training.synthesis import WINDOWS, atmosphere, check_nodes, find_tools, tools
 from stellarnb.training.synthesis.__main__ import main
 from stellarnb.training.synthesis.atmosphere import model_text, parse_networks, read_networks

@@ -16,10 +16,10 @@ from stellarnb.progress import Cancel
 from stellarnb.spectra import get_instrument
 from stellarnb.spectra.binary import to_cells
 from stellarnb.tables import Result
-from stellarnb.training import cuts as cuts_module
-from stellarnb.training.apogee_xp import split
-from stellarnb.training.cuts import NoBits, apply_cuts
-from stellarnb.training.training_set import training_set
+from stellarnb.training.data.apogee_xp import split
+from stellarnb.training.dataset import cuts as cuts_module
+from stellarnb.training.dataset.api import training_set
+from stellarnb.training.dataset.cuts import NoBits, apply_cuts
 
 N = 300
 N_PIX = get_instrument("gaia-rvs").n_pix
@@ -170,7 +170,7 @@ def test_some_stars_are_the_first_of_all(make) -> None:
 def test_a_stopped_run_goes_on_and_ends_with_the_same_files(make, tmp_path, monkeypatch) -> None:
     whole = make(out=tmp_path / "whole")
     cancel = Cancel()
-    from stellarnb.training.training_set_chunks import Chunks
+    from stellarnb.training.dataset.chunks import Chunks
 
     write, calls = Chunks.write, []
 

@@ -1,7 +1,7 @@
 """Synthetic spectra for the emulators and networks: the recipe of the nodes.
 
 ``python -m stellarnb.training.synthesis cat --out cat.npz`` makes spectra of the kind that
-`stellarnb.training.emulate` learns from: 1D LTE, plane-parallel, fourteen labels a star, in one of
+`stellarnb.training.emulate.recipe` learns from: 1D LTE, plane-parallel, fourteen labels a star, in one of
 two windows. ``--check N --nodes folder`` makes N of the given ones again and says how far apart
 the two are.
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput, MissingInput, StellarnbError
-from stellarnb.training.emulate import NODES, load_nodes
+from stellarnb.training.emulate.recipe import NODES, load_nodes
 from stellarnb.training.synthesis import draw
 from stellarnb.training.synthesis.check import check_nodes
 from stellarnb.training.synthesis.engine import TIME_LIMIT

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput, OutputError
-from stellarnb.training.emulate import UNIT, Nodes
+from stellarnb.training.emulate.recipe import UNIT, Nodes
 from stellarnb.training.synthesis.engine import TIME_LIMIT, Synthesis
 from stellarnb.training.synthesis.recipe import LABELS, Window
 from stellarnb.training.synthesis.run import cores, synthesise
@@ -68,7 +68,7 @@ def check_nodes(
     Parameters
     ----------
     nodes : Nodes
-        The given ones, from `stellarnb.training.emulate.load_nodes`.
+        The given ones, from `stellarnb.training.emulate.recipe.load_nodes`.
     n : int
         How many to make; they are spread over Teff, logg and [Fe/H].
     window : Window

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.training.apogee_xp import TEST, VALIDATION, is_clean, load_library, split
+from stellarnb.training.data.apogee_xp import TEST, VALIDATION, is_clean, load_library, split
 from stellarnb.training.synthesis.recipe import LABELS, MIXED_LOGG
 
 __all__ = ["DOMAIN", "apogee_training_stars", "draw_labels", "read_survey"]

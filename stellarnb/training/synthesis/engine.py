@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput, OutputError
-from stellarnb.training.emulate import UNIT
+from stellarnb.training.emulate.recipe import UNIT
 from stellarnb.training.synthesis.atmosphere import model_text
 from stellarnb.training.synthesis.inputs import MODEL, SPECTRUM, babsma_text, bsyn_text
 from stellarnb.training.synthesis.lines import atomic_lines, molecular_lines

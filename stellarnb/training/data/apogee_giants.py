@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stellarnb.tables import Table
-from stellarnb.training.published import installed_file, verify
+from stellarnb.training.data.published import installed_file, verify
 
 __all__ = ["giants_path", "load_giants"]
 

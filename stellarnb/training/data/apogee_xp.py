@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stellarnb.ids import as_source_ids
-from stellarnb.training.published import installed_file, verify
+from stellarnb.training.data.published import installed_file, verify
 
 __all__ = [
     "LABELS",

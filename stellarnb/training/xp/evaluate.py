@@ -13,8 +13,15 @@ from stellarnb.models import load_model
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels, Result
 from stellarnb.tables.compare import robust_sigma
-from stellarnb.training.apogee_xp import LABELS, TEST, VALIDATION, is_clean, load_library, split
-from stellarnb.training.baseline import gradient_boosting
+from stellarnb.training.data.apogee_xp import (
+    LABELS,
+    TEST,
+    VALIDATION,
+    is_clean,
+    load_library,
+    split,
+)
+from stellarnb.training.xp.baseline import gradient_boosting
 
 __all__ = ["SNR_EDGES", "evaluate_xp", "refusals_xp"]
 

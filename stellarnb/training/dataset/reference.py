@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import MissingInput
 from stellarnb.tables import Result
-from stellarnb.training.cuts import apply_cuts, in_words
+from stellarnb.training.dataset.cuts import apply_cuts, in_words
 
 __all__ = ["Candidates", "candidates", "columns_to_cut"]
 

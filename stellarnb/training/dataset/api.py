@@ -22,11 +22,11 @@ from stellarnb.settings import settings
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.spectra.binary import from_cells
 from stellarnb.tables import Result
-from stellarnb.training.cuts import NoBits
-from stellarnb.training.training_set_chunks import Chunks
-from stellarnb.training.training_set_kinds import KINDS, Kind, Wanted
-from stellarnb.training.training_set_manifest import Manifest, identity_of
-from stellarnb.training.training_set_reference import candidates
+from stellarnb.training.dataset.chunks import Chunks
+from stellarnb.training.dataset.cuts import NoBits
+from stellarnb.training.dataset.kinds import KINDS, Kind, Wanted
+from stellarnb.training.dataset.manifest import Manifest, identity_of
+from stellarnb.training.dataset.reference import candidates
 
 __all__ = ["CUTS", "TrainingSet", "training_set"]
 
@@ -167,7 +167,7 @@ def training_set(
         ``<product>_flux_error``; a star that lacks one is left out.
     cuts : mapping, optional
         ``{"reference": {…}, "stars": {…}}``: columns and what they must be, as for
-        `stellarnb.training.cuts.apply_cuts`; what is given for one side replaces `CUTS` there.
+        `stellarnb.training.dataset.cuts.apply_cuts`; what is given for one side replaces `CUTS` there.
     match : Quantity or float, optional
         Match by position within this radius; a plain number is arcsec. By source_id where not
         given, if the reference has one; else 1 arcsec.

@@ -13,7 +13,7 @@ from stellarnb.models.synthetic.emulator import load_emulator
 from stellarnb.models.synthetic.instrument import response
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.compare import robust_sigma
-from stellarnb.training.emulate import Nodes
+from stellarnb.training.emulate.recipe import Nodes
 
 __all__ = ["evaluate_fits", "noisy_nodes"]
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from stellarnb.files import atomic_write
 from stellarnb.models.synthetic.emulator import Emulator
 from stellarnb.spectra import Instrument
-from stellarnb.training.nuisance import SpectrumMaker
-from stellarnb.training.population import Population
+from stellarnb.training.populations.labels import Population
+from stellarnb.training.spectra.nuisance import SpectrumMaker
 
 __all__ = [
     "Emulated",

@@ -17,11 +17,11 @@ from stellarnb.models.trust.calibration import ensemble
 from stellarnb.models.trust.hybrid_novelty import HybridNovelty
 from stellarnb.models.trust.novelty import Novelty, leading_terms
 from stellarnb.tables.compare import robust_sigma
-from stellarnb.training.hybrid import Prepared, Recipe
-from stellarnb.training.hybrid_batches import Scalars, drop_branches, observed
-from stellarnb.training.nuisance import air_wavelength
-from stellarnb.training.population import Population
-from stellarnb.training.xp import take_pixels
+from stellarnb.training.hybrid.batches import Scalars, drop_branches, observed
+from stellarnb.training.hybrid.recipe import Prepared, Recipe
+from stellarnb.training.populations.labels import Population
+from stellarnb.training.spectra.nuisance import air_wavelength
+from stellarnb.training.xp.recipe import take_pixels
 
 __all__ = ["calibrate", "learn_novelty"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import MissingInput
-from stellarnb.training.apogee_xp import LABELS, ApogeeXP
+from stellarnb.training.data.apogee_xp import LABELS, ApogeeXP
 
 __all__ = ["gradient_boosting"]
 

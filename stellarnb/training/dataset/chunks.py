@@ -15,11 +15,11 @@ from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.spectra import SpectrumSet
 from stellarnb.spectra.binary import to_cells
 from stellarnb.tables import Result
-from stellarnb.training.apogee_xp import split
-from stellarnb.training.cuts import apply_cuts, in_words
-from stellarnb.training.training_set_kinds import Wanted
-from stellarnb.training.training_set_manifest import Manifest
-from stellarnb.training.training_set_reference import Candidates, columns_to_cut
+from stellarnb.training.data.apogee_xp import split
+from stellarnb.training.dataset.cuts import apply_cuts, in_words
+from stellarnb.training.dataset.kinds import Wanted
+from stellarnb.training.dataset.manifest import Manifest
+from stellarnb.training.dataset.reference import Candidates, columns_to_cut
 
 __all__ = ["Chunks"]
 

@@ -22,10 +22,10 @@ from stellarnb.models.trust.novelty import Novelty
 from stellarnb.progress import progress_bar
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.compare import robust_sigma
-from stellarnb.training.apogee_xp import LABELS, VALIDATION, ApogeeXP, is_clean, load_library
-from stellarnb.training.apogee_xp import split as split_digit
-from stellarnb.training.batches import Batches, Stars
-from stellarnb.training.fit import checkpoint_key, load_checkpoint, save_checkpoint, train_member
+from stellarnb.training.data.apogee_xp import LABELS, VALIDATION, ApogeeXP, is_clean, load_library
+from stellarnb.training.data.apogee_xp import split as split_digit
+from stellarnb.training.loop import checkpoint_key, load_checkpoint, save_checkpoint, train_member
+from stellarnb.training.xp.batches import Batches, Stars
 
 __all__ = ["Prepared", "calibrate", "make_stars", "prepare", "train_ensemble", "weights_of"]
 

@@ -15,15 +15,15 @@ from stellarnb.models.model import Model
 from stellarnb.models.synthetic.instrument import response
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.compare import robust_sigma
-from stellarnb.training.apogee_xp import load_library
-from stellarnb.training.emulate import Nodes, load_nodes
-from stellarnb.training.luminosity import draw_parallax
-from stellarnb.training.nuisance import SpectrumMaker
-from stellarnb.training.population import MH_OFFSET, node_truth
-from stellarnb.training.population_rave import donated_photometry
-from stellarnb.training.populations import DATA, populate
-from stellarnb.training.spectra_sources import EmulatedStars
-from stellarnb.training.xp import make_stars
+from stellarnb.training.data.apogee_xp import load_library
+from stellarnb.training.emulate.recipe import Nodes, load_nodes
+from stellarnb.training.populations.gaia import DATA, populate
+from stellarnb.training.populations.labels import MH_OFFSET, node_truth
+from stellarnb.training.populations.parallax import draw_parallax
+from stellarnb.training.populations.rave import donated_photometry
+from stellarnb.training.spectra.nuisance import SpectrumMaker
+from stellarnb.training.spectra.sources import EmulatedStars
+from stellarnb.training.xp.recipe import make_stars
 
 __all__ = ["SNRS", "HeldOut", "evaluate_hybrid", "held_out_stars"]
 

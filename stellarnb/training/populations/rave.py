@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from stellarnb.models.families.rave import absolute_magnitudes
 from stellarnb.models.families.rave_published import split_rows
 from stellarnb.models.synthetic.emulator import Emulator
-from stellarnb.training.population import (
+from stellarnb.training.populations.labels import (
     ALPHA_SCATTER,
     Population,
     complete_labels,

@@ -25,14 +25,14 @@ from stellarnb.models.synthetic.emulator import load_emulator
 from stellarnb.models.trust.hybrid_novelty import HybridNovelty
 from stellarnb.progress import progress_bar
 from stellarnb.spectra import Instrument, get_instrument
-from stellarnb.training.fit import checkpoint_key, load_checkpoint, save_checkpoint, train_member
-from stellarnb.training.hybrid_batches import HybridBatches
-from stellarnb.training.nuisance import SpectrumMaker, air_wavelength
-from stellarnb.training.population import Population
-from stellarnb.training.population_rave import RAVE_SCALARS
-from stellarnb.training.populations import DATA, populate
-from stellarnb.training.spectra_sources import EmulatedStars, StarSpectra, emulate
-from stellarnb.training.xp import take_pixels
+from stellarnb.training.hybrid.batches import HybridBatches
+from stellarnb.training.loop import checkpoint_key, load_checkpoint, save_checkpoint, train_member
+from stellarnb.training.populations.gaia import DATA, populate
+from stellarnb.training.populations.labels import Population
+from stellarnb.training.populations.rave import RAVE_SCALARS
+from stellarnb.training.spectra.nuisance import SpectrumMaker, air_wavelength
+from stellarnb.training.spectra.sources import EmulatedStars, StarSpectra, emulate
+from stellarnb.training.xp.recipe import take_pixels
 
 __all__ = ["Prepared", "measure", "member_config", "prepare", "train_ensemble", "weights_of"]
 

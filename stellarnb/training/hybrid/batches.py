@@ -15,9 +15,9 @@ from stellarnb.models.families.hybrid import HybridFamily
 from stellarnb.models.inputs.pixels import Pixels
 from stellarnb.models.inputs.scaling import LabelScaler
 from stellarnb.models.networks.hybrid import HybridNetwork
-from stellarnb.training.batches import BLOCKS, bridge_blocks
-from stellarnb.training.population import Population
-from stellarnb.training.spectra_sources import SpectrumSource
+from stellarnb.training.populations.labels import Population
+from stellarnb.training.spectra.sources import SpectrumSource
+from stellarnb.training.xp.batches import BLOCKS, bridge_blocks
 
 __all__ = ["HybridBatches", "drop_branches", "observed"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stellarnb.errors import MissingInput
 from stellarnb.models.inputs.pixels import Pixels
 from stellarnb.models.synthetic.emulator import Emulator
-from stellarnb.training.xp import take_pixels
+from stellarnb.training.xp.recipe import take_pixels
 
 __all__ = [
     "ALPHA_SCATTER",

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from stellarnb.models.inputs.pixels import Pixels
 from stellarnb.models.synthetic.emulator import Emulator
-from stellarnb.training.apogee_xp import TEST, VALIDATION, load_library
-from stellarnb.training.apogee_xp import split as split_digit
-from stellarnb.training.luminosity import draw_parallax
-from stellarnb.training.population import (
+from stellarnb.training.data.apogee_xp import TEST, VALIDATION, load_library
+from stellarnb.training.data.apogee_xp import split as split_digit
+from stellarnb.training.populations.labels import (
     MH_OFFSET,
     Population,
     alpha_elements,
@@ -30,8 +29,9 @@ from stellarnb.training.population import (
     read_table,
     repeated,
 )
-from stellarnb.training.population_rave import rave_stars
-from stellarnb.training.xp import make_stars, take_pixels
+from stellarnb.training.populations.parallax import draw_parallax
+from stellarnb.training.populations.rave import rave_stars
+from stellarnb.training.xp.recipe import make_stars, take_pixels
 
 __all__ = ["DATA", "PARTS", "populate"]
 

@@ -20,12 +20,12 @@ from stellarnb.models.inputs.pixels import clean_pixels, match_scalars
 from stellarnb.tables.compare import robust_sigma
 from stellarnb.tables.convert import column_to_numpy
 from stellarnb.tables.names import find_column
-from stellarnb.training.apogee_xp import TEST, VALIDATION
-from stellarnb.training.apogee_xp import split as split_digit
-from stellarnb.training.hybrid import Prepared, measure
-from stellarnb.training.population import Population
-from stellarnb.training.spectra_sources import Recorded, RecordedStars
-from stellarnb.training.xp import take_pixels
+from stellarnb.training.data.apogee_xp import TEST, VALIDATION
+from stellarnb.training.data.apogee_xp import split as split_digit
+from stellarnb.training.hybrid.recipe import Prepared, measure
+from stellarnb.training.populations.labels import Population
+from stellarnb.training.spectra.sources import Recorded, RecordedStars
+from stellarnb.training.xp.recipe import take_pixels
 
 __all__ = ["LEAST_STARS", "evaluate_recorded", "prepare_recorded"]
 

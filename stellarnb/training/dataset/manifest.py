@@ -11,9 +11,9 @@ from typing import Any
 from stellarnb import __version__
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write
-from stellarnb.training.cuts import in_words
-from stellarnb.training.training_set_kinds import Wanted
-from stellarnb.training.training_set_reference import Candidates
+from stellarnb.training.dataset.cuts import in_words
+from stellarnb.training.dataset.kinds import Wanted
+from stellarnb.training.dataset.reference import Candidates
 
 __all__ = ["Manifest", "identity_of"]
 

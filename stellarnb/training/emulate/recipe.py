@@ -1,6 +1,6 @@
 """The recipe of the emulators: components and a Gaussian process from synthetic nodes.
 
-``python -m stellarnb.training.emulate cat --evaluate --json`` prints how well the shipped one
+``python -m stellarnb.training.emulate.recipe cat --evaluate --json`` prints how well the shipped one
 does on the nodes that it has never seen; without ``--evaluate`` it is made anew.
 """
 
@@ -150,7 +150,7 @@ def train_emulator(window: str, nodes: Nodes, out: Path) -> list[Path]:
         for n, limit in zip(nodes.names, limits, strict=True)
     ]
     entry["metrics"] = {
-        "command": f"python -m stellarnb.training.emulate {window} --evaluate --json"
+        "command": f"python -m stellarnb.training.emulate.recipe {window} --evaluate --json"
     }
     weights, card = folder / entry["weights"], folder / f"{window}.toml"
     with atomic_write(weights) as part:
@@ -339,7 +339,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _fits(window: str, nodes: Nodes) -> list[dict[str, Any]]:
     """Fit noisy held-out nodes for each instrument of a window."""
-    from stellarnb.training.evaluate_fits import evaluate_fits
+    from stellarnb.training.emulate.evaluate import evaluate_fits
 
     card = load_emulator(window).card
     rows: list[dict[str, Any]] = []

@@ -1,0 +1,1 @@
+"""Training sets from archives: spectra of one survey, labels of another."""

@@ -1,0 +1,1 @@
+"""The stars that the hybrid networks are trained on."""

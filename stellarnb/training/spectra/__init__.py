@@ -1,0 +1,1 @@
+"""Training spectra: emulated or recorded."""
