@@ -10,7 +10,7 @@ from typing import Any
 from stellarnb.doctor.finding import Finding, failed, ok, warning
 from stellarnb.doctor.packages import installed
 from stellarnb.errors import MissingInput
-from stellarnb.views.notebook import bokeh_js
+from stellarnb.views.live.notebook import bokeh_js
 
 __all__ = ["check_bokehjs", "check_extensions", "check_jupyter", "check_kernel"]
 

@@ -11,13 +11,13 @@ from stellarnb.cartography import galactic
 from stellarnb.cartography.sky import X_EDGE, Y_EDGE
 from stellarnb.cartography.tables import numbers
 from stellarnb.errors import InvalidInput
-from stellarnb.views.panels import PANELS
-from stellarnb.views.pictures import Picture, provenance
-from stellarnb.views.pictures import View as Ranges
+from stellarnb.views.data.panels import PANELS
+from stellarnb.views.data.raster import Picture, provenance
+from stellarnb.views.data.raster import View as Ranges
+from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.style import axis_title, symbol
 from stellarnb.views.plots import WIDE, Where, chosen_stars
-from stellarnb.views.scene import Pane, Scene
-from stellarnb.views.stars import Stars
-from stellarnb.views.style import axis_title, symbol
+from stellarnb.views.scene.model import Pane, Scene
 from stellarnb.views.view import View
 
 __all__ = ["healpix", "inverse_mollweide"]

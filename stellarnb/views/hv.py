@@ -15,10 +15,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from stellarnb.views import all_sky, checks, plots, profiles
-from stellarnb.views.bokeh_parts import GREY, dress
-from stellarnb.views.live_model import LiveModel
-from stellarnb.views.notebook import enable_notebook
+from stellarnb.views import all_sky, plots, profiles
+from stellarnb.views import label_checks as checks
+from stellarnb.views.live.bokeh_parts import GREY, dress
+from stellarnb.views.live.bokeh_widget import LiveModel
+from stellarnb.views.live.notebook import enable_notebook
 from stellarnb.views.view import View
 
 __all__ = [

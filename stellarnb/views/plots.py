@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from stellarnb.cartography import DIVIDING_LINE, Bins, Selection, Window
 from stellarnb.cartography import grid as count_grid
 from stellarnb.errors import InvalidInput
-from stellarnb.views.contours import contours
-from stellarnb.views.panels import PANELS, Panel, make_panel
-from stellarnb.views.pictures import Painter, Picture, provenance
-from stellarnb.views.pictures import View as Ranges
-from stellarnb.views.scene import Curve, Pane, Scene
-from stellarnb.views.stars import Stars
-from stellarnb.views.style import axis_title, symbol
+from stellarnb.views.data.panels import PANELS, Panel, make_panel
+from stellarnb.views.data.raster import Painter, Picture, provenance
+from stellarnb.views.data.raster import View as Ranges
+from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.style import axis_title, symbol
+from stellarnb.views.scene.contours import contours
+from stellarnb.views.scene.model import Curve, Pane, Scene
 from stellarnb.views.view import View
 
 __all__ = [

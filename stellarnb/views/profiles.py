@@ -8,10 +8,12 @@ import numpy as np
 
 from stellarnb.cartography import Bins, Gradients, Window, distributions, profile, span
 from stellarnb.cartography.chemistry import gradients
-from stellarnb.views.pictures import View as Ranges
-from stellarnb.views.pictures import provenance
+from stellarnb.views.data.raster import View as Ranges
+from stellarnb.views.data.raster import provenance
+from stellarnb.views.data.stars import Stars, thinned
+from stellarnb.views.data.style import SERIES, axis_title, symbol, unit_of
 from stellarnb.views.plots import Where, chosen_stars
-from stellarnb.views.scene import (
+from stellarnb.views.scene.model import (
     INK,
     Band,
     Curve,
@@ -24,8 +26,6 @@ from stellarnb.views.scene import (
     ordered_colours,
     span_of,
 )
-from stellarnb.views.stars import Stars, thinned
-from stellarnb.views.style import SERIES, axis_title, symbol, unit_of
 from stellarnb.views.view import View
 
 __all__ = ["gradient", "mdf"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stellarnb.errors import InvalidInput
-from stellarnb.views.notebook import enable_figures
-from stellarnb.views.style import LIGHT, Theme, symbol
+from stellarnb.views.data.style import LIGHT, Theme, symbol
+from stellarnb.views.live.notebook import enable_figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

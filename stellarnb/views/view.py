@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as ipw
 
 from stellarnb.files import atomic_write
-from stellarnb.views.notebook import enable_figures, enable_notebook, show_with_picture
-from stellarnb.views.pictures import View as Ranges
-from stellarnb.views.save import bytes_of, check_ending, page_of
-from stellarnb.views.scene import Scene
-from stellarnb.views.style import LIGHT, find_theme
+from stellarnb.views.data.raster import View as Ranges
+from stellarnb.views.data.style import LIGHT, find_theme
+from stellarnb.views.export import bytes_of, check_ending, page_of
+from stellarnb.views.live.notebook import enable_figures, enable_notebook, show_with_picture
+from stellarnb.views.scene.model import Scene
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,7 +69,7 @@ class View:
         InvalidInput
             For another theme.
         """
-        from stellarnb.views.scene_bokeh import BokehScene
+        from stellarnb.views.scene.bokeh import BokehScene
 
         chosen = None if theme is None else find_theme(theme)
         return BokehScene(self._scene_of, self._size, chosen).root
@@ -95,7 +95,7 @@ class View:
         InvalidInput
             For another width or theme.
         """
-        from stellarnb.views.scene_paper import paper_figure
+        from stellarnb.views.scene.matplotlib import paper_figure
 
         enable_figures()
         return paper_figure(self._scene_of, width, find_theme(theme))
@@ -112,7 +112,7 @@ class View:
         -------
         holoviews.Dimensioned
         """
-        from stellarnb.views.scene_hv import holoviews_of
+        from stellarnb.views.scene.holoviews import holoviews_of
 
         return holoviews_of(self._scene_of, self._size, live=live)
 
@@ -139,7 +139,7 @@ class View:
         """
         target, colours = check_ending(path), find_theme(theme)
         if target.suffix == ".html":
-            from stellarnb.views.scene_bokeh import BokehScene
+            from stellarnb.views.scene.bokeh import BokehScene
 
             root = BokehScene(self._scene_of, self._size, colours, live=False).root
             title, line = self.scene.title, self.scene.line
@@ -158,7 +158,7 @@ class View:
         return bytes_of(self._page(LIGHT.name), "png", dpi=80)
 
     def _bundle(self) -> dict[str, Any]:
-        from stellarnb.views.scene_bokeh import BokehScene
+        from stellarnb.views.scene.bokeh import BokehScene
 
         shown = BokehScene(self._scene_of, self._size, None)
         words = [f"<b>{escape(self.scene.title)}</b>", escape(self.scene.line)]

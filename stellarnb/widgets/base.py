@@ -47,7 +47,7 @@ from anywidget import AnyWidget
 
 from stellarnb.errors import InvalidInput, StellarnbError
 from stellarnb.files import atomic_write
-from stellarnb.views.notebook import in_notebook, still_bundle
+from stellarnb.views.live.notebook import in_notebook, still_bundle
 from stellarnb.widgets.words import error_words, page_file
 
 __all__ = ["BaseWidget", "Closable", "Foot", "close_tree", "read_values"]

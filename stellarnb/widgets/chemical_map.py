@@ -13,13 +13,13 @@ import traitlets
 from stellarnb.cartography import Bins, Selection
 from stellarnb.errors import InvalidInput, StellarnbError
 from stellarnb.tables import Table
-from stellarnb.views.figures import MapFigure
-from stellarnb.views.live_model import LiveModel
-from stellarnb.views.notebook import enable_notebook
-from stellarnb.views.panels import find_panels
-from stellarnb.views.pictures import View
-from stellarnb.views.stars import Stars
-from stellarnb.views.style import find_theme
+from stellarnb.views.data.panels import find_panels
+from stellarnb.views.data.raster import View
+from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.style import find_theme
+from stellarnb.views.live.bokeh_widget import LiveModel
+from stellarnb.views.live.figure import MapFigure
+from stellarnb.views.live.notebook import enable_notebook
 from stellarnb.widgets.base import close_tree
 from stellarnb.widgets.fold import Said
 from stellarnb.widgets.map_checks import check_range, refuse_unknown

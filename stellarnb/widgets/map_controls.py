@@ -9,9 +9,9 @@ import numpy as np
 import traitlets
 
 from stellarnb.cartography import Bins
-from stellarnb.views.bokeh_parts import DRAGS
-from stellarnb.views.stars import Stars
-from stellarnb.views.style import axis_title, symbol
+from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.style import axis_title, symbol
+from stellarnb.views.live.bokeh_parts import DRAGS
 from stellarnb.widgets.fold import Fold
 
 if TYPE_CHECKING:

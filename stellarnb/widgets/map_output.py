@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from stellarnb.cartography import All
 from stellarnb.files import atomic_write
-from stellarnb.views.notebook import show_with_picture
-from stellarnb.views.pictures import provenance
-from stellarnb.views.save import Look, check_ending, picture_bytes, write_look
-from stellarnb.views.style import LIGHT
+from stellarnb.views.data.raster import provenance
+from stellarnb.views.data.style import LIGHT
+from stellarnb.views.export import Look, check_ending, picture_bytes, write_look
+from stellarnb.views.live.notebook import show_with_picture
 from stellarnb.widgets.map_traits import MapTraits
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stellarnb.cartography import Selection
-    from stellarnb.views.style import Theme
+    from stellarnb.views.data.style import Theme
     from stellarnb.widgets.map_page import MapPage
     from stellarnb.widgets.map_state import Brush, MapState
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
-from stellarnb.views.bokeh_parts import lay_out
-from stellarnb.views.figures import MapFigure
-from stellarnb.views.link import Ask, Link
-from stellarnb.views.live_model import LiveModel
-from stellarnb.views.panels import Absent, Panel
-from stellarnb.views.stars import Stars
-from stellarnb.views.style import Theme
+from stellarnb.views.data.panels import Absent, Panel
+from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.style import Theme
+from stellarnb.views.live.bokeh_parts import lay_out
+from stellarnb.views.live.bokeh_widget import LiveModel
+from stellarnb.views.live.figure import MapFigure
+from stellarnb.views.live.link import Ask, Link
 from stellarnb.widgets.map_state import Brush
 from stellarnb.widgets.star_card import hover_words, nearest
 

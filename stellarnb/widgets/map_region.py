@@ -9,8 +9,8 @@ import numpy as np
 
 from stellarnb.cartography import sky_patch
 from stellarnb.errors import InvalidInput
-from stellarnb.views.panels import Panel
-from stellarnb.views.stars import Stars
+from stellarnb.views.data.panels import Panel
+from stellarnb.views.data.stars import Stars
 from stellarnb.widgets.fold import Fold
 from stellarnb.widgets.map_state import Brush
 

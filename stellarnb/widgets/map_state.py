@@ -14,9 +14,9 @@ import numpy as np
 
 from stellarnb.cartography import All, Between, Bins, Box, Flag, Lasso, RZBins, Selection
 from stellarnb.errors import InvalidInput
-from stellarnb.views.panels import Panel
-from stellarnb.views.pictures import View
-from stellarnb.views.stars import Range
+from stellarnb.views.data.panels import Panel
+from stellarnb.views.data.raster import View
+from stellarnb.views.data.stars import Range
 
 __all__ = ["Brush", "History", "MapState", "read_state"]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as ipw
 import traitlets
 
-from stellarnb.views.bokeh_parts import DRAGS
+from stellarnb.views.live.bokeh_parts import DRAGS
 from stellarnb.widgets.map_checks import check_bins, check_flags, check_row, check_snr
 
 if TYPE_CHECKING:
     from stellarnb.cartography import Bins
-    from stellarnb.views.stars import Stars
+    from stellarnb.views.data.stars import Stars
 
 __all__ = ["MapTraits"]
 

@@ -12,7 +12,7 @@ import traitlets
 
 from stellarnb.models import Card, Model, load_card, model_names, whereabouts
 from stellarnb.spectra import SpectrumSet, get_instrument
-from stellarnb.views.style import axis_title, symbol, unit_of
+from stellarnb.views.data.style import axis_title, symbol, unit_of
 from stellarnb.widgets.base import BaseWidget, Foot
 from stellarnb.widgets.html_table import Cell, html_list, html_table, html_words, number
 from stellarnb.widgets.map_checks import refuse_unknown

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.tables import Labels, Table
-from stellarnb.views.style import axis_title, symbol
+from stellarnb.views.data.style import axis_title, symbol
 from stellarnb.widgets.html_table import Cell, html_table, html_words, number
 
 __all__ = ["LabelsTable", "comparison_html", "summary_words", "where_words"]

@@ -11,8 +11,8 @@ from anywidget import AnyWidget
 from numpy.typing import NDArray
 
 from stellarnb.spectra import SpectrumSet
-from stellarnb.views.lines import SOURCE, Line, line_groups
-from stellarnb.views.style import Theme, symbol, unit_of
+from stellarnb.views.data.lines import SOURCE, Line, line_groups
+from stellarnb.views.data.style import Theme, symbol, unit_of
 from stellarnb.widgets.spectrum_parts import LabelRow, Overlay, Sensitivity, StarLabels
 from stellarnb.widgets.spectrum_traits import SNR_RANGE
 from stellarnb.widgets.words import page_file

@@ -14,7 +14,7 @@ from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables import Labels, Table
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
-from stellarnb.views.style import symbol, unit_of
+from stellarnb.views.data.style import symbol, unit_of
 from stellarnb.widgets.spectrum_parts import LabelRow, Overlay, Sensitivity, StarLabels
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from stellarnb.errors import StellarnbError
-from stellarnb.views.lines import Line, line_groups, lines_in
-from stellarnb.views.style import LIGHT, find_theme
+from stellarnb.views.data.lines import Line, line_groups, lines_in
+from stellarnb.views.data.style import LIGHT, find_theme
 from stellarnb.widgets.latest import Latest, Ticket
 from stellarnb.widgets.map_checks import refuse_unknown
 from stellarnb.widgets.spectrum_front import MOST, SpectrumFront, page_setup, verdict, worded
@@ -70,7 +70,7 @@ class SpectrumViewer(SpectrumTraits):
         What predicts labels, or its name, such as ``'gaia-rvs'``.
     xp : SpectrumSet, optional
         XP spectra of the stars, for a hybrid.
-    lines : sequence of stellarnb.views.lines.Line, optional
+    lines : sequence of stellarnb.views.data.lines.Line, optional
         An own list of lines; that of the package where not given.
     theme : {None, 'light', 'dark'}, optional
         Colours; those of JupyterLab where not given.
@@ -253,8 +253,8 @@ class SpectrumViewer(SpectrumTraits):
 
     def still_picture(self) -> bytes:
         """Return a picture of what is shown, as the bytes of a PNG file."""
-        from stellarnb.views.save import bytes_of
-        from stellarnb.views.spectrum_picture import SpectrumLook, spectrum_page
+        from stellarnb.views.export import bytes_of
+        from stellarnb.views.spectrum import SpectrumLook, spectrum_page
 
         marks = [
             (line.name, at)

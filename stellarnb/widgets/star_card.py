@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.tables import Table
-from stellarnb.views.bokeh_parts import dress
-from stellarnb.views.style import SERIES, Theme, symbol, unit_of
+from stellarnb.views.data.style import SERIES, Theme, symbol, unit_of
+from stellarnb.views.live.bokeh_parts import dress
 
 __all__ = ["REACH", "SpectrumFigure", "card_html", "hover_words", "nearest"]
 

@@ -15,11 +15,10 @@ from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Labels, Table
 from stellarnb.tables.compare import match_reference
 from stellarnb.tables.names import SURVEYS
-from stellarnb.views.checks import EDGES
-from stellarnb.views.label_check import label_check
-from stellarnb.views.notebook import enable_notebook
-from stellarnb.views.scene_bokeh import BokehScene
-from stellarnb.views.style import LIGHT, find_theme, symbol, unit_of
+from stellarnb.views.data.style import LIGHT, find_theme, symbol, unit_of
+from stellarnb.views.label_checks import EDGES, label_check
+from stellarnb.views.live.notebook import enable_notebook
+from stellarnb.views.scene.bokeh import BokehScene
 from stellarnb.views.view import View
 from stellarnb.widgets.base import BaseWidget, close_tree
 from stellarnb.widgets.latest import Latest, Ticket
@@ -223,7 +222,7 @@ class Validation(BaseWidget):
 
     def still_picture(self) -> bytes | None:
         """Return the four diagrams as the bytes of a PNG file."""
-        from stellarnb.views.save import bytes_of
+        from stellarnb.views.export import bytes_of
 
         view = self._view
         if view is None or self._told != self._key():

@@ -14,7 +14,7 @@ import pyarrow as pa
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Labels, Table
 from stellarnb.tables.convert import as_arrow
-from stellarnb.views.style import symbol, unit_of
+from stellarnb.views.data.style import symbol, unit_of
 
 __all__ = [
     "EMBEDDED",

@@ -13,7 +13,7 @@ import traitlets
 from stellarnb.errors import InvalidInput, StellarnbError
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Labels, Table
-from stellarnb.views.notebook import enable_notebook
+from stellarnb.views.live.notebook import enable_notebook
 from stellarnb.widgets.archive_explorer import ArchiveExplorer
 from stellarnb.widgets.base import BaseWidget
 from stellarnb.widgets.html_table import html_words

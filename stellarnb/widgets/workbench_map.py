@@ -15,7 +15,7 @@ from stellarnb.cartography import place
 from stellarnb.errors import Interrupted, InvalidInput, MissingInput
 from stellarnb.progress import Cancel
 from stellarnb.tables import Labels, Table
-from stellarnb.views.notebook import loaded_already
+from stellarnb.views.live.notebook import loaded_already
 from stellarnb.widgets.base import close_tree
 from stellarnb.widgets.chemical_map import ChemicalMap
 from stellarnb.widgets.html_table import html_words

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as ipw
 
-from stellarnb.views.notebook import loaded_already
+from stellarnb.views.live.notebook import loaded_already
 from stellarnb.widgets.base import close_tree
 from stellarnb.widgets.html_table import html_words
 from stellarnb.widgets.spectrum_viewer import SpectrumViewer

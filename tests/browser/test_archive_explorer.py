@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stellarnb.views.notebook import STILL
+from stellarnb.views.live.notebook import STILL
 from tests.support.archive_server import Fault, Limits, archive_server
 from tests.support.lab import lab_page, lab_server, write_notebook
 

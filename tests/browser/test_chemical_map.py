@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from stellarnb.views.notebook import ASLEEP
+from stellarnb.views.live.notebook import ASLEEP
 from tests.support.lab import write_notebook
 
 pytestmark = pytest.mark.browser

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stellarnb.views.notebook import STILL
+from stellarnb.views.live.notebook import STILL
 from tests.support.lab import lab_page, lab_server, write_notebook
 
 pytestmark = pytest.mark.browser

@@ -11,12 +11,12 @@ from stellarnb.errors import InvalidInput, MissingInput, OutputError
 from stellarnb.tables import Table
 from stellarnb.views import hv as maps
 from stellarnb.views import save_maps
-from stellarnb.views.figures import MapFigure
-from stellarnb.views.link import Link
-from stellarnb.views.panels import Absent, find_panels, kiel, sky, tinsley_wallerstein
-from stellarnb.views.pictures import draw
-from stellarnb.views.stars import Stars
-from stellarnb.views.style import axis_title
+from stellarnb.views.data.panels import Absent, find_panels, kiel, sky, tinsley_wallerstein
+from stellarnb.views.data.raster import draw
+from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.style import axis_title
+from stellarnb.views.live.figure import MapFigure
+from stellarnb.views.live.link import Link
 
 
 def resources(page):

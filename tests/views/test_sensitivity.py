@@ -7,8 +7,8 @@ import stellarnb as snb
 from stellarnb.errors import InvalidInput
 from stellarnb.models import load_emulator
 from stellarnb.spectra import SpectrumSet
+from stellarnb.views.data.style import DARK, LIGHT
 from stellarnb.views.sensitivity import sensitivity_figure
-from stellarnb.views.style import DARK, LIGHT
 
 
 @pytest.fixture(scope="module")

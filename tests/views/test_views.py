@@ -10,10 +10,10 @@ from stellarnb.cartography.chemistry import gradients
 from stellarnb.errors import InvalidInput, MissingInput, OutputError
 from stellarnb.tables import Table
 from stellarnb.views.all_sky import inverse_mollweide
-from stellarnb.views.checks import EDGES
-from stellarnb.views.contours import contours
-from stellarnb.views.scene import Points, Steps
-from stellarnb.views.scene_bokeh import BokehScene
+from stellarnb.views.label_checks import EDGES
+from stellarnb.views.scene.bokeh import BokehScene
+from stellarnb.views.scene.contours import contours
+from stellarnb.views.scene.model import Points, Steps
 
 
 @pytest.fixture

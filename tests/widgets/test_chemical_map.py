@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.views.figures import MapFigure
+from stellarnb.views.live.figure import MapFigure
 from stellarnb.widgets import ChemicalMap
 
 

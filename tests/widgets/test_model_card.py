@@ -2,7 +2,7 @@ import pytest
 
 from stellarnb.errors import InvalidInput
 from stellarnb.models import load_card, model_names
-from stellarnb.views.style import unit_of
+from stellarnb.views.data.style import unit_of
 from stellarnb.widgets.model_card import ModelCardViewer
 
 

@@ -3,7 +3,7 @@ import pytest
 
 import stellarnb as snb
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.views.label_check import label_check
+from stellarnb.views.label_checks import label_check
 
 
 @pytest.fixture

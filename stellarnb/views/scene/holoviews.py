@@ -9,9 +9,9 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 
-from stellarnb.views.pictures import Picture, View
-from stellarnb.views.scene import Band, Curve, Layer, Pane, Scene, Steps
-from stellarnb.views.style import palette
+from stellarnb.views.data.raster import Picture, View
+from stellarnb.views.data.style import palette
+from stellarnb.views.scene.model import Band, Curve, Layer, Pane, Scene, Steps
 
 __all__ = ["holoviews_of", "use_bokeh"]
 

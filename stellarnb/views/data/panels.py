@@ -12,8 +12,8 @@ from stellarnb.cartography import All, Box, Selection, SkyWindow, span
 from stellarnb.cartography.place.galactocentric import SUN
 from stellarnb.cartography.sky import SKY_X, SKY_Y, X_EDGE, Y_EDGE
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.views.stars import Range, Stars, thinned
-from stellarnb.views.style import axis_title, symbol
+from stellarnb.views.data.stars import Range, Stars, thinned
+from stellarnb.views.data.style import axis_title, symbol
 
 __all__ = [
     "PANELS",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.views.scene import INK, Curve
-from stellarnb.views.stars import Range
+from stellarnb.views.data.stars import Range
+from stellarnb.views.scene.model import INK, Curve
 
 __all__ = ["SHARES", "contours"]
 

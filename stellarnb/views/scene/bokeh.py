@@ -9,7 +9,9 @@ import numpy as np
 from bokeh.models import ColumnDataSource, GridBox, Label, Legend, Title, Whisker
 from bokeh.plotting import figure
 
-from stellarnb.views.bokeh_parts import (
+from stellarnb.views.data.raster import View
+from stellarnb.views.data.style import Theme
+from stellarnb.views.live.bokeh_parts import (
     GREY,
     add_bar,
     add_graticule,
@@ -19,12 +21,10 @@ from stellarnb.views.bokeh_parts import (
     frame_of,
     shade_mapper,
 )
-from stellarnb.views.figures import pixels, rising, set_ranges
-from stellarnb.views.link import Ask, Link
-from stellarnb.views.live_model import LiveModel
-from stellarnb.views.pictures import View
-from stellarnb.views.scene import Band, Curve, Layer, Pane, Points, Scene, Steps
-from stellarnb.views.style import Theme
+from stellarnb.views.live.bokeh_widget import LiveModel
+from stellarnb.views.live.figure import pixels, rising, set_ranges
+from stellarnb.views.live.link import Ask, Link
+from stellarnb.views.scene.model import Band, Curve, Layer, Pane, Points, Scene, Steps
 
 __all__ = ["BokehScene"]
 

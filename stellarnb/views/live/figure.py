@@ -9,7 +9,11 @@ from bokeh.models import ColumnDataSource, Label, Title
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
-from stellarnb.views.bokeh_parts import (
+from stellarnb.views.data.panels import Panel
+from stellarnb.views.data.raster import Painter, Picture, View
+from stellarnb.views.data.stars import Range, Stars
+from stellarnb.views.data.style import Theme
+from stellarnb.views.live.bokeh_parts import (
     DRAGS,
     add_bar,
     add_graticule,
@@ -20,11 +24,7 @@ from stellarnb.views.bokeh_parts import (
     name_bar,
     shade_mapper,
 )
-from stellarnb.views.link import Ask, Link
-from stellarnb.views.panels import Panel
-from stellarnb.views.pictures import Painter, Picture, View
-from stellarnb.views.stars import Range, Stars
-from stellarnb.views.style import Theme
+from stellarnb.views.live.link import Ask, Link
 
 __all__ = ["EVENTS", "MapFigure", "pixels", "rising", "set_ranges"]
 

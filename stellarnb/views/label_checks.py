@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,27 @@ from stellarnb.cartography import span
 from stellarnb.cartography.tables import numbers
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.ids import as_source_ids, match_ids
-from stellarnb.tables import Table
-from stellarnb.tables.compare import robust_sigma
-from stellarnb.views.panels import Panel
-from stellarnb.views.pictures import Painter
-from stellarnb.views.pictures import View as Ranges
-from stellarnb.views.scene import INK, Curve, Layer, Pane, Points, Scene
-from stellarnb.views.stars import Stars
-from stellarnb.views.style import SERIES, axis_title, symbol, unit_of
+from stellarnb.tables import Labels, Table
+from stellarnb.tables.compare import REGIONS, Reference, match_reference, region_of, robust_sigma
+from stellarnb.views.data.panels import Panel
+from stellarnb.views.data.raster import Painter
+from stellarnb.views.data.raster import View as Ranges
+from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.style import SERIES, axis_title, symbol, unit_of
+from stellarnb.views.scene.model import (
+    INK,
+    Curve,
+    Layer,
+    Pane,
+    Points,
+    Scene,
+    Steps,
+    axes_of,
+    span_of,
+)
 from stellarnb.views.view import View
 
-__all__ = ["EDGES", "label_panes", "validation"]
+__all__ = ["EDGES", "label_check", "label_panes", "validation"]
 
 _SIZE = (210, 200)
 _LABELS = ("teff", "logg", "m_h", "fe_h", "alpha_m")
@@ -176,3 +187,140 @@ def _by_snr(residual: Floats, snr: Floats, edges: Floats) -> Points:
             )
     found = np.array(rows, dtype=np.float64).reshape(-1, 3)
     return Points(found[:, 0], found[:, 1], found[:, 2], SERIES[4], "median and robust σ")
+
+
+_SIZE_CHECK = (330, 270)
+#: Pulls are shown within this; the few beyond are counted in words.
+_WIDEST, _STEP = 5.0, 0.25
+#: Fewer stars than this make no histogram, and no point of a bin.
+_FEWEST, _FEW = 20, 5
+
+
+def label_check(
+    labels: Any,
+    reference: Any,
+    name: str,
+    *,
+    survey: str | None = None,
+    edges: Sequence[float] = EDGES,
+) -> View:
+    """Return a label against a reference: one to one, residuals by S/N, pulls by region and S/N.
+
+    Parameters
+    ----------
+    labels : Labels or any table
+        With ``source_id``, the label and its ``_error``.
+    reference : table
+        With ``source_id`` and the label. A source_id that stands there twice counts with its
+        first row.
+    name : str
+        Which label.
+    survey : str, optional
+        Whose column names the reference has; see `Labels.compare`.
+    edges : sequence of float, optional
+        Rising edges of the bins in S/N.
+
+    Returns
+    -------
+    View
+        Pulls are (label - reference) / error; their robust scatter (1.4826 MAD) is 1 where the
+        errors are right. S/N is that of the reference (column ``snr``), or else of the labels.
+
+    Raises
+    ------
+    MissingInput
+        If a table lacks the label, its error, or both lack a S/N.
+    InvalidInput
+        If they share no star that has the label.
+    """
+    own = labels if isinstance(labels, Table) else Labels(labels)
+    ref = match_reference(own, reference, survey)
+    for column, table in (
+        (name, own.colnames),
+        (f"{name}_error", own.colnames),
+        (name, ref.columns),
+    ):
+        if column not in table:
+            which = "reference" if table is ref.columns else "table of labels"
+            raise MissingInput(f"The {which} has no {column}.")
+    found = np.flatnonzero(ref.row >= 0)
+    value, error = (np.asarray(own[c], np.float64)[found] for c in (name, f"{name}_error"))
+    truth = np.asarray(ref.numbers(ref.columns[name]), np.float64)[found]
+    snr = _snr(own, ref)[found]
+    known = np.isfinite(value - truth) & (error > 0)
+    if not known.any():
+        raise InvalidInput(f"The two tables share no star that has {symbol(name)} in both.")
+    pull = np.divide(value - truth, error, out=np.full(len(value), np.nan), where=known)
+    try:
+        region = region_of(ref)[found]
+    except MissingInput:
+        region = np.full(len(found), -1)
+    panes = label_panes(own, name, 0, value, truth, snr, edges)
+    below = (_histogram(pull, region), _by_snr_check(pull[known], snr[known], edges))
+    mock = " (mock)" if own.provenance.get("mock") else ""
+    model = own.provenance.get("model")
+    line = f"{int(known.sum()):,} stars in both" + (f" · labels: {model}" if model else "")
+
+    def scene_of(view: Ranges | None, size: tuple[int, int]) -> Scene:  # noqa: ARG001 - a view's
+        one, residual = panes(size)
+        above = (one, replace(residual, row=0, column=1))
+        return Scene((*above, *below), f"{symbol(name)} against the reference{mock}", line)
+
+    return View(scene_of, _SIZE_CHECK)
+
+
+def _snr(own: Table, ref: Reference) -> Floats:
+    if "snr" in ref.table.column_names:
+        return np.asarray(ref.numbers("snr"), np.float64)
+    if "snr" in own:
+        return np.asarray(own["snr"], np.float64)
+    raise MissingInput("Neither table has a column 'snr'.")
+
+
+def _histogram(pull: Floats, region: NDArray[np.int64]) -> Pane:
+    """Return the distribution of pulls, by region, beside that of right errors."""
+    edges = np.arange(-_WIDEST, _WIDEST + _STEP / 2, _STEP)
+    x = np.linspace(-_WIDEST, _WIDEST, 201)
+    normal = np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
+    layers: list[Layer] = [Curve(x, normal, INK, "if the errors are right", dashed=True, thin=True)]
+    groups = [("all", np.isfinite(pull), SERIES[0])]
+    groups += [
+        (text, np.isfinite(pull) & (region == i), SERIES[(4, 2, 3)[i]])
+        for i, text in enumerate(REGIONS)
+    ]
+    for text, inside, colour in groups:
+        n = int(inside.sum())
+        if n >= _FEWEST:
+            heights = np.histogram(pull[inside], edges)[0] / (n * _STEP)
+            layers.append(Steps(edges, heights, colour, f"{text} {robust_sigma(pull[inside]):.2f}"))
+    beyond = int((np.abs(pull) > _WIDEST).sum())
+    words = f"{beyond:,} beyond ±{_WIDEST:g}" if beyond else ""
+    low, high = span_of(layers, (0.0, 0.5))
+    home = ((-_WIDEST, _WIDEST), (max(low, 0.0), 1.25 * high))
+    axes = axes_of(
+        "pulls", "pulls, with their robust σ", "(label - reference) / error", "density", home
+    )
+    return Pane(axes, None, tuple(layers), words, 1, 0)
+
+
+def _by_snr_check(pull: Floats, snr: Floats, edges: Sequence[float]) -> Pane:
+    """Return the robust scatter of the pulls in bins of S/N, with its standard error."""
+    index = np.searchsorted(np.asarray(edges), snr, side="right") - 1
+    rows = []
+    for i in range(len(edges) - 1):
+        inside = index == i
+        n = int(inside.sum())
+        if n >= _FEW and np.median(snr[inside]) > 0:
+            scatter = robust_sigma(pull[inside])
+            # Of the MAD of n normal deviates: 1.17 sigma / sqrt(n) (Huber 1981, efficiency 0.37).
+            rows.append((np.log10(np.median(snr[inside])), scatter, 1.17 * scatter / np.sqrt(n)))
+    x, y, error = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+    points = Points(x, y, error, SERIES[4], "robust σ of the pulls")
+    ends = (float(x.min()) - 0.1, float(x.max()) + 0.1) if len(x) else (0.0, 3.0)
+    right: Layer = Curve(np.array(ends), np.ones(2), INK, dashed=True)
+    low, high = span_of([points, right], (0.0, 2.0))
+    axes = axes_of(
+        "pull_snr", "pull by S/N", "log₁₀ S/N", "1.4826 MAD of pulls",
+        (ends, (min(low, 0.5), max(high, 1.5))),
+    )  # fmt: skip
+    return Pane(axes, None, (right, points), "", 1, 1)

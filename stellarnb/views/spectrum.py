@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.views.style import LIGHT, SERIES, Theme, symbol
+from stellarnb.views.data.style import LIGHT, SERIES, Theme, symbol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.views.panels import Panel
-from stellarnb.views.pictures import Picture
-from stellarnb.views.stars import Range
-from stellarnb.views.style import palette
+from stellarnb.views.data.panels import Panel
+from stellarnb.views.data.raster import Picture
+from stellarnb.views.data.stars import Range
+from stellarnb.views.data.style import palette
 
 __all__ = [
     "Band",

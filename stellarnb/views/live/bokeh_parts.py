@@ -24,9 +24,9 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from stellarnb.cartography import graticule, mollweide, outline
-from stellarnb.views.panels import Panel
-from stellarnb.views.stars import Range
-from stellarnb.views.style import LIGHT, Theme, palette
+from stellarnb.views.data.panels import Panel
+from stellarnb.views.data.stars import Range
+from stellarnb.views.data.style import LIGHT, Theme, palette
 
 __all__ = [
     "DRAGS",
@@ -115,7 +115,7 @@ def frame_of(panel: Panel, size: tuple[int, int], *, stretch: bool, live: bool =
 
 
 def shade_mapper(theme: Theme | None) -> ColorMapper:
-    """Return the colours of `stellarnb.views.pictures.shades`; without theme, of any page."""
+    """Return the colours of `stellarnb.views.data.raster.shades`; without theme, of any page."""
     back = f"{GREY}73" if theme is None else theme.back
     colours = ["#00000000", back, *palette()]
     return LinearColorMapper(colours, low=-0.5, high=len(colours) - 0.5)

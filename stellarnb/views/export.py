@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write
-from stellarnb.views.notebook import bokeh_js
-from stellarnb.views.panels import Absent, Panel, find_panels
-from stellarnb.views.paper import add_colour_bar, new_page, paint, vector_text
-from stellarnb.views.pictures import View, draw, provenance
-from stellarnb.views.stars import Stars
-from stellarnb.views.style import LIGHT, Theme, find_theme
+from stellarnb.views.data.panels import Absent, Panel, find_panels
+from stellarnb.views.data.raster import View, draw, provenance
+from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.style import LIGHT, Theme, find_theme
+from stellarnb.views.live.notebook import bokeh_js
+from stellarnb.views.scene.matplotlib import add_colour_bar, new_page, paint, vector_text
 
 __all__ = ["ENDINGS", "Look", "html_page", "page_of", "picture_bytes", "save_maps", "write_look"]
 
@@ -178,7 +178,7 @@ def write_look(stars: Stars, look: Look, path: str | os.PathLike[str]) -> Path:
 
 def html_page(stars: Stars, look: Look) -> str:
     """Return what is shown as one HTML page with BokehJS inside."""
-    from stellarnb.views.figures import MapFigure
+    from stellarnb.views.live.figure import MapFigure
 
     figures: dict[str, Any] = {}
     words: dict[str, str] = {}

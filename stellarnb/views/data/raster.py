@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.cartography import Aggregate, Window
-from stellarnb.views.panels import Panel
-from stellarnb.views.stars import Range, Stars
-from stellarnb.views.style import axis_title, palette
+from stellarnb.views.data.panels import Panel
+from stellarnb.views.data.stars import Range, Stars
+from stellarnb.views.data.style import axis_title, palette
 
 __all__ = ["BACK", "Painter", "Picture", "draw", "provenance", "shades"]
 

@@ -1,0 +1,1 @@
+"""What a diagram shows: stars, panels, rasters, style."""

@@ -1,0 +1,1 @@
+"""Live Bokeh figures in a notebook."""

@@ -1,0 +1,1 @@
+"""A view before it is drawn, and its drawing by three libraries."""
