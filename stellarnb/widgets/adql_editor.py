@@ -9,7 +9,7 @@ from typing import Any
 import traitlets
 from anywidget import AnyWidget
 
-from stellarnb.widgets.words import page_file
+from stellarnb.widgets.core.formatting import page_file
 
 __all__ = ["AdqlEditor", "error_place"]
 

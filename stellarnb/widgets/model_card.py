@@ -13,9 +13,9 @@ import traitlets
 from stellarnb.models import Card, Model, load_card, model_names, whereabouts
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.views.data.style import axis_title, symbol, unit_of
-from stellarnb.widgets.base import BaseWidget, Foot
-from stellarnb.widgets.html_table import Cell, html_list, html_table, html_words, number
-from stellarnb.widgets.map_checks import refuse_unknown
+from stellarnb.widgets.core.base import BaseWidget, Foot
+from stellarnb.widgets.core.checks import refuse_unknown
+from stellarnb.widgets.core.tables import Cell, html_list, html_table, html_words, number
 
 __all__ = [
     "ModelCardViewer",

@@ -158,7 +158,10 @@ def test_sliders_degrade_and_the_newest_labels_are_shown(opened):
         lab,
         "want = view._source.star_labels(view.row, view.shown); assert labels.rows == want.rows",
     )
-    run(lab, "from stellarnb.widgets.spectrum_front import worded; print(worded(labels.rows[0]))")
+    run(
+        lab,
+        "from stellarnb.widgets.spectrum_viewer.front import worded; print(worded(labels.rows[0]))",
+    )
     value = page.locator(".jp-OutputArea-output pre").last.inner_text().strip()
     # Shown twice: both say the same.
     for number in range(2):

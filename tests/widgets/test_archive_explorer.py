@@ -11,8 +11,8 @@ import stellarnb as snb
 from stellarnb.archives import LocalArchive, open_archive
 from stellarnb.errors import InvalidInput, MissingInput, QueryError, TooLarge
 from stellarnb.tables import Result
-from stellarnb.widgets import archive_explorer_work
-from stellarnb.widgets.archive_explorer_table import PAGE
+from stellarnb.widgets.archive_explorer import runs as archive_explorer_work
+from stellarnb.widgets.archive_explorer.table import PAGE
 
 
 @pytest.fixture
@@ -279,7 +279,7 @@ def test_a_name_is_looked_up_once_and_said_where_it_cannot_be(make, monkeypatch)
         return 150.0, 20.0
 
     monkeypatch.setattr(
-        "stellarnb.widgets.archive_explorer_source.resolve", lambda name, *_, **__: sesame(name)
+        "stellarnb.widgets.archive_explorer.source.resolve", lambda name, *_, **__: sesame(name)
     )
     explorer = make(center="Leo  X", radius=20)
     with pytest.raises(MissingInput, match="looked up"):

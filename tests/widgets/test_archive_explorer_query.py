@@ -17,7 +17,7 @@ from stellarnb.archives.base.catalog import ColumnInfo
 from stellarnb.archives.registry import archive_names
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Result
-from stellarnb.widgets.archive_explorer_query import (
+from stellarnb.widgets.archive_explorer.query import (
     Call,
     ExplorerQuery,
     TableKnown,
@@ -26,8 +26,8 @@ from stellarnb.widgets.archive_explorer_query import (
     parse_center,
     table_word,
 )
-from stellarnb.widgets.archive_explorer_source import Source
-from stellarnb.widgets.archive_explorer_state import (
+from stellarnb.widgets.archive_explorer.source import Source
+from stellarnb.widgets.archive_explorer.state import (
     Entry,
     check_address,
     check_filters,

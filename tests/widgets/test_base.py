@@ -5,9 +5,9 @@ import pytest
 import traitlets
 
 from stellarnb.errors import InvalidInput, OutputError
-from stellarnb.widgets.base import BaseWidget
-from stellarnb.widgets.task import TaskBar
-from stellarnb.widgets.variables import check_variable, put_variable
+from stellarnb.widgets.core.base import BaseWidget
+from stellarnb.widgets.core.task import TaskBar
+from stellarnb.widgets.core.variables import check_variable, put_variable
 
 
 class Counter(BaseWidget):
@@ -140,7 +140,7 @@ def test_a_variable_of_the_user_is_never_written_over(monkeypatch):
             self.user_ns = {"labels": "mine"}
 
     shell = Shell()
-    monkeypatch.setattr("stellarnb.widgets.variables._shell", lambda: shell)
+    monkeypatch.setattr("stellarnb.widgets.core.variables._shell", lambda: shell)
     first, second = Value(), Value()
     assert put_variable("labels", first) == "labels_2"
     assert put_variable("labels_2", second) == "labels_2"

@@ -12,8 +12,8 @@ from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Table
 from stellarnb.widgets import ChemicalMap
-from stellarnb.widgets.map_state import Brush, History, MapState
-from stellarnb.widgets.star_card import REACH, nearest
+from stellarnb.widgets.chemical_map.star_card import REACH, nearest
+from stellarnb.widgets.chemical_map.state import Brush, History, MapState
 
 PANELS = ["kiel", "tinsley_wallerstein", "r_z", "sky"]
 

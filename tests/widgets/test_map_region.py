@@ -5,8 +5,8 @@ import pytest
 
 from stellarnb.cartography import galactic
 from stellarnb.widgets import ChemicalMap
-from stellarnb.widgets.fold import Fold
-from stellarnb.widgets.map_region import RegionForm
+from stellarnb.widgets.chemical_map.region import RegionForm
+from stellarnb.widgets.core.components import Fold
 
 PANELS = ["kiel", "r_z", "sky"]
 

@@ -6,8 +6,8 @@ import pytest
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.models import load_model
 from stellarnb.spectra import SpectrumSet
-from stellarnb.widgets import parametrizer_run
-from stellarnb.widgets.parametrizer import Parametrizer
+from stellarnb.widgets.parametrizer import run as parametrizer_run
+from stellarnb.widgets.parametrizer.widget import Parametrizer
 
 PHOTOMETRY = ("phot_g_mean_mag", "phot_bp_mean_mag", "phot_rp_mean_mag", "j", "h", "k")
 
@@ -243,7 +243,7 @@ def test_the_labels_go_to_a_variable_but_never_over_the_users(sample, model, mon
     class Shell:
         user_ns = {"labels": "mine"}  # noqa: RUF012
 
-    monkeypatch.setattr("stellarnb.widgets.variables._shell", lambda: shell)
+    monkeypatch.setattr("stellarnb.widgets.core.variables._shell", lambda: shell)
     shell = Shell()
     spectra, stars = sample
     view = Parametrizer(spectra[:5], stars, model=model)

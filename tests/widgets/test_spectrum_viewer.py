@@ -10,7 +10,7 @@ from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.models import load_emulator, load_model
 from stellarnb.spectra import SpectrumSet
 from stellarnb.views.data.lines import LINES, Line, lines_in
-from stellarnb.widgets.spectrum_source import SpectrumSource
+from stellarnb.widgets.spectrum_viewer.source import SpectrumSource
 
 BIG = 4_611_686_018_427_387_905  # two above 2**62: no float holds it
 

@@ -6,8 +6,8 @@ from comm import get_comm_manager
 
 from stellarnb.errors import Interrupted, InvalidInput, QueryError
 from stellarnb.progress import Cancel
-from stellarnb.widgets.task import TARGET, Run, Task, TaskBar, beside
-from stellarnb.widgets.words import time_words
+from stellarnb.widgets.core.formatting import time_words
+from stellarnb.widgets.core.task import TARGET, Run, Task, TaskBar, beside
 
 
 def count_to(n, pause=0.0):

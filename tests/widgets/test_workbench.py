@@ -4,7 +4,7 @@ import pytest
 
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.models import load_model
-from stellarnb.widgets.workbench import PAGES, Workbench
+from stellarnb.widgets.workbench.widget import PAGES, Workbench
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,291 @@
+"""The archive explorer: ask an archive by a form or in ADQL, look at the answer, take it along."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
+
+from stellarnb.archives.base.positions import as_position
+from stellarnb.archives.registry import open_archive
+from stellarnb.errors import InvalidInput, MissingInput
+from stellarnb.widgets.archive_explorer.names import OwnNames
+from stellarnb.widgets.archive_explorer.runs import Runs
+from stellarnb.widgets.archive_explorer.source import Source
+from stellarnb.widgets.archive_explorer.state import (
+    OPTIONS,
+    Entry,
+    check_address,
+    query_from,
+    query_values,
+    read_options,
+)
+from stellarnb.widgets.core.checks import refuse_unknown
+from stellarnb.widgets.core.variables import check_variable, user_variables
+
+__all__ = ["ArchiveExplorer"]
+
+_KEYWORDS = (
+    *("table", "columns", "center", "radius", "filters", "limit", "adql", "allow_truncated"),
+    *("variable", "spectra_variable", "overwrite", "product", "namespace", "state", *OPTIONS),
+)
+
+
+class ArchiveExplorer(Runs):
+    """Ask an archive by a form or in ADQL; the answer lands in a variable of the notebook.
+
+    Pick the archive, a table and columns, a cone, filters; look at 50 rows, have the rows
+    counted, run. Long work runs beside the cells, with progress and a Cancel that stops the
+    archive's job too. Each control has its twin in Python: setting the trait moves the control,
+    and the other way round; `to_code` gives the Python that returns the same table.
+
+    Parameters
+    ----------
+    archive : str, path-like or archive, optional
+        As for `stellarnb.open_archive`; or an archive that is open.
+    table : str, optional
+        Which table; the archive's main one where not given.
+    columns : sequence of str, optional
+        Which columns; all where not given.
+    center : str, astropy SkyCoord, or (ra, dec), optional
+        Centre of a cone: ``"M 67"``, ``"132.85 +11.81"`` [deg, ICRS], ``"08:51:18 +11:48:00"``.
+    radius : float or Quantity, optional
+        Of the cone [deg].
+    filters : dict, optional
+        A column and what it must be, as in ``archive.stars(has_rvs=True, snr=(15, 25))``: see
+        `filters`.
+    limit : int, optional
+        Rows at most.
+    adql : str, optional
+        A query of one's own; the explorer then opens on the editor.
+    allow_truncated : bool, optional
+        Take what came if the archive held back rows.
+    variable, spectra_variable : str, optional
+        Names of the variables that the result and its spectra go to.
+    overwrite : bool, optional
+        Whether a variable may be replaced that was not written from here.
+    product : str, optional
+        Which spectra; the archive's usual ones where not given.
+    namespace : dict, optional
+        Where the variables are; those of the notebook where not given.
+    state : path-like or dict, optional
+        A file of ``save("explorer.json")``, or its values, to begin with.
+    **options
+        ``url``, ``mirror``, ``data_url``, ``offline``, ``cache`` of `stellarnb.open_archive`.
+
+    Attributes
+    ----------
+    archive : str
+        Name, folder or address of the archive.
+    mode : {'form', 'adql'}
+        Whether the form is asked, or the query in the editor.
+    table : str
+        The table of the form.
+    columns : list of str
+        Its columns; all where empty.
+    center : str
+        Centre of the cone; no cone where empty.
+    radius : float
+        Of the cone [deg].
+    filters : dict
+        A column and what it must be: ``(low, high)``, both included, None for an open side,
+        ``(None, None)`` for any value at all; True or False; a number or text; a list: one of
+        them; None: no value. A number may be a Quantity, or text with a unit (``"5 kK"``).
+    limit : int or None
+        Rows at most.
+    adql : str
+        The query in the editor.
+    allow_truncated, overwrite : bool
+        See the parameters.
+    variable, spectra_variable, product : str
+        See the parameters.
+    result : Result or None
+        The answer of the last run; it keeps ``.truncated`` and ``.missing``.
+    spectra : SpectrumSet or None
+        Spectra of the result; ``.missing`` names the stars that have none.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such archive, table, column or keyword.
+
+    Examples
+    --------
+    >>> import stellarnb as snb
+    >>> explorer = snb.ArchiveExplorer("sample", table="apogee", columns=["source_id", "teff"])
+    >>> explorer.filters = {"snr": (100, None)}
+    >>> explorer.run()
+    >>> explorer.wait()
+    'done'
+    >>> len(explorer.result)
+    2263
+    >>> explorer.close()
+    """
+
+    def __init__(
+        self,
+        archive: Any = "sample",
+        *,
+        table: str | None = None,
+        columns: Sequence[str] = (),
+        center: Any = "",
+        radius: Any = 0.5,
+        filters: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        adql: str | None = None,
+        allow_truncated: bool = False,
+        variable: str = "stars",
+        spectra_variable: str = "spectra",
+        overwrite: bool = False,
+        product: str = "",
+        namespace: MutableMapping[str, Any] | None = None,
+        state: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__("Archive explorer")
+        self._names = self.own(OwnNames(user_variables() if namespace is None else namespace))
+        form: dict[str, Any] = {
+            "table": table,
+            "center": center,
+            "radius": radius,
+            "limit": limit,
+            "columns": list(columns),
+            "filters": dict(filters or {}),
+            "variable": variable,
+            "spectra_variable": spectra_variable,
+            "overwrite": overwrite,
+            "allow_truncated": allow_truncated,
+            "product": product,
+        }
+        try:
+            refuse_unknown(
+                "ArchiveExplorer", {k: v for k, v in options.items() if k not in OPTIONS}, _KEYWORDS
+            )
+            self.choose_archive(archive, **options)
+            if not isinstance(center, str):
+                form["center"] = "{!r} {!r}".format(*as_position(center))
+            for name, value in form.items():
+                if value is not None:
+                    self.set_trait(name, value)
+            if adql is not None:
+                self.adql, self.mode = adql, "adql"
+            self._form.arrange()
+            self._form.show_radius()
+            self.begin(state)
+        except BaseException:
+            self.close()
+            raise
+
+    def choose_archive(self, archive: Any, **options: Any) -> None:
+        """Open another archive, as the button does; table, columns and filters begin anew.
+
+        Parameters
+        ----------
+        archive : str, path-like or archive
+            As for `stellarnb.open_archive`; or an archive that is open.
+        **options
+            ``url``, ``mirror``, ``data_url``, ``offline``, ``cache`` of `stellarnb.open_archive`.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such archive, or an address carries a password; the explorer stays as
+            it was.
+        """
+        given = archive if hasattr(archive, "query") and hasattr(archive, "columns") else None
+        if given is None:
+            options = read_options(options)
+            name = check_address(os.fspath(archive).strip())
+            if not name:
+                raise InvalidInput("Which archive? Give a name such as sample, or a folder.")
+            source = Source(open_archive(name, **options), keeps=options.get("cache", True))
+        elif options:
+            raise InvalidInput("An archive that is open takes no options.")
+        else:
+            name, source = str(given.name), Source(given)
+        self._adopt(source, name, options, given=given is not None)
+
+    def edit_as_adql(self) -> None:
+        """Put the form's query into the editor, as the button does; names are looked up first."""
+        query = self._form_query
+        try:
+            self._edit(self._source.text(query, ask=False))
+        except MissingInput:
+            source = self._source
+            self._start("Writing the query", lambda *_: source.text(query), self._edit)
+
+    def to_code(self) -> str:
+        """Return Python that makes the same table, and the spectra if they were fetched.
+
+        Raises
+        ------
+        MissingInput
+            If a name has not been looked up yet, or a table's columns have not been read: after
+            a preview or a run they have.
+        InvalidInput
+            If the form cannot be asked as it is.
+        """
+        call = self._source.call(self.query, ask=False)
+        more = "".join(f", {key}={value!r}" for key, value in self._options.items())
+        opened = f"archive = snb.open_archive({self.archive!r}{more})"
+        lines = ["import stellarnb as snb", "", opened]
+        if self._given:
+            told = " ".join(repr(self._source.archive).split())
+            lines = [f"# archive: {told}, as it was given to ArchiveExplorer"]
+        lines.append(call.code("archive", check_variable(self.variable)))
+        if self.spectra is not None and self._source is self._source_of_result:
+            product = f", product={self._fetched!r}"
+            lines.append(f"{self.spectra_variable} = archive.spectra({self.variable}{product})")
+        return "\n".join(lines) + "\n"
+
+    def state_values(self) -> dict[str, Any]:
+        """Return what is asked, and the history, as plain values; neither stars nor secrets."""
+        return {
+            "archive": self.archive,
+            "options": dict(self._options),
+            "mode": self.mode,
+            "form": query_values(self._form_query),
+            "adql": self.adql,
+            "variable": self.variable,
+            "spectra_variable": self.spectra_variable,
+            "product": self.product,
+            "history": [entry.values() for entry in self.history],
+        }
+
+    def put_state(self, values: Mapping[str, Any]) -> None:
+        """Show what `state_values` said; see `restore`."""
+        form = query_from(values["form"])
+        history = [Entry.read(entry) for entry in values["history"]]
+        options = read_options(values["options"])
+        if not isinstance(values["archive"], str):
+            raise InvalidInput("The archive's name is no text.")
+        # An archive that was given as an object cannot be opened by its name.
+        if not (self._given and values["archive"] == self.archive):
+            self.choose_archive(values["archive"], **options)
+        self._put_form(form)
+        self.adql, self.mode = values["adql"], values["mode"]
+        self.variable = values["variable"]
+        self.spectra_variable, self.product = values["spectra_variable"], values["product"]
+        self._set_history(history)
+
+    def still(self) -> str:
+        """Return what the explorer shows, in a sentence."""
+        asked = (
+            f"query {' '.join(self.adql.split())[:200]!r}"
+            if self.mode == "adql"
+            else f"table {self.table or 'none yet'}"
+        )
+        came = ""
+        if self.result is not None:
+            came = f"; last result, in {self.variable}: {len(self.result):,} rows"
+        return f"Archive explorer of {self.archive}, {asked}{came}"
+
+    def _put_form(self, form: Any) -> None:
+        if form.table:
+            self.table = form.table
+        self.columns, self.filters = list(form.columns), dict(form.filters)
+        self.center, self.radius, self.limit = form.center, form.radius, form.limit
+        self.allow_truncated = form.allow_truncated
+
+    def _edit(self, text: str) -> None:
+        self.adql, self.mode = text, "adql"

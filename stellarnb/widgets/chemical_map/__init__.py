@@ -1,0 +1,1 @@
+"""The chemical map."""
