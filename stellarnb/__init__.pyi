@@ -9,8 +9,8 @@ from .spectra import SpectrumSet as SpectrumSet
 from .spectra import read as read
 from .tables import Labels as Labels
 from .tables import Result as Result
-from .training.training_set import TrainingSet as TrainingSet
-from .training.training_set import training_set as training_set
+from .training.dataset.api import TrainingSet as TrainingSet
+from .training.dataset.api import training_set as training_set
 from .views import hv as hv
 from .widgets import ArchiveExplorer as ArchiveExplorer
 from .widgets import ChemicalMap as ChemicalMap

@@ -1,6 +1,6 @@
 from . import hv as hv
 from .all_sky import healpix as healpix
-from .checks import validation as validation
+from .label_checks import validation as validation
 from .plots import kiel as kiel
 from .plots import plane as plane
 from .plots import r_z as r_z
@@ -11,6 +11,6 @@ from .plots import uncertainty as uncertainty
 from .plots import x_y as x_y
 from .profiles import gradient as gradient
 from .profiles import mdf as mdf
-from .save import save_maps as save_maps
+from .export import save_maps as save_maps
 from .sensitivity import sensitivity_figure as sensitivity_figure
 from .view import View as View

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 import stellarnb.settings
-from stellarnb.cli import app
+from stellarnb.cli.main import app
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 HAND_WRITTEN = sorted([*DOCS.glob("*.md"), *DOCS.glob("howto/*.md")])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Nodes", "evaluate_emulator", "load_nodes", "main", "train_emulator"]
 
 #: Where the nodes lie beside a checkout.
-NODES = Path(__file__).resolve().parents[3] / "shared" / "data" / "synthetic_nodes"
+NODES = Path(__file__).resolve().parents[4] / "shared" / "data" / "synthetic_nodes"
 #: Flux 1 in the files of nodes.
 UNIT = 50_000.0
 #: Around the lithium line, in air [Angstrom].

@@ -38,7 +38,7 @@ __all__ = ["DATA", "PARTS", "populate"]
 Floats = NDArray[np.float64]
 
 #: Where the published tables lie beside a checkout.
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 PARTS = ("train", "validation", "test")
 
 

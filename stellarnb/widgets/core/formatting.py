@@ -38,4 +38,4 @@ def time_words(seconds: float | None) -> str:
 
 def page_file(name: str) -> str:
     """Return the text of a script or style sheet of this folder."""
-    return resources.files("stellarnb.widgets").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("stellarnb.widgets").joinpath("static", name).read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stellarnb import cli
 from stellarnb.archives.cache.store import Store
+from stellarnb.cli import main as cli
 from stellarnb.tables import Result
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from jupyterlab_server import config
 
-from stellarnb import cli
 from stellarnb.archives import open_archive
 from stellarnb.archives.cache.store import Store
 from stellarnb.archives.remote.archive import RemoteArchive
 from stellarnb.archives.transport.client import Transport
+from stellarnb.cli import main as cli
 from stellarnb.doctor import Finding, frontend, networks, packages, places, run_doctor, services
 from stellarnb.models import load_card
 from stellarnb.models.weights import store as weights

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stellarnb import cli
+from stellarnb.cli import main as cli
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from stellarnb.cli_words import Json, in_words
+from stellarnb.cli.output import Json, in_words
 
 if TYPE_CHECKING:
     from stellarnb.doctor import Finding

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from stellarnb.cli_archives import app as cache_app
-from stellarnb.cli_archives import query
-from stellarnb.cli_doctor import doctor
-from stellarnb.cli_map import map_command
-from stellarnb.cli_models import app as models_app
-from stellarnb.cli_words import Json, in_words, print_rows, rich_table
+from stellarnb.cli.archives import app as cache_app
+from stellarnb.cli.archives import query
+from stellarnb.cli.doctor import doctor
+from stellarnb.cli.map import map_command
+from stellarnb.cli.models import app as models_app
+from stellarnb.cli.output import Json, in_words, print_rows, rich_table
 
 __all__ = ["app", "main"]
 

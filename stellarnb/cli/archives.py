@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stellarnb.cli_words import Json, in_words, print_rows
+from stellarnb.cli.output import Json, in_words, print_rows
 
 if TYPE_CHECKING:
     from stellarnb.tables import Table

@@ -5,9 +5,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from stellarnb import cli
 from stellarnb.cartography import memory, mock_milky_way
-from stellarnb.cli_map import read_stars
+from stellarnb.cli import main as cli
+from stellarnb.cli.map import read_stars
 from stellarnb.errors import InvalidInput, OutOfMemory
 from stellarnb.tables import Labels
 

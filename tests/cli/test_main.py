@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import stellarnb.training.run
-from stellarnb import cli
+from stellarnb.cli import main as cli
 from stellarnb.tables import Labels
 
-COMMAND = [sys.executable, "-c", "from stellarnb.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from stellarnb.cli.main import main; main()"]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from stellarnb.cli_words import Json, in_words, print_rows, rich_table
+from stellarnb.cli.output import Json, in_words, print_rows, rich_table
 
 if TYPE_CHECKING:
     from stellarnb.models import Card
