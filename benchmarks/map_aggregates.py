@@ -15,8 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from benchmarks.memory import peak_gb
-from stellarnb.cartography import Bins, Window, count, grid, mean, mock_milky_way
-from stellarnb.cartography import tables as columns
+from stellarnb.cartography import Bins, Window, columns, count, grid, mean, mock_milky_way
 
 __all__ = ["bench_map_aggregates"]
 

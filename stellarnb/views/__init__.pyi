@@ -1,5 +1,6 @@
 from . import hv as hv
 from .all_sky import healpix as healpix
+from .export import save_maps as save_maps
 from .label_checks import validation as validation
 from .plots import kiel as kiel
 from .plots import plane as plane
@@ -11,6 +12,5 @@ from .plots import uncertainty as uncertainty
 from .plots import x_y as x_y
 from .profiles import gradient as gradient
 from .profiles import mdf as mdf
-from .export import save_maps as save_maps
 from .sensitivity import sensitivity_figure as sensitivity_figure
 from .view import View as View

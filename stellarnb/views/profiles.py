@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stellarnb.cartography import Bins, Gradients, Window, distributions, profile, span
-from stellarnb.cartography.chemistry import gradients
+from stellarnb.cartography import Bins, Gradients, Window, distributions, gradients, profile, span
 from stellarnb.views.data.raster import View as Ranges
 from stellarnb.views.data.raster import provenance
 from stellarnb.views.data.stars import Stars, thinned

@@ -5,8 +5,7 @@ import pytest
 from matplotlib.image import imread
 
 from stellarnb import views
-from stellarnb.cartography import Between, Bins, Flag, Window, count, galactic, mollweide
-from stellarnb.cartography.chemistry import gradients
+from stellarnb.cartography import Between, Bins, Flag, Window, count, galactic, gradients, mollweide
 from stellarnb.errors import InvalidInput, MissingInput, OutputError
 from stellarnb.tables import Table
 from stellarnb.views.all_sky import inverse_mollweide

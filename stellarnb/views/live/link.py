@@ -140,5 +140,7 @@ class Link:
             self.mailbox.answered = self._last
 
     def _script(self, figure: Plot | None, key: str) -> CustomJS:
-        code = resources.files("stellarnb.views.live").joinpath("link.js").read_text(encoding="utf-8")
+        code = (
+            resources.files("stellarnb.views.live").joinpath("link.js").read_text(encoding="utf-8")
+        )
         return CustomJS(args={"link": self.mailbox, "figure": figure, "key": key}, code=code)

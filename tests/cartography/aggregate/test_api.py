@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stellarnb.cartography import Window, count, mean, span
-from stellarnb.cartography import tables as columns
+from stellarnb.cartography import Window, columns, count, mean, span
 from stellarnb.errors import InvalidInput, MissingInput, TooLarge
 from stellarnb.tables import Table
 
