@@ -8,13 +8,11 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from stellarnb.archives.adql.dialect import Query
-from stellarnb.archives.base.catalog import TableInfo, nearest
+from stellarnb.archives.base.catalog import UPLOAD, TableInfo, nearest
 from stellarnb.archives.base.tap_schema import TAP_SCHEMA
 
-__all__ = ["UPLOAD", "check_columns", "name_outputs", "resolve_tables"]
+__all__ = ["check_columns", "name_outputs", "resolve_tables"]
 
-#: Schema of the tables that came with a query.
-UPLOAD = "tap_upload"
 _OWN = (TAP_SCHEMA, UPLOAD)
 
 

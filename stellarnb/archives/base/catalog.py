@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["ColumnInfo", "TableInfo", "nearest", "quoted"]
+__all__ = ["UPLOAD", "ColumnInfo", "TableInfo", "nearest", "quoted"]
+
+#: Schema of the tables that came with a query.
+UPLOAD = "tap_upload"
 
 #: A schema and a table; VizieR's names, such as ``J/A+A/682/A9/table1``, have no schema.
 _TWO_PARTS = re.compile(r"([a-z]\w*)\.([a-z]\w*)", re.ASCII)

@@ -10,8 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stellarnb.archives.adql.names import UPLOAD
-from stellarnb.archives.base.catalog import ColumnInfo, TableInfo
+from stellarnb.archives.base.catalog import UPLOAD, ColumnInfo, TableInfo
 from stellarnb.errors import InvalidInput
 from stellarnb.tables import Table
 from stellarnb.tables.convert import as_arrow

@@ -15,13 +15,14 @@ from stellarnb.archives.base.catalog import TableInfo, nearest
 from stellarnb.archives.base.conditions import check_limit, stars_query
 from stellarnb.archives.base.crossmatch import SkyTree
 from stellarnb.archives.base.described import Described
+from stellarnb.archives.base.identifiers import ids_of
 from stellarnb.archives.base.positions import as_position, as_radius
 from stellarnb.archives.base.tap_schema import SchemaTable, schema_infos
 from stellarnb.archives.base.uploads import read_uploads
 from stellarnb.archives.local.fits import FitsTable
 from stellarnb.archives.local.folder import read_tables
 from stellarnb.archives.local.parquet import ParquetFile
-from stellarnb.archives.local.spectra import LocalProduct, ids_of
+from stellarnb.archives.local.spectra import LocalProduct
 from stellarnb.errors import InvalidInput
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Result, Table

@@ -15,9 +15,9 @@ from stellarnb.errors import MissingInput, PartialProducts
 from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.spectra.binary import from_cells
-from stellarnb.tables.convert import as_arrow, column_to_numpy
+from stellarnb.tables.convert import column_to_numpy
 
-__all__ = ["LocalProduct", "ids_of"]
+__all__ = ["LocalProduct"]
 
 
 #: Spectra of a file that is larger than this [bytes] are read as they are asked for.
@@ -102,37 +102,3 @@ class LocalProduct:
     def _unpack(self, rows: pa.Table, name: str) -> NDArray[np.float32]:
         what = f"{self._file.path}, {name} of {self.instrument.id}"
         return from_cells(rows[name], self.instrument.n_pix, what)
-
-
-def ids_of(stars: Any) -> NDArray[np.int64]:
-    """Return the identifiers of a table of stars, or of a sequence of them.
-
-    Parameters
-    ----------
-    stars : table, or array_like of int
-        A table of any kind needs a column ``source_id`` (in any case).
-
-    Returns
-    -------
-    numpy.ndarray of int64, shape [n]
-
-    Raises
-    ------
-    MissingInput
-        If the table has no such column.
-    InvalidInput
-        For identifiers that are floats or no numbers at all.
-    """
-    tabular = hasattr(stars, "colnames") or isinstance(stars, (pa.Table, Mapping))
-    tabular = tabular or (hasattr(stars, "iloc") and getattr(stars, "ndim", 1) == 2)
-    if not (tabular or (isinstance(stars, np.ndarray) and stars.dtype.names)):
-        return as_source_ids(stars)
-    table = as_arrow(stars)
-    names = [name for name in table.column_names if name.lower() == "source_id"]
-    if not names:
-        known = ", ".join(table.column_names)
-        raise MissingInput(
-            f"This table has no column source_id to find spectra by; there are: {known}. Add "
-            "source_id to the query's SELECT."
-        )
-    return as_source_ids(column_to_numpy(table[names[0]]))

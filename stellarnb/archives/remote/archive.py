@@ -8,10 +8,10 @@ from typing import Any
 
 from stellarnb.archives.adql.normalize import checked
 from stellarnb.archives.base.conditions import check_limit
+from stellarnb.archives.base.identifiers import ids_of
 from stellarnb.archives.base.positions import as_radius
 from stellarnb.archives.base.uploads import read_uploads
 from stellarnb.archives.cache.store import Store
-from stellarnb.archives.local.spectra import ids_of
 from stellarnb.archives.remote.names import resolve
 from stellarnb.archives.remote.queries import Stars
 from stellarnb.archives.remote.runner import Asker, Options

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from stellarnb.archives.base.catalog import nearest
-from stellarnb.archives.local.spectra import ids_of
+from stellarnb.archives.base.identifiers import ids_of
 from stellarnb.archives.remote.queries import IN_LIST, Stars
 from stellarnb.archives.remote.runner import Asker, Options
 from stellarnb.archives.surveys import Survey
