@@ -7,15 +7,14 @@ anything else is a named error.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from stellarnb import __version__
-from stellarnb.archives.transport.download import BLOCK, stoppable, unpacked, unpacker
+from stellarnb.archives.transport.connection import Clock, Connection, SystemClock
+from stellarnb.archives.transport.download import ResumableDownload
 from stellarnb.archives.transport.login import Cookie
 from stellarnb.archives.transport.request import (
     RETRIED,
@@ -25,40 +24,15 @@ from stellarnb.archives.transport.request import (
     OnBytes,
     Reply,
     Transient,
+    cancelled_text,
     check_cancel,
-    judged,
-    lower_headers,
-    plain_text,
     scrub_url,
 )
-from stellarnb.errors import ArchiveDown, CacheMiss, InvalidInput, TooLarge
-from stellarnb.progress import Cancel
+from stellarnb.errors import ArchiveDown, CacheMiss, InvalidInput
 from stellarnb.settings import settings
+from stellarnb.threads import run_cancellable
 
 __all__ = ["Budget", "Clock", "NotThere", "OnBytes", "Reply", "Transport", "scrub_url"]
-
-_ERROR_BYTES = 1 << 20
-
-
-class Clock(Protocol):
-    """What tells the time and waits; tests give one that does both at once."""
-
-    def now(self) -> float:
-        """Return seconds since some moment."""
-
-    def wait(self, seconds: float, cancel: Cancel | None) -> None:
-        """Wait, but no longer than until `cancel` is set."""
-
-
-class _RealClock:
-    def now(self) -> float:
-        return time.monotonic()
-
-    def wait(self, seconds: float, cancel: Cancel | None) -> None:
-        if cancel is None:
-            time.sleep(seconds)
-        else:
-            cancel.wait(seconds)
 
 
 class Transport:
@@ -95,7 +69,7 @@ class Transport:
 
         self.budget = budget or Budget()
         self.offline = settings().offline if offline is None else offline
-        self.clock: Clock = clock or _RealClock()
+        self.clock: Clock = clock or SystemClock()
         self.policy = Retry(
             total=retries,
             allowed_methods=None,
@@ -107,6 +81,7 @@ class Transport:
         )
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"stellarnb/{__version__}"
+        self._connection = Connection(self._session, self.clock, self.policy)
 
     def __repr__(self) -> str:
         return f"<Transport offline={self.offline}>"
@@ -191,12 +166,10 @@ class Transport:
         OutputError
             If it cannot be written; besides what `post` raises.
         """
-        from stellarnb.archives.transport.download import Part
-
         ask = self._ask("GET", url, **how)
-        part = Part(path, url=scrub_url(ask.url), params=ask.params)
+        part = ResumableDownload(path, url=scrub_url(ask.url), params=ask.params)
         with part.locked(self.clock, ask.deadline, ask.cancel):
-            return self._run(ask, lambda attempt: part.fetch(self, attempt))
+            return self._run(ask, lambda attempt: part.fetch(self._connection, attempt))
 
     def use(self, cookie: Cookie) -> None:
         """Show a session's cookie to the server that gave it, and to no other."""
@@ -240,11 +213,18 @@ class Transport:
                 f"{ask.host} would have to be asked, and this is offline (STELLARNB_OFFLINE or "
                 "offline=True). What was fetched before can still be had; the rest needs a network."
             )
-        once = attempt or self.in_memory
+        once = attempt or self._connection.read
         retry = self.policy
         while True:
             try:
-                return stoppable(lambda: once(ask), ask.cancel, ask.host)
+                if ask.cancel is None:
+                    return once(ask)
+                return run_cancellable(
+                    lambda: once(ask),
+                    ask.cancel,
+                    name="stellarnb-http",
+                    stopped=cancelled_text(ask.host),
+                )
             except Transient as fault:
                 retry = self._again(retry, ask, fault)
 
@@ -277,105 +257,3 @@ class Transport:
             self.clock.wait(wait, ask.cancel)
         check_cancel(ask.cancel, ask.host)
         return retry
-
-    def in_memory(self, ask: Ask) -> Reply:
-        """Ask once, and return the whole answer."""
-        with closing(self.open(ask)) as raw:
-            body = b"".join(self.blocks(raw, ask))
-            reply = Reply(scrub_url(raw.url), raw.status_code, lower_headers(raw), body, "")
-        return judged(reply, ask, self.policy)
-
-    def open(self, ask: Ask) -> Any:
-        """Send a request, and return requests' answer as soon as its headers are there."""
-        import requests
-
-        left = ask.deadline - self.clock.now()
-        if left <= 0:
-            raise _late(ask, 0)
-        silence = max(0.1, min(ask.budget.silence, left))
-        headers = {"Accept-Encoding": "gzip, deflate", **ask.headers}
-        try:
-            return self._session.request(
-                ask.method,
-                ask.url,
-                params=ask.params,
-                data=ask.data,
-                files=ask.files,
-                headers=headers,
-                stream=True,
-                allow_redirects=ask.redirect,
-                timeout=(min(ask.budget.connect, silence), silence),
-            )
-        except requests.Timeout as error:
-            raise Transient(f"no answer within {silence:.0f} s") from error
-        except requests.ConnectionError as error:
-            raise Transient(f"cannot be reached ({_gist(error)})") from error
-        except (requests.RequestException, ValueError, UnicodeError) as error:
-            raise ArchiveDown(f"{ask.host}: {_gist(error)}.") from error
-
-    def blocks(self, raw: Any, ask: Ask) -> Iterator[bytes]:
-        """Yield the body, unpacked, within the budget; raises where it breaks or ends early."""
-        limit = ask.budget.bytes if raw.ok else min(ask.budget.bytes, _ERROR_BYTES)
-        packed = unpacker(raw.headers.get("Content-Encoding", ""))
-        total = _length(raw) if packed is None else None
-        if total is not None and total > limit:
-            raise _too_large(ask, total, limit)
-        done = 0
-        for block in self._wire(raw, ask):
-            for piece in unpacked(packed, block):
-                done += len(piece)
-                if done > limit:
-                    raise _too_large(ask, done, limit)
-                yield piece
-            if ask.on_bytes is not None:
-                ask.on_bytes(done, total)
-            if self.clock.now() > ask.deadline:
-                raise _late(ask, done)
-            check_cancel(ask.cancel, ask.host)
-        if packed is not None and not packed.eof and done:
-            raise Transient("the answer broke off while it was sent")
-
-    @staticmethod
-    def _wire(raw: Any, ask: Ask) -> Iterator[bytes]:
-        from http.client import HTTPException
-
-        from urllib3.exceptions import HTTPError, ReadTimeoutError
-
-        while True:
-            try:
-                # read1 returns what is there, so that a drip can't outlast the deadline.
-                block = raw.raw.read1(BLOCK, decode_content=False)
-            except ReadTimeoutError as error:
-                raise Transient(f"nothing arrived for {ask.budget.silence:.0f} s") from error
-            except (HTTPError, HTTPException, OSError, ValueError) as error:
-                raise Transient("the answer broke off while it was sent") from error
-            if not block:
-                return
-            yield block
-
-
-def _length(raw: Any) -> int | None:
-    text = raw.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
-
-
-def _too_large(ask: Ask, size: int, limit: int) -> TooLarge:
-    return TooLarge(
-        f"{ask.host}: the answer has {size / 1e6:,.0f} MB or more, and {limit / 1e6:,.0f} MB are "
-        "allowed. Ask for fewer rows or columns, or allow more with a Budget."
-    )
-
-
-def _late(ask: Ask, done: int) -> ArchiveDown:
-    return ArchiveDown(
-        f"{ask.host} gave no whole answer within {ask.budget.seconds:.0f} s ({done / 1e6:,.1f} MB "
-        "arrived). Ask for less, allow more time with a Budget, or let a job do it: async_=True."
-    )
-
-
-def _gist(error: BaseException) -> str:
-    """Return why, without the address, which may hold what is nobody's business."""
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    words = getattr(error, "strerror", None) or str(error)
-    return plain_text(str(words), 120) or type(error).__name__

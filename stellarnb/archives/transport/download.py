@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
+from stellarnb.archives.transport.connection import Clock, Connection
 from stellarnb.archives.transport.request import (
     EDGE,
     Ask,
@@ -21,28 +20,24 @@ from stellarnb.archives.transport.request import (
     check_cancel,
     judged,
     lower_headers,
-    plain_text,
     scrub_url,
 )
 from stellarnb.errors import ArchiveDown, OutputError
 from stellarnb.files import make_folder
 from stellarnb.progress import Cancel
 
-if TYPE_CHECKING:
-    from stellarnb.archives.transport.client import Clock, Transport
-
-__all__ = ["BLOCK", "Part", "stoppable", "unpacked", "unpacker"]
+__all__ = ["ResumableDownload"]
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
-class Part:
+class ResumableDownload:
     """A file that is on its way.
 
     Parameters
     ----------
     path : pathlib.Path
-        Where it shall be in the end; beside it ``.part`` holds what has arrived, and
+        Final path; beside it ``.part`` holds what has arrived, and
         ``.part.json`` what the server said it was.
     url : str
         Where it comes from, without secrets.
@@ -80,14 +75,14 @@ class Part:
         finally:
             lock.release()
 
-    def fetch(self, transport: Transport, ask: Ask) -> Reply:
+    def fetch(self, connection: Connection, ask: Ask) -> Reply:
         """Fetch what is missing, once; on success the file stands in its place."""
         have, tag = self._had()
         # Ranges count packed bytes, so nothing may be packed on the way.
         headers = {**ask.headers, "Accept-Encoding": "identity"}
         if have:
             headers |= {"Range": f"bytes={have}-", "If-Range": tag}
-        with closing(transport.open(replace(ask, headers=headers))) as raw:
+        with closing(connection.open(replace(ask, headers=headers))) as raw:
             status = raw.status_code
             if status == 416:
                 self._drop()
@@ -96,18 +91,18 @@ class Part:
             if status == 206:
                 self._check_range(said, have, tag)
             elif status != 200:
-                body = b"".join(transport.blocks(raw, ask))
+                body = b"".join(connection.blocks(raw, ask))
                 reply = Reply(scrub_url(raw.url), status, said, body, "")
-                judged(reply, ask, transport.policy)
+                judged(reply, ask, connection.policy)
                 raise ArchiveDown(f"{ask.host} answers a download with status {status}.")
             try:
-                self._append(transport, raw, ask, have if status == 206 else 0, said)
+                self._append(connection, raw, ask, have if status == 206 else 0, said)
             except OSError as error:
                 raise OutputError(
                     f"Cannot write {self.part}: {error.strerror or error}. Make room, or choose "
                     "another folder with STELLARNB_CACHE; what had arrived is kept."
                 ) from error
-            return self._finish(transport, Reply(scrub_url(raw.url), 200, said, b"", ""), ask)
+            return self._finish(connection, Reply(scrub_url(raw.url), 200, said, b"", ""), ask)
 
     def _had(self) -> tuple[int, str]:
         """Return how much has arrived, and of which version; 0 where it cannot be continued."""
@@ -125,10 +120,10 @@ class Part:
         fits = match is not None and int(match[1]) == have
         if not fits or (said.get("etag", tag) != tag and _tag(said) != tag):
             self._drop()
-            raise Transient("the server went on at another place than asked", 0.0)
+            raise Transient("the server returned the wrong byte range", 0.0)
 
     def _append(
-        self, transport: Transport, raw: Any, ask: Ask, have: int, said: Mapping[str, str]
+        self, connection: Connection, raw: Any, ask: Ask, have: int, said: Mapping[str, str]
     ) -> None:
         if not have:
             # What was packed on the way against our wish cannot be continued by its ranges.
@@ -142,23 +137,23 @@ class Part:
         left = replace(ask.budget, bytes=ask.budget.bytes - have)
         # Unbuffered, and not a byte after `cancel`: by then another kernel may hold the lock.
         with self.part.open("ab" if have else "wb", buffering=0) as out:
-            for block in transport.blocks(raw, replace(ask, on_bytes=shifted, budget=left)):
+            for block in connection.blocks(raw, replace(ask, on_bytes=shifted, budget=left)):
                 check_cancel(ask.cancel, ask.host)
                 rest = memoryview(block)
                 while rest:
                     rest = rest[out.write(rest) or 0 :]
             os.fsync(out.fileno())
 
-    def _finish(self, transport: Transport, reply: Reply, ask: Ask) -> Reply:
+    def _finish(self, connection: Connection, reply: Reply, ask: Ask) -> Reply:
         size = self.part.stat().st_size
         with self.part.open("rb") as stream:
             head = stream.read(EDGE)
             stream.seek(max(0, size - EDGE))
             tail = stream.read()
         try:
-            reply = judged(reply, ask, transport.policy, (head, tail, size))
+            reply = judged(reply, ask, connection.policy, (head, tail, size))
         except Exception:
-            self._drop()  # what is no data is not worth continuing
+            self._drop()  # an error page is not worth continuing
             raise
         self.part.replace(self.path)
         self._note.unlink(missing_ok=True)
@@ -173,63 +168,3 @@ def _tag(said: Mapping[str, str]) -> str:
     """Return what tells one version of a file from another; a weak ETag does not."""
     tag = said.get("etag", "")
     return tag if tag and not tag.startswith("W/") else said.get("last-modified", "")
-
-
-T = TypeVar("T")
-
-#: As many bytes are handled at once.
-BLOCK = 1 << 18
-
-
-def stoppable(work: Callable[[], T], cancel: Cancel | None, host: str) -> T:
-    """Do something that may wait for a server; `cancel` ends the waiting at once.
-
-    A socket cannot be woken from another thread, so the work has a thread of its own, which is
-    left to its time-out when it is no longer wanted.
-    """
-    if cancel is None:
-        return work()
-    check_cancel(cancel, host)
-    done = threading.Event()
-    out: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            out.append(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised again where it belongs
-            failed.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=run, name="stellarnb-http", daemon=True).start()
-    while not done.wait(0.1):
-        check_cancel(cancel, host)
-    if failed:
-        raise failed[0]
-    return out[0]
-
-
-def unpacker(encoding: str) -> Any:
-    """Return what unpacks gzip or deflate, or None where nothing is packed."""
-    name = encoding.strip().lower()
-    if name in {"", "identity"}:
-        return None
-    if name in {"gzip", "x-gzip"}:
-        return zlib.decompressobj(wbits=31)
-    if name == "deflate":
-        return zlib.decompressobj(wbits=15)
-    raise ArchiveDown(f"The answer is packed as {plain_text(encoding, 40)!r}, which is unknown.")
-
-
-def unpacked(packed: Any, block: bytes) -> Iterator[bytes]:
-    """Yield a block unpacked, in pieces of bounded size: a bomb never unfolds at once."""
-    if packed is None:
-        yield block
-        return
-    try:
-        while block and not packed.eof:
-            yield packed.decompress(block, BLOCK)
-            block = packed.unconsumed_tail
-    except zlib.error as error:
-        raise Transient("the answer cannot be unpacked") from error

@@ -23,6 +23,7 @@ __all__ = [
     "OnBytes",
     "Reply",
     "Transient",
+    "cancelled_text",
     "check_cancel",
     "judged",
     "kind_of",
@@ -374,7 +375,12 @@ def scrub_url(url: str) -> str:
 def check_cancel(cancel: Cancel | None, host: str) -> None:
     """Raise `Interrupted` if the work was asked to stop."""
     if cancel is not None and cancel.is_set():
-        raise Interrupted(f"Stopped while {host} was being asked; what had been stored stays.")
+        raise Interrupted(cancelled_text(host))
+
+
+def cancelled_text(host: str) -> str:
+    """Return the message of a request that was cancelled."""
+    return f"Stopped while waiting for {host}. Results stored so far are kept."
 
 
 def lower_headers(raw: Any) -> dict[str, str]:
