@@ -25,7 +25,11 @@ class Switch(Protocol):
 
 
 def context_thread(work: Callable[[], object], name: str) -> threading.Thread:
-    """Return a daemon thread that runs in the caller's context (its notebook cell or click)."""
+    """Return a daemon thread that runs in the caller's context (its notebook cell or click).
+
+    The messages of a plain thread belong to whatever the kernel heard last, perhaps the subshell
+    of a Cancel; ipykernel 7.4 sends the page's answers back there, even after its end.
+    """
     context = copy_context()
     return threading.Thread(target=lambda: context.run(work), name=name, daemon=True)
 

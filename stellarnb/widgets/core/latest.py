@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from stellarnb.widgets.core.task import thread_of
+from stellarnb.threads import context_thread
 
 __all__ = ["Latest", "Ticket"]
 
@@ -83,7 +83,7 @@ class Latest:
             self.number += 1
             self._job = job
             if self._thread is None:
-                self._thread = thread_of(self._run, self._name)
+                self._thread = context_thread(self._run, self._name)
                 self._thread.start()
             self.condition.notify_all()
 

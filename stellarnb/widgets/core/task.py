@@ -22,9 +22,10 @@ from comm import get_comm_manager
 
 from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.progress import Cancel
+from stellarnb.threads import context_thread, run_cancellable
 from stellarnb.widgets.core.formatting import error_words, number_words, page_file, time_words
 
-__all__ = ["Report", "Run", "State", "Task", "TaskBar", "beside", "thread_of"]
+__all__ = ["Report", "Run", "State", "Task", "TaskBar", "beside"]
 
 State = Literal["idle", "running", "stopped", "failed", "done"]
 
@@ -121,8 +122,6 @@ T = TypeVar("T")
 
 #: Least time between two messages to the page [s].
 PACE = 0.1
-#: Time between two looks at the switch while a step is waited for [s].
-LOOK = 0.05
 #: How long `close` waits for a thread [s].
 PATIENCE = 10.0
 
@@ -204,7 +203,9 @@ class Task:
             run = Run(label, unit)
             self.run = run
             _TASKS[run.token] = self
-            self._thread = thread_of(lambda: self._do(run, work, ended), name=f"stellarnb: {label}")
+            self._thread = context_thread(
+                lambda: self._do(run, work, ended), name=f"stellarnb: {label}"
+            )
             self._context = copy_context()
             self._last = 0.0
             self._tell(run, at_once=True)
@@ -217,7 +218,7 @@ class Task:
         if run is None or run.state != "running":
             return False
         run.cancel.set()
-        # In the name of whatever started the run, see `thread_of`: this may be a subshell.
+        # In the name of whatever started the run, see `stellarnb.threads`: this may be a subshell.
         self._context.copy().run(self._tell, run, at_once=True)
         return True
 
@@ -275,16 +276,6 @@ class Task:
             _log.exception("The progress could not be shown")
 
 
-def thread_of(work: Callable[[], None], name: str) -> threading.Thread:
-    """Return a thread whose messages to the page belong to the cell, or click, that made it.
-
-    Those of a plain thread belong to what the kernel has heard last, perhaps in the subshell of a
-    Cancel; and ipykernel 7.4 sends the page's answers back to there, even after its end.
-    """
-    context = copy_context()
-    return threading.Thread(target=lambda: context.run(work), name=name, daemon=True)
-
-
 def _cancel(token: str) -> None:
     task = _TASKS.get(token)
     if task is not None:
@@ -302,47 +293,12 @@ def _on_cancel(comm: Any, message: Any) -> None:
 
 
 def beside(work: Callable[[], T], cancel: Cancel) -> T:
-    """Do a step that cannot look at a switch, in a thread that is left alone once that is set.
+    """Run a blocking step in a thread and return its result; raise `Interrupted` when cancelled."""
 
-    Parameters
-    ----------
-    work : callable
-        Takes seconds, such as reading the weights of a network. It ends by itself, and what it
-        would have returned is let go.
-    cancel : Cancel
-        The switch.
+    def started(thread: threading.Thread) -> None:
+        _STEPS[cancel] = thread
 
-    Returns
-    -------
-    object
-        What the work returned.
-
-    Raises
-    ------
-    Interrupted
-        If the switch was set first.
-    """
-    found: list[T] = []
-    failed: list[BaseException] = []
-    ended = threading.Event()
-
-    def do() -> None:
-        try:
-            found.append(work())
-        except BaseException as error:  # noqa: BLE001  (raised again below)
-            failed.append(error)
-        ended.set()
-
-    if cancel.is_set():
-        raise Interrupted("Stopped.")
-    _STEPS[cancel] = thread_of(do, name="stellarnb: step")
-    _STEPS[cancel].start()
-    while not ended.wait(LOOK):
-        if cancel.is_set():
-            raise Interrupted("Stopped.")
-    if failed:
-        raise failed[0]
-    return found[0]
+    return run_cancellable(work, cancel, name="stellarnb: step", started=started)
 
 
 class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
