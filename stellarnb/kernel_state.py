@@ -193,9 +193,9 @@ def _cache() -> Entry:
         store = Store(folder)
         return {
             "folder": str(folder),
-            "entries": len(store.list()),
-            "bytes": store.bytes,
-            "limit": store.limit_bytes,
+            "entries": len(store.upkeep.list()),
+            "bytes": store.upkeep.bytes,
+            "limit": store.upkeep.limit_bytes,
         }
     except StellarnbError as error:
         return {"error": str(error)}

@@ -83,8 +83,8 @@ def list_cache(as_json: Json = False) -> None:
     from stellarnb.archives.cache.store import Store
 
     store = Store()
-    rows = store.list().arrow.to_pylist()
-    title = f"{store.folder}: {store.bytes / 1e6:,.1f} of {store.limit_bytes / 1e6:,.0f} MB"
+    rows = store.upkeep.list().arrow.to_pylist()
+    title = f"{store.folder}: {store.upkeep.bytes / 1e6:,.1f} of {store.upkeep.limit_bytes / 1e6:,.0f} MB"
     print_rows([_short(row) if not as_json else row for row in rows], title, as_json=as_json)
 
 
@@ -94,7 +94,7 @@ def verify(as_json: Json = False) -> None:
     """Read every file through and compare it with its sha256; exit 1 if one was damaged."""
     from stellarnb.archives.cache.store import Store
 
-    found = Store().verify()
+    found = Store().upkeep.verify()
     row = {
         "checked": found.checked,
         "damaged": len(found.damaged),
@@ -125,7 +125,7 @@ def clear(
     store = Store()
     if not yes:
         typer.confirm(f"Remove {what or 'everything'} from {store.folder}?", abort=True)
-    freed = store.clear(what, older_than_days=older_than_days)
+    freed = store.upkeep.clear(what, older_than_days=older_than_days)
     typer.echo(f"{freed / 1e6:,.1f} MB freed in {store.folder}")
 
 

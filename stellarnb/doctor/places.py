@@ -79,12 +79,12 @@ def check_cache() -> list[Finding]:
     if not (folder / "archives").exists():
         return [ok("cache", f"{folder} is empty and can be written", folder=str(folder))]
     store = Store()
-    words = f"{store.folder}: {store.bytes / 1e6:,.1f} of {store.limit_bytes / 1e6:,.0f} MB"
-    details = {"folder": str(folder), "bytes": store.bytes}
-    if store.bytes > _READ_THROUGH:
+    words = f"{store.folder}: {store.upkeep.bytes / 1e6:,.1f} of {store.upkeep.limit_bytes / 1e6:,.0f} MB"
+    details = {"folder": str(folder), "bytes": store.upkeep.bytes}
+    if store.upkeep.bytes > _READ_THROUGH:
         remedy = "To read it all through: stellarnb cache verify"
         return [ok("cache", f"{words}; can be written, was not read through", remedy, **details)]
-    checked = store.verify()
+    checked = store.upkeep.verify()
     if not checked.sound:
         lost = len(checked.damaged) + len(checked.gone)
         words = f"{words}; {lost} of {checked.checked + len(checked.gone)} files were damaged"

@@ -31,7 +31,7 @@ def intact(server, gaia: RemoteArchive, store):
     server.reset()
     for adql in (SYNC, JOB):
         assert same_as_the_server(server, gaia.query(adql), adql)
-    assert store.verify().sound
+    assert store.upkeep.verify().sound
     assert store.jobs() == []
 
 
@@ -108,7 +108,7 @@ def test_overflow_is_raised_and_not_kept(server, gaia, store, intact):
     server.faults.inject(Fault.OVERFLOW, times=1)
     with pytest.raises(Truncated, match=r"sent 450 rows and held back others"):
         gaia.query(SYNC)
-    assert SYNC.lower() not in " ".join(store.list()["what"].tolist())
+    assert SYNC.lower() not in " ".join(store.upkeep.list()["what"].tolist())
 
 
 def test_overflow_is_taken_where_that_is_allowed_and_not_kept(server, gaia, store, intact):
@@ -117,7 +117,7 @@ def test_overflow_is_taken_where_that_is_allowed_and_not_kept(server, gaia, stor
     assert result.truncated
     assert result.provenance["overflow"]
     assert len(result) == 450
-    assert SYNC.lower() not in " ".join(store.list()["what"].tolist())
+    assert SYNC.lower() not in " ".join(store.upkeep.list()["what"].tolist())
 
 
 def test_overflow_of_a_job_is_completed_in_pieces(server, gaia, intact):
@@ -174,7 +174,7 @@ def test_stuck_job_ends_at_the_deadline(server, gaia, store, fault):
     with pytest.raises(ArchiveDown, match="ask the same query again"):
         gaia.query(JOB, timeout=20)
     assert len(store.jobs()) == 1
-    assert store.verify().sound
+    assert store.upkeep.verify().sound
 
 
 def test_expired_job_is_named(server, gaia, intact):
@@ -194,4 +194,4 @@ def test_some_requests_fail_and_every_answer_is_right(server, gaia, store):
             result = gaia.query(text, async_=not quick)
             assert same_as_the_server(server, result, text)
     assert sum(server.faults.struck.values()) >= 3
-    assert store.verify().sound
+    assert store.upkeep.verify().sound

@@ -96,8 +96,8 @@ def test_the_cache_is_listed_checked_and_emptied(monkeypatch, capsys, cache):
     store.keep_table({"adql": "SELECT 2", "service": "x"}, Result({"x": [1, 2]}))
     monkeypatch.setattr("sys.stdin", __import__("io").StringIO("n\n"))
     assert run(monkeypatch, "cache", "clear") == 1
-    assert len(store.list()) == 1
+    assert len(store.upkeep.list()) == 1
     assert run(monkeypatch, "cache", "clear", "--yes") == 0
     assert "MB freed" in capsys.readouterr().out
-    assert len(store.list()) == 0
+    assert len(store.upkeep.list()) == 0
     assert run(monkeypatch, "cache", "clear", "nothing", "--yes") == 1

@@ -238,7 +238,7 @@ class _Run:
         result.faults = {fault.word: n for fault, n in self.server.faults.struck.items()}
         result.requests = self.server.log.count("data")
         left = list(self.store.parts.iterdir())
-        result.sound = self.store.verify().sound and len(left) <= result.kills
+        result.sound = self.store.upkeep.verify().sound and len(left) <= result.kills
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

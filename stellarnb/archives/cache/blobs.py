@@ -17,7 +17,7 @@ from typing import Any
 
 from stellarnb.errors import OutputError
 
-__all__ = ["Objects", "Part"]
+__all__ = ["Objects", "PendingFile"]
 
 #: Unfinished files that nobody has touched for so long are removed [s].
 STALE_SECONDS = 24 * 3600.0
@@ -25,7 +25,7 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Part:
+class PendingFile:
     """A file that is whole and on the disk, but has no place yet."""
 
     path: Path
@@ -68,7 +68,7 @@ class Objects:
         return self._root / sha256[:2] / f"{sha256}.parquet"
 
     @contextmanager
-    def part(self, write: Callable[[Path], None]) -> Iterator[Part]:
+    def part(self, write: Callable[[Path], None]) -> Iterator[PendingFile]:
         """Write an unfinished file, and remove it behind the block unless it was settled.
 
         Parameters
@@ -86,19 +86,19 @@ class Objects:
             try:
                 write(path)
                 _sync(path)
-                made = Part(path, _hash(path), path.stat().st_size)
+                made = PendingFile(path, _hash(path), path.stat().st_size)
             except OSError as error:
                 raise self._words(error) from error
             yield made
         finally:
             path.unlink(missing_ok=True)
 
-    def settle(self, part: Part, note: dict[str, Any]) -> None:
+    def settle(self, part: PendingFile, note: dict[str, Any]) -> None:
         """Move a file to its place, its note first; only one kernel may do so at a time.
 
         Parameters
         ----------
-        part : Part
+        part : PendingFile
             The file.
         note : dict
             What it is, as JSON; it is added to the notes that are beside the file already.

@@ -173,7 +173,7 @@ def test_a_write_that_fails_leaves_nothing_behind(store, monkeypatch):
         store.keep_table(KEY, result())
     assert objects(store) == list(store.parts.iterdir()) == []
     assert store.table(KEY) is None
-    assert store.bytes == 0
+    assert store.upkeep.bytes == 0
 
 
 def test_the_folder_and_the_limit_come_from_the_settings(tmp_path, monkeypatch):
@@ -181,7 +181,7 @@ def test_the_folder_and_the_limit_come_from_the_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("STELLARNB_CACHE_GB", "0.5")
     made = Store()
     assert made.folder == tmp_path / "archives"
-    assert made.limit_bytes == 500_000_000
+    assert made.upkeep.limit_bytes == 500_000_000
     with pytest.raises(InvalidInput, match="STELLARNB_CACHE_GB"):
         read_settings({"STELLARNB_CACHE_GB": "lots"})
 
@@ -337,8 +337,8 @@ def test_many_threads_store_and_find_at_once(store):
     for thread in threads:
         thread.join()
     assert failed == []
-    assert len(store.list()) == 36
-    assert store.verify().sound
+    assert len(store.upkeep.list()) == 36
+    assert store.upkeep.verify().sound
 
 
 def test_a_question_is_asked_by_one_at_a_time(store):
@@ -388,7 +388,7 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path, monkeypatch):
     assert flux_of(store, [1]) == {1: 1.0}
     store.stars.keep(SCOPE, spectra([4], 1700), {})
     assert flux_of(store, [1, 2, 3, 4]).keys() == {1, 3, 4}
-    assert store.bytes <= 25_000
+    assert store.upkeep.bytes <= 25_000
     assert len(objects(store)) == 3
 
 
@@ -406,15 +406,17 @@ def test_what_is_being_read_is_not_evicted(tmp_path):
 def test_list_says_what_is_there(store):
     store.keep_table(KEY, result())
     store.stars.keep(SCOPE, spectra([1, 2]), {})
-    listed = store.list()
+    listed = store.upkeep.list()
     assert dict(zip(listed["kind"], listed["what"], strict=True)) == {
         "table": "SELECT 1",
         "spectra": SCOPE,
     }
     assert dict(zip(listed["kind"], listed["stars"], strict=True)) == {"table": 1, "spectra": 2}
-    assert sum(listed["bytes"]) == store.bytes == sum(p.stat().st_size for p in objects(store))
+    assert (
+        sum(listed["bytes"]) == store.upkeep.bytes == sum(p.stat().st_size for p in objects(store))
+    )
     assert repr(store).endswith("MB>")
-    assert len(Store(store.folder.parent / "empty").list()) == 0
+    assert len(Store(store.folder.parent / "empty").upkeep.list()) == 0
 
 
 def test_verify_finds_what_is_damaged_gone_and_stray(store):
@@ -427,12 +429,12 @@ def test_verify_finds_what_is_damaged_gone_and_stray(store):
     stray = store.folder / "sha256" / "00" / stray.name
     stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"x")
-    report = store.verify()
+    report = store.upkeep.verify()
     assert not report.sound
     assert first.stem in report.damaged
     assert report.gone == (second.stem,)
     assert objects(store) == [third]
-    again = store.verify()
+    again = store.upkeep.verify()
     assert again.sound
     assert (again.checked, again.adopted) == (1, 0)
 
@@ -449,7 +451,7 @@ def test_verify_takes_in_what_a_killed_kernel_did_not_enter(store, monkeypatch):
             store.stars.keep(SCOPE, spectra([1, 2]), {})
     assert len(objects(store)) == 1
     assert store.stars.find(SCOPE, np.array([1, 2])).gaps.all()
-    assert store.verify().adopted == 1
+    assert store.upkeep.verify().adopted == 1
     assert flux_of(store, [1, 2]) == {1: 1.0, 2: 2.0}
 
 
@@ -486,22 +488,22 @@ def test_clear_frees_what_it_is_told_to(store, what, left):
     store.keep_table(KEY, result())
     store.stars.keep(SCOPE, spectra([1]), {})
     store.stars.keep_absent(SCOPE, np.array([2]))
-    before = store.bytes
-    freed = store.clear(what)
-    assert set(store.list()["kind"]) == left
-    assert store.bytes == before - freed == sum(p.stat().st_size for p in objects(store))
+    before = store.upkeep.bytes
+    freed = store.upkeep.clear(what)
+    assert set(store.upkeep.list()["kind"]) == left
+    assert store.upkeep.bytes == before - freed == sum(p.stat().st_size for p in objects(store))
     assert store.stars.find(SCOPE, np.array([2])).absent.all() == (what == "tables")
 
 
 def test_clear_by_age_and_by_a_wrong_name(store):
     store.keep_table(KEY, result())
-    assert store.clear(older_than_days=1) == 0
+    assert store.upkeep.clear(older_than_days=1) == 0
     assert store.table(KEY) is not None
-    assert store.clear(older_than_days=0) > 0
+    assert store.upkeep.clear(older_than_days=0) > 0
     with pytest.raises(InvalidInput, match=r"tables, spectra"):
-        store.clear("gaiadr9/rvs")
+        store.upkeep.clear("gaiadr9/rvs")
     with pytest.raises(InvalidInput, match="negative"):
-        store.clear(older_than_days=-1)
+        store.upkeep.clear(older_than_days=-1)
 
 
 def test_unfinished_files_are_swept_up_after_a_day(store):

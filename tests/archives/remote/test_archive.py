@@ -569,7 +569,7 @@ def test_the_public_door(server, monkeypatch, tmp_path):
     monkeypatch.setenv("STELLARNB_OFFLINE", "0")
     archive = snb.open_archive("gaia", url=server.tap_url, data_url=server.data_url)
     assert len(archive.query(ADQL)) == 100
-    assert Store().list()["what"].tolist() != []
+    assert Store().upkeep.list()["what"].tolist() != []
     server.faults.inject(Fault.MAINTENANCE)
     with pytest.raises(snb.StellarnbError):
         archive.query(ALL)

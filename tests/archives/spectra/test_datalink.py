@@ -268,7 +268,7 @@ def test_a_damaged_file_is_fetched_again_and_never_returned(get, server, store, 
     server.log.requests.clear()
     same(get(truth.source_id[:40]), truth[:40])
     assert server.log.count("data") == 1
-    assert store.verify().sound
+    assert store.upkeep.verify().sound
 
 
 def test_without_a_cache_nothing_is_kept(get, server, truth):
@@ -321,7 +321,7 @@ def test_a_fault_that_passes_is_recovered_from(get, link, server, store, truth, 
     same(spectra, truth)
     assert server.faults.struck[fault] == 2
     assert spectra.missing == ()
-    assert store.verify().sound
+    assert store.upkeep.verify().sound
     assert list(store.parts.iterdir()) == []
     assert set(server.log.served.values()) <= {1, 2, 3}
 
@@ -348,7 +348,7 @@ def test_a_fault_that_stays_is_named_and_leaves_the_cache_intact(
     with pytest.raises(error, match=rf"(?s){words}.*0 of 20 spectra had arrived"):
         get(truth.source_id[:40], transport=Transport(retries=1, clock=Quick()))
     server.faults.clear()
-    assert store.verify().sound
+    assert store.upkeep.verify().sound
     assert list(store.parts.iterdir()) == []
     same(get(truth.source_id[:20], offline=True), truth[:20])
     same(get(truth.source_id[:40]), truth[:40])
@@ -366,7 +366,7 @@ def test_a_zip_bomb_is_refused_before_it_fills_the_memory(get, server, store, tr
     server.faults.inject(Fault.ZIP_BOMB)
     with pytest.raises(TooLarge, match="unpacks to more than 16,777,216"):
         get(truth.source_id[:2])
-    assert store.bytes == 0
+    assert store.upkeep.bytes == 0
 
 
 def test_stars_that_the_archive_always_leaves_out_are_reported(get, server, truth):

@@ -196,7 +196,7 @@ def test_galah_stubs_are_missing_arms_and_all_stubs_a_missing_star(get, server, 
     half = 4131 + 4091
     assert (~spectra.mask[0, :half]).mean() > 0.9
     assert spectra.mask[0, half:].all()
-    store.clear()
+    store.upkeep.clear()
     none = get(galah_files(server, ""))
     assert (len(none), none.provenance["missing_names"]) == (0, ["140312003501002"])
 
@@ -231,7 +231,7 @@ def test_a_fault_that_passes_is_recovered_from(get, server, store, fault):
     spectra = get(files)
     assert np.median(spectra.flux, axis=1).tolist() == [1, 2, 3]
     assert server.faults.struck[fault] == 2
-    assert store.verify().sound
+    assert store.upkeep.verify().sound
 
 
 def test_a_fault_that_stays_is_named_and_what_came_is_kept(get, server):
