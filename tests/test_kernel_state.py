@@ -109,7 +109,7 @@ def test_the_cache_is_counted_and_looking_makes_no_folder(cache) -> None:
     store = Store()
     store.keep_table({"service": "x", "adql": "SELECT 1"}, Result({"a": [1]}, provenance={}))
     seen = describe({})["cache"]
-    assert (seen["entries"], seen["bytes"]) == (1, store.bytes)
+    assert (seen["entries"], seen["bytes"]) == (1, store.upkeep.bytes)
     assert seen["folder"] == str(store.folder)
 
 

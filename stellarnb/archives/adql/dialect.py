@@ -12,7 +12,7 @@ from sqlglot.errors import ParseError, TokenError
 
 from stellarnb.errors import QueryError
 
-__all__ = ["Adql", "Query", "parse"]
+__all__ = ["Adql", "QueryText", "parse"]
 
 
 class Adql(Redshift):  # type: ignore[misc]
@@ -40,7 +40,7 @@ _NUMBER = re.compile(r"(?<![\w.])(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?\d++)?+(?=[A
 _VIZIER = re.compile(r"\b(?:from|join)\s+([A-Z]+/[^\s,;()]+)", re.IGNORECASE)
 
 
-class Query:
+class QueryText:
     """The text of a query, to point into."""
 
     def __init__(self, text: str) -> None:
@@ -81,12 +81,12 @@ class Query:
         return starts[nth] if nth < len(starts) else starts[0]
 
 
-def parse(query: Query) -> exp.Expression:
+def parse(query: QueryText) -> exp.Expression:
     """Return the tree of a query that is one SELECT.
 
     Parameters
     ----------
-    query : Query
+    query : QueryText
         Its text.
 
     Raises
@@ -117,7 +117,7 @@ def parse(query: Query) -> exp.Expression:
     return tree
 
 
-def _check_statement(query: Query) -> None:
+def _check_statement(query: QueryText) -> None:
     """Refuse, before the parser looks at it, what is not one statement that begins like SELECT."""
     # Strings and comments become blanks, so that only words and signs of the query are left.
     bare = _TOKENS.sub(lambda match: " " * len(match[0]), query.text)
@@ -138,7 +138,7 @@ def _check_statement(query: Query) -> None:
         query.fail_at(f'put this name in double quotes: "{name[1]}"', name.start(1))
 
 
-def _syntax(query: Query, error: ParseError) -> NoReturn:
+def _syntax(query: QueryText, error: ParseError) -> NoReturn:
     note: dict[str, Any] = error.errors[0] if error.errors else {}
     word = str(note.get("highlight") or "")
     if not note.get("line"):
@@ -155,7 +155,7 @@ def _syntax(query: Query, error: ParseError) -> NoReturn:
     query.fail_at(message, max(end - len(word), 0))
 
 
-def _unclosed(query: Query) -> NoReturn:
+def _unclosed(query: QueryText) -> NoReturn:
     for match in _TOKENS.finditer(query.text):
         if match[0] in {"'", '"', "/*"}:
             query.fail_at(f"this {match[0]} is never closed", match.start())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from stellarnb.archives.adql.dialect import Query
+from stellarnb.archives.adql.dialect import QueryText
 from stellarnb.archives.base.catalog import UPLOAD, TableInfo, nearest
 from stellarnb.archives.base.tap_schema import TAP_SCHEMA
 
@@ -17,7 +17,7 @@ _OWN = (TAP_SCHEMA, UPLOAD)
 
 
 def resolve_tables(
-    tree: exp.Expression, query: Query, archive: str, tables: Mapping[str, TableInfo]
+    tree: exp.Expression, query: QueryText, archive: str, tables: Mapping[str, TableInfo]
 ) -> tuple[str, ...]:
     """Give each table of a query the one name that it has in `tables`, in place.
 
@@ -25,7 +25,7 @@ def resolve_tables(
     ----------
     tree : sqlglot.exp.Expression
         The query.
-    query : Query
+    query : QueryText
         Its text.
     archive : str
         The archive's name, which may stand before a table's as a schema.
@@ -120,14 +120,14 @@ def _visible_ctes(node: exp.Expression) -> set[str]:
     return names
 
 
-def check_columns(tree: exp.Expression, query: Query, tables: Mapping[str, TableInfo]) -> None:
+def check_columns(tree: exp.Expression, query: QueryText, tables: Mapping[str, TableInfo]) -> None:
     """Refuse names that no table in use and no alias gives; DuckDB judges the finer cases.
 
     Parameters
     ----------
     tree : sqlglot.exp.Expression
         The query, after `resolve_tables`.
-    query : Query
+    query : QueryText
         Its text.
     tables : mapping of str to TableInfo
         The tables by name.

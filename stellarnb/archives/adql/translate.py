@@ -15,7 +15,7 @@ from typing import NoReturn
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from stellarnb.archives.adql.dialect import Adql, Query, parse
+from stellarnb.archives.adql.dialect import Adql, QueryText, parse
 from stellarnb.archives.adql.geometry import GEOMETRY, PadOf, translate_geometry
 from stellarnb.archives.adql.names import check_columns, name_outputs, resolve_tables
 from stellarnb.archives.base.catalog import ColumnInfo, TableInfo, nearest
@@ -218,7 +218,7 @@ def translate(
     QueryError
         If it is not one SELECT in ADQL, or names what is not there; shows where.
     """
-    query = Query(adql)
+    query = QueryText(adql)
     try:
         tree = parse(query)
         _check_nodes(tree, query)
@@ -247,7 +247,7 @@ def explain(error: Exception, adql: str) -> QueryError:
     adql : str
         The query as the user wrote it.
     """
-    query = Query(adql)
+    query = QueryText(adql)
     message = re.split(r"\nLINE \d|\n\s*Candidate", str(error))[0].strip()
     _, _, words = message.partition(": ")
     words = " ".join(re.sub(r"Use TRY.*", "", words or message).split()).rstrip(".!")
@@ -271,7 +271,7 @@ def _pointed(message: str) -> tuple[str, int]:
     return (words[-1], words[:-1].count(words[-1])) if words else ("", 0)
 
 
-def _check_nodes(tree: exp.Expression, query: Query) -> None:
+def _check_nodes(tree: exp.Expression, query: QueryText) -> None:
     """Refuse whatever is not known to belong to ADQL."""
     for node in tree.walk():
         kind = type(node).__name__
@@ -290,7 +290,7 @@ def _check_nodes(tree: exp.Expression, query: Query) -> None:
         _check_parts(node, query)
 
 
-def _check_parts(node: exp.Expression, query: Query) -> None:
+def _check_parts(node: exp.Expression, query: QueryText) -> None:
     """Refuse parts of a clause that DuckDB would understand and ADQL does not have."""
     parts = next((parts for kind, parts in _PARTS.items() if isinstance(node, kind)), None)
     if parts is None:
@@ -306,7 +306,7 @@ def _check_parts(node: exp.Expression, query: Query) -> None:
                 query.fail(f"{node.args[key]} JOIN is not part of ADQL", node)
 
 
-def _unknown_function(node: exp.Func, query: Query) -> NoReturn:
+def _unknown_function(node: exp.Func, query: QueryText) -> NoReturn:
     name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
     query.fail(f"there is no function {name.upper()}{nearest(name, _KNOWN)}", node)
 

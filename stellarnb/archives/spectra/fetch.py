@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stellarnb.archives.cache.core import STAR
 from stellarnb.archives.cache.spectra import Claims, Found, Keys, Piece
 from stellarnb.archives.cache.store import Store
-from stellarnb.archives.transport.client import NotThere, Transport
+from stellarnb.archives.transport.client import AddressNotFound, Transport
 from stellarnb.errors import (
     ArchiveDown,
     CacheMiss,
@@ -159,7 +159,7 @@ class _Filler:
             _check(self.cancel)
             try:
                 return self._once(chunk)
-            except (Interrupted, CacheMiss, OutputError, NotThere):
+            except (Interrupted, CacheMiss, OutputError, AddressNotFound):
                 raise
             except StellarnbError:
                 self.transport.clock.wait(wait, self.cancel)

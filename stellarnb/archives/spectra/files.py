@@ -17,7 +17,7 @@ from stellarnb.archives.cache.spectra import Keys, Piece
 from stellarnb.archives.spectra.arrow import empty, join, pack
 from stellarnb.archives.tap.votable import read_votable
 from stellarnb.archives.transport.client import Reply, Transport, scrub_url
-from stellarnb.archives.transport.request import NotThere
+from stellarnb.archives.transport.request import AddressNotFound
 from stellarnb.errors import ArchiveDown, GridMismatch, InvalidInput, StellarnbError
 from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet, get_instrument
@@ -232,7 +232,7 @@ class SpectraFiles:
                 if link is None:
                     return None
                 reply = self._get(link, transport, cancel)
-        except NotThere:
+        except AddressNotFound:
             return None
         return reply.body if reply.kind in {"fits", "gzip"} else None
 

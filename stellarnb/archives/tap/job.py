@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from stellarnb.archives.tap.votable import Answer, read_votable
-from stellarnb.archives.transport.client import Budget, NotThere, Reply, Transport, scrub_url
+from stellarnb.archives.transport.client import AddressNotFound, Budget, Reply, Transport, scrub_url
 from stellarnb.archives.transport.progress import Watch
 from stellarnb.archives.transport.request import plain_text
 from stellarnb.errors import ArchiveDown, Interrupted, QueryError, StellarnbError
@@ -196,7 +196,7 @@ class Job:
                     cancel=cancel,
                     on_bytes=watch.bytes,
                 )
-        except NotThere as error:
+        except AddressNotFound as error:
             raise Expired(f"{self._host} has removed the result of the job.") from error
         answer = read_votable(path.read_bytes(), self._host)
         path.unlink(missing_ok=True)
@@ -220,7 +220,7 @@ class Job:
             if method == "GET":
                 return self._transport.get(url, budget=_SMALL, cancel=cancel)
             return self._transport.post(url, form, budget=_SMALL, cancel=cancel, redirect=False)
-        except NotThere as error:
+        except AddressNotFound as error:
             raise Expired(
                 f"{self._host} does not know the job any more: it has expired or was deleted. Ask "
                 "the query again."
@@ -274,7 +274,7 @@ def _kept() -> Iterator[None]:
     """Say of a failure on the way that the job, or what it found, is still there."""
     try:
         yield
-    except (Expired, NotThere):
+    except (Expired, AddressNotFound):
         raise
     except ArchiveDown as error:
         raise ArchiveDown(

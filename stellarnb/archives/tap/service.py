@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from stellarnb.archives.tap.job import Job
 from stellarnb.archives.tap.votable import Answer, read_votable
-from stellarnb.archives.transport.client import Budget, NotThere, Reply, Transport
+from stellarnb.archives.transport.client import AddressNotFound, Budget, Reply, Transport
 from stellarnb.archives.transport.progress import Watch
 from stellarnb.errors import ArchiveDown, QueryError, StellarnbError
 from stellarnb.progress import Cancel
@@ -106,7 +106,7 @@ class TapService:
                 cancel=cancel,
                 on_bytes=watch.bytes,
             )
-        except NotThere as error:
+        except AddressNotFound as error:
             if error.refusal:  # some services answer so where a table is not there
                 raise QueryError(f"{self.host} refuses the query: {error.refusal}") from error
             raise

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from stellarnb.archives.base.catalog import unique_names
 from stellarnb.archives.base.units import astropy_unit
-from stellarnb.archives.tap.votable_binary import Field, read_rows
+from stellarnb.archives.tap.votable_binary import VotableField, read_rows
 from stellarnb.archives.transport.request import plain_text
 from stellarnb.errors import ArchiveDown, QueryError, StellarnbError
 from stellarnb.tables.convert import as_arrow
@@ -164,10 +164,10 @@ def _first_table(root: Element) -> Element | None:
     return None
 
 
-def _field(node: Element) -> Field:
+def _field(node: Element) -> VotableField:
     values = _children(node, "VALUES")
     null = values[0].get("null", "") if values else ""
-    return Field(
+    return VotableField(
         plain_text(node.get("name") or node.get("ID") or "", 120),
         node.get("datatype", ""),
         node.get("arraysize", ""),
@@ -175,7 +175,7 @@ def _field(node: Element) -> Field:
     )
 
 
-def _columns(data: bytes, fields: list[Field], body: bytes, host: str) -> list[pa.Array]:
+def _columns(data: bytes, fields: list[VotableField], body: bytes, host: str) -> list[pa.Array]:
     form = _FORM.match(data)
     name = form[1].decode() if form else ""
     if not data.strip():
@@ -191,7 +191,7 @@ def _columns(data: bytes, fields: list[Field], body: bytes, host: str) -> list[p
     raise ArchiveDown(f"{host} answers with a VOTable of {name or 'an unknown form'}; ask again.")
 
 
-def _by_astropy(body: bytes, fields: list[Field]) -> list[pa.Array]:
+def _by_astropy(body: bytes, fields: list[VotableField]) -> list[pa.Array]:
     from astropy.io.votable import parse
 
     with warnings.catch_warnings():
@@ -202,7 +202,7 @@ def _by_astropy(body: bytes, fields: list[Field]) -> list[pa.Array]:
     ]
 
 
-def _masked(values: Any, field: Field) -> pa.Array:
+def _masked(values: Any, field: VotableField) -> pa.Array:
     mask: NDArray[np.bool_] = np.asarray(np.ma.getmaskarray(values), dtype=bool)
     if values.ndim > 1:
         gone: NDArray[np.bool_] = np.asarray(mask.reshape(len(values), -1).all(axis=1))

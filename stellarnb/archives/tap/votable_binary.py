@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["Field", "read_rows"]
+__all__ = ["VotableField", "read_rows"]
 
 #: What VOTable calls a type, in numpy's words as it is sent.
 _NUMPY = {
@@ -39,7 +39,7 @@ _SLICE = 1 << 16
 
 
 @dataclass(frozen=True)
-class Field:
+class VotableField:
     """A column as VOTable declares it: all as written there.
 
     Attributes
@@ -125,15 +125,15 @@ class Field:
         return pa.array(np.ascontiguousarray(native), mask=mask).cast(_ARROW[self.datatype])
 
 
-def read_rows(stream: bytes, fields: list[Field], *, flags: bool) -> list[pa.Array]:
+def read_rows(stream: bytes, fields: list[VotableField], *, flags: bool) -> list[pa.Array]:
     """Return the columns of a binary stream.
 
     Parameters
     ----------
     stream : bytes
         The rows one behind the other, big-endian.
-    fields : list of Field
-        The columns; all `Field.known`.
+    fields : list of VotableField
+        The columns; all `VotableField.known`.
     flags : bool
         Whether each row begins with a bit a column that says what is missing (BINARY2).
 
@@ -172,7 +172,7 @@ def read_rows(stream: bytes, fields: list[Field], *, flags: bool) -> list[pa.Arr
     return out
 
 
-def _runs(fields: list[Field], n_flags: int) -> list[np.dtype[np.void]]:
+def _runs(fields: list[VotableField], n_flags: int) -> list[np.dtype[np.void]]:
     """Return what lies between cells of variable length, each run as one structure."""
     run: list[tuple[str, np.dtype[np.generic], tuple[int, ...]]] = []
     if n_flags:
@@ -191,7 +191,7 @@ def _runs(fields: list[Field], n_flags: int) -> list[np.dtype[np.void]]:
 
 
 def _walk(
-    stream: bytes, fields: list[Field], runs: list[np.dtype[np.void]]
+    stream: bytes, fields: list[VotableField], runs: list[np.dtype[np.void]]
 ) -> tuple[list[NDArray[np.int64]], dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]]:
     """Return where each run begins in each row, and begin and length of each variable cell."""
     variable = [i for i, field in enumerate(fields) if field.variable]
@@ -244,7 +244,7 @@ def _missing(flags: NDArray[np.uint8], n: int) -> NDArray[np.bool_]:
     return bits
 
 
-def _fixed(field: Field, values: NDArray[np.generic], absent: NDArray[np.bool_]) -> pa.Array:
+def _fixed(field: VotableField, values: NDArray[np.generic], absent: NDArray[np.bool_]) -> pa.Array:
     if field.datatype == "char":
         # numpy drops the NULs behind a text; archives pad with blanks too.
         texts = [text.decode("utf-8", "replace").rstrip() for text in values.tolist()]
@@ -257,7 +257,7 @@ def _fixed(field: Field, values: NDArray[np.generic], absent: NDArray[np.bool_])
 
 def _variable(
     data: bytes,
-    field: Field,
+    field: VotableField,
     begin: NDArray[np.int64],
     length: NDArray[np.int64],
     absent: NDArray[np.bool_],

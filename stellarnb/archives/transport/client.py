@@ -18,9 +18,9 @@ from stellarnb.archives.transport.download import ResumableDownload
 from stellarnb.archives.transport.login import Cookie
 from stellarnb.archives.transport.request import (
     RETRIED,
+    AddressNotFound,
     Ask,
     Budget,
-    NotThere,
     OnBytes,
     Reply,
     Transient,
@@ -32,7 +32,7 @@ from stellarnb.errors import ArchiveDown, CacheMiss, InvalidInput
 from stellarnb.settings import settings
 from stellarnb.threads import run_cancellable
 
-__all__ = ["Budget", "Clock", "NotThere", "OnBytes", "Reply", "Transport", "scrub_url"]
+__all__ = ["AddressNotFound", "Budget", "Clock", "OnBytes", "Reply", "Transport", "scrub_url"]
 
 
 class Transport:
@@ -126,7 +126,7 @@ class Transport:
         ------
         ArchiveDown
             If the server cannot be reached, answers in another kind, or never with a whole body;
-            `NotThere` for an address without anything.
+            `AddressNotFound` for an address without anything.
         QueryError
             If the server says that the query is wrong, whatever the status.
         TooLarge

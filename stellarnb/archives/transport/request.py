@@ -17,9 +17,9 @@ from stellarnb.progress import Cancel
 __all__ = [
     "EDGE",
     "RETRIED",
+    "AddressNotFound",
     "Ask",
     "Budget",
-    "NotThere",
     "OnBytes",
     "Reply",
     "Transient",
@@ -202,7 +202,7 @@ EDGE = 1 << 16
 _SECRET = frozenset({"password", "passwd", "pwd", "token", "access_token", "auth", "key", "apikey"})
 
 
-class NotThere(ArchiveDown):
+class AddressNotFound(ArchiveDown):
     """The address names nothing, or nothing any more (HTTP 404 or 410).
 
     Attributes
@@ -319,7 +319,7 @@ def judged(
             wait = policy.get_retry_after(_Headers(reply.headers))
         raise Transient(f"HTTP status {reply.status}, {said!r}", wait)
     if reply.status in {404, 410}:
-        gone = NotThere(f"{ask.host} has nothing at {reply.url} (any more): {said!r}")
+        gone = AddressNotFound(f"{ask.host} has nothing at {reply.url} (any more): {said!r}")
         gone.refusal = said if value == "ERROR" else ""
         raise gone
     if value == "ERROR":

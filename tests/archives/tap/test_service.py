@@ -63,10 +63,10 @@ def test_an_upload_is_sent_again_whole(server, transport):
 
 
 def test_a_404_of_a_query_is_a_query_error_where_the_service_says_why(transport, monkeypatch):
-    from stellarnb.archives.transport.client import NotThere
+    from stellarnb.archives.transport.client import AddressNotFound
 
     def gone(*args, **kwargs):
-        error = NotThere("nothing")
+        error = AddressNotFound("nothing")
         error.refusal = "Table x not found"
         raise error
 

@@ -13,7 +13,7 @@ from stellarnb.archives.base.units import astropy_unit
 from stellarnb.archives.tap.votable import read_votable
 from stellarnb.archives.transport.request import kind_of, plain_text, query_status, whole
 from stellarnb.errors import ArchiveDown, QueryError, StellarnbError
-from tests.support.server.answers import Answer, Field, render
+from tests.support.server.answers import AnswerField, ServerAnswer, render
 
 
 def table(n: int = 5) -> pa.Table:
@@ -34,20 +34,20 @@ def table(n: int = 5) -> pa.Table:
 
 
 FIELDS = (
-    Field("source_id", "", "An identifier"),
-    Field("whole"),
-    Field("short"),
-    Field("ra", "deg", "Right ascension"),
-    Field("mag", "mag"),
-    Field("name"),
-    Field("flag"),
+    AnswerField("source_id", "", "An identifier"),
+    AnswerField("whole"),
+    AnswerField("short"),
+    AnswerField("ra", "deg", "Right ascension"),
+    AnswerField("mag", "mag"),
+    AnswerField("name"),
+    AnswerField("flag"),
 )
 
 
 @pytest.mark.parametrize("form", ["votable", "votable_plain"])
 @pytest.mark.parametrize("n", [0, 1, 5, 1000])
 def test_every_serialisation_gives_the_same_table(form, n):
-    body, _ = render(Answer(table(n), FIELDS, {"QUERY": "SELECT"}), form)
+    body, _ = render(ServerAnswer(table(n), FIELDS, {"QUERY": "SELECT"}), form)
     answer = read_votable(body, "here")
     assert answer.table["source_id"].type == pa.int64()
     assert answer.table.to_pylist() == table(n).to_pylist()
@@ -59,7 +59,7 @@ def test_every_serialisation_gives_the_same_table(form, n):
 def test_fixed_rows_without_text_are_read_whole():
     plain = table(700).drop_columns(["name"])
     fields = tuple(f for f in FIELDS if f.name != "name")
-    answer = read_votable(render(Answer(plain, fields, {}), "votable")[0], "here")
+    answer = read_votable(render(ServerAnswer(plain, fields, {}), "votable")[0], "here")
     assert answer.table.to_pylist() == plain.to_pylist()
 
 
@@ -67,7 +67,7 @@ def test_arrays_in_cells():
     values = np.arange(12, dtype=np.float32)
     cells = pa.table({"flux": pa.FixedSizeListArray.from_arrays(pa.array(values), 4)})
     for form in ("votable", "votable_plain"):
-        body, _ = render(Answer(cells, (Field("flux"),), {}), form)
+        body, _ = render(ServerAnswer(cells, (AnswerField("flux"),), {}), form)
         answer = read_votable(body, "here")
         assert answer.table["flux"].to_pylist() == values.reshape(3, 4).tolist()
 
@@ -101,25 +101,29 @@ def test_astropys_own_tables_with_everything_in_them():
 
 def test_names_in_upper_case_and_repeated_ones():
     two = pa.table([pa.array([1]), pa.array([2]), pa.array([3])], names=["RA", "ra", "Dec"])
-    body, _ = render(Answer(two, (Field("RA"), Field("ra"), Field("Dec")), {}), "votable")
+    body, _ = render(
+        ServerAnswer(two, (AnswerField("RA"), AnswerField("ra"), AnswerField("Dec")), {}), "votable"
+    )
     assert read_votable(body, "here").table.column_names == ["ra", "ra_2", "dec"]
 
 
 def test_overflow_behind_the_table_is_seen():
-    body, _ = render(Answer(table(), FIELDS, {}, overflow=True), "votable")
+    body, _ = render(ServerAnswer(table(), FIELDS, {}, overflow=True), "votable")
     assert read_votable(body, "here").overflow
 
 
 def test_an_error_behind_rows_is_an_error():
-    body, _ = render(Answer(table(), FIELDS, {}), "votable")
+    body, _ = render(ServerAnswer(table(), FIELDS, {}), "votable")
     late = b'</TABLE><INFO name="QUERY_STATUS" value="ERROR">disk full</INFO>'
     with pytest.raises(QueryError, match="disk full"):
         read_votable(body.replace(b"</TABLE>", late), "here")
 
 
 def test_html_in_descriptions_becomes_words_and_stays_words():
-    noted = (Field("source_id", "", "<b>An</b> id<script>alert(1)</script> &lt;img src=x&gt;"),)
-    body, _ = render(Answer(table().select(["source_id"]), noted, {}), "votable")
+    noted = (
+        AnswerField("source_id", "", "<b>An</b> id<script>alert(1)</script> &lt;img src=x&gt;"),
+    )
+    body, _ = render(ServerAnswer(table().select(["source_id"]), noted, {}), "votable")
     assert read_votable(body, "here").descriptions == {"source_id": "An id"}
 
 
@@ -128,8 +132,8 @@ def test_what_looks_like_a_tag_and_is_none_stays():
 
 
 def test_a_unit_that_is_none_is_kept_in_words():
-    noted = (Field("source_id", "furlong/fortnight"),)
-    body, _ = render(Answer(table().select(["source_id"]), noted, {}), "votable")
+    noted = (AnswerField("source_id", "furlong/fortnight"),)
+    body, _ = render(ServerAnswer(table().select(["source_id"]), noted, {}), "votable")
     answer = read_votable(body, "here")
     assert answer.units == {}
     assert "furlong/fortnight" in answer.descriptions["source_id"]
@@ -158,14 +162,14 @@ def test_units_of_several_dialects(written, spelt):
 
 
 def test_a_stream_elsewhere_is_not_fetched():
-    body, _ = render(Answer(table(), FIELDS, {}), "votable")
+    body, _ = render(ServerAnswer(table(), FIELDS, {}), "votable")
     evil = body.replace(b'<STREAM encoding="base64">', b'<STREAM href="file:///etc/passwd">')
     with pytest.raises(ArchiveDown, match="elsewhere"):
         read_votable(evil, "here")
 
 
 def test_external_entities_are_not_read():
-    body, _ = render(Answer(table(), FIELDS, {}), "votable_plain")
+    body, _ = render(ServerAnswer(table(), FIELDS, {}), "votable_plain")
     doctype = b'?><!DOCTYPE V [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
     evil = body.replace(b"?>", doctype, 1).replace(b"<TD>", b"<TD>&x;", 1)
     with pytest.raises(ArchiveDown, match="entities"):
@@ -174,14 +178,14 @@ def test_external_entities_are_not_read():
 
 @pytest.mark.parametrize("size", ["99999999999999", "9999999x99999999", "-3", "q", "*x*"])
 def test_absurd_sizes(size):
-    body, _ = render(Answer(table(), FIELDS, {}), "votable")
+    body, _ = render(ServerAnswer(table(), FIELDS, {}), "votable")
     evil = body.replace(b'datatype="double"', f'datatype="double" arraysize="{size}"'.encode())
     with pytest.raises(ArchiveDown):
         read_votable(evil, "here")
 
 
 def test_fewer_rows_than_announced():
-    body, _ = render(Answer(table(), FIELDS, {}), "votable")
+    body, _ = render(ServerAnswer(table(), FIELDS, {}), "votable")
     with pytest.raises(ArchiveDown, match="announces 6 rows and sends 5"):
         read_votable(body.replace(b"<TABLE>", b'<TABLE nrows="6">'), "here")
 
@@ -191,8 +195,8 @@ def test_no_table_at_all():
         read_votable(b'<VOTABLE><RESOURCE type="results"/></VOTABLE>', "here")
 
 
-BODY = render(Answer(table(), FIELDS, {"QUERY": "SELECT"}), "votable")[0]
-PLAIN = render(Answer(table(), FIELDS, {"QUERY": "SELECT"}), "votable_plain")[0]
+BODY = render(ServerAnswer(table(), FIELDS, {"QUERY": "SELECT"}), "votable")[0]
+PLAIN = render(ServerAnswer(table(), FIELDS, {"QUERY": "SELECT"}), "votable_plain")[0]
 
 
 @given(st.data())

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from stellarnb.archives.transport.client import Budget, NotThere, Transport, scrub_url
+from stellarnb.archives.transport.client import AddressNotFound, Budget, Transport, scrub_url
 from stellarnb.archives.transport.login import Cookie
 from stellarnb.errors import (
     ArchiveDown,
@@ -223,7 +223,7 @@ def test_what_creates_something_is_sent_once(server, transport, clock):
 
 
 def test_not_there(server, transport):
-    with pytest.raises(NotThere, match="There is no job"):
+    with pytest.raises(AddressNotFound, match="There is no job"):
         transport.get(f"{server.tap_url}/async/123")
 
 
@@ -442,5 +442,5 @@ class TestDownload:
             transport.download(url, tmp_path / "file" / "x.parquet")
 
     def test_nothing_there(self, server, transport, tmp_path):
-        with pytest.raises(NotThere):
+        with pytest.raises(AddressNotFound):
             transport.download(f"{server.files_url}/none", tmp_path / "x")

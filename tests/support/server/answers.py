@@ -19,7 +19,7 @@ from stellarnb.errors import InvalidInput
 from stellarnb.tables import Result
 from tests.support.server.cells import binary2, field_type, numbers, texts
 
-__all__ = ["Answer", "Field", "answer_of", "render"]
+__all__ = ["AnswerField", "ServerAnswer", "answer_of", "render"]
 
 _ECSV = {"bool": "bool", "float": "float32", "double": "float64"}
 
@@ -54,7 +54,7 @@ _MEDIA = {
 
 
 @dataclass(frozen=True)
-class Field:
+class AnswerField:
     """What a table's answer says of one column: all texts, empty where there is nothing."""
 
     name: str
@@ -68,14 +68,14 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServerAnswer:
     """A table to send.
 
     Attributes
     ----------
     table : pyarrow.Table
         The rows; a FixedSizeList is an array in a cell.
-    fields : tuple of Field
+    fields : tuple of AnswerField
         One for each column.
     infos : dict of str to str
         INFO elements, for formats that have some.
@@ -86,34 +86,34 @@ class Answer:
     """
 
     table: pa.Table
-    fields: tuple[Field, ...]
+    fields: tuple[AnswerField, ...]
     infos: Mapping[str, str]
     overflow: bool = False
     params: Mapping[str, int] = dc_field(default_factory=dict)
 
-    def with_fields(self, fields: Sequence[Field]) -> Answer:
+    def with_fields(self, fields: Sequence[AnswerField]) -> ServerAnswer:
         """Return the same rows under other names."""
         names = [field.name for field in fields]
         return replace(self, table=self.table.rename_columns(names), fields=tuple(fields))
 
 
-def answer_of(result: Result, infos: Mapping[str, str], maxrec: int | None = None) -> Answer:
+def answer_of(result: Result, infos: Mapping[str, str], maxrec: int | None = None) -> ServerAnswer:
     """Return a query's result as an answer of `maxrec` rows at most."""
     fields = tuple(
-        Field(name, vo_unit(result.units.get(name, "")), result.descriptions.get(name, ""))
+        AnswerField(name, vo_unit(result.units.get(name, "")), result.descriptions.get(name, ""))
         for name in result.colnames
     )
     rows = result.arrow
     more = maxrec is not None and rows.num_rows > maxrec
-    return Answer(_plain(rows.slice(0, maxrec) if more else rows), fields, dict(infos), more)
+    return ServerAnswer(_plain(rows.slice(0, maxrec) if more else rows), fields, dict(infos), more)
 
 
-def render(answer: Answer, form: str) -> tuple[bytes, str]:
+def render(answer: ServerAnswer, form: str) -> tuple[bytes, str]:
     """Return an answer's bytes and their media type.
 
     Parameters
     ----------
-    answer : Answer
+    answer : ServerAnswer
         What to write.
     form : str
         As TAP's FORMAT: ``votable`` (BINARY2), ``votable_plain`` (TABLEDATA), ``votable_gzip``,
@@ -150,7 +150,7 @@ def _known(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.float32() if str(kind) == "halffloat" else pa.string())
 
 
-def _votable(answer: Answer, *, binary: bool) -> bytes:
+def _votable(answer: ServerAnswer, *, binary: bool) -> bytes:
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">',
@@ -188,7 +188,7 @@ def _votable(answer: Answer, *, binary: bool) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _csv(answer: Answer, brackets: str = "()") -> bytes:
+def _csv(answer: ServerAnswer, brackets: str = "()") -> bytes:
     columns = [_csv_cells(column, brackets) for column in answer.table.columns]
     lines = [",".join(_quoted(field.name) for field in answer.fields)]
     lines += map(",".join, zip(*columns, strict=True))
@@ -211,7 +211,7 @@ def _quoted(text: str) -> str:
     return text
 
 
-def _ecsv(answer: Answer) -> bytes:
+def _ecsv(answer: ServerAnswer) -> bytes:
     lines = ["%ECSV 1.0", "---", "delimiter: ','", "datatype:"]
     for field, column in zip(answer.fields, answer.table.columns, strict=True):
         kind = str(column.type)
@@ -229,7 +229,7 @@ def _ecsv(answer: Answer) -> bytes:
     return head.encode() + b"\n" + _csv(answer, "[]")
 
 
-def _json(answer: Answer) -> bytes:
+def _json(answer: ServerAnswer) -> bytes:
     notes = []
     for field, column in zip(answer.fields, answer.table.columns, strict=True):
         datatype, arraysize = field_type(column)
@@ -256,7 +256,7 @@ def _finite(text: str) -> str:
     return text or "null"
 
 
-def _fits(answer: Answer) -> bytes:
+def _fits(answer: ServerAnswer) -> bytes:
     from astropy.io import fits
 
     columns = []

@@ -16,12 +16,19 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from stellarnb.errors import StellarnbError
-from tests.support.server.calls import Call, Log, LogEntry, NotThere, Reply, error_reply
+from tests.support.server.calls import (
+    Log,
+    LogEntry,
+    ServerCall,
+    ServerReply,
+    UnknownPath,
+    error_reply,
+)
 from tests.support.server.datalink import data, links
 from tests.support.server.faults import Fault, Faults
 from tests.support.server.jobs import Jobs
 from tests.support.server.shelf import file_reply
-from tests.support.server.store import Store
+from tests.support.server.store import ServerStore
 from tests.support.server.tap import run_query
 from tests.support.server.uws import answer_async, create_job, delete_jobs
 from tests.support.server.vosi import availability, capabilities, tables
@@ -71,7 +78,7 @@ class Service:
 
     Parameters
     ----------
-    store : Store
+    store : ServerStore
         What it serves.
     faults : Faults
         What goes wrong.
@@ -79,7 +86,7 @@ class Service:
         Its numbers.
     """
 
-    def __init__(self, store: Store, faults: Faults, limits: Limits) -> None:
+    def __init__(self, store: ServerStore, faults: Faults, limits: Limits) -> None:
         self.store = store
         self.faults = faults
         self.limits = limits
@@ -99,7 +106,7 @@ class Service:
                 self._route(f"{tap}/tables/{{path:path}}", "vosi", lambda c: tables(self.store, c)),
                 self._route(f"{tap}/capabilities", "vosi", self._capabilities),
                 self._route(f"{tap}/availability", "vosi", lambda _: availability()),
-                self._route(f"{tap}/notification", "vosi", lambda _: Reply(_NEWS)),
+                self._route(f"{tap}/notification", "vosi", lambda _: ServerReply(_NEWS)),
                 self._route("/data-server/data", "data", self._data),
                 self._route("/data-server/datalink/links", "links", self._links),
                 self._route("/tap-server/datalink/links", "links", self._links),
@@ -113,29 +120,29 @@ class Service:
         self.jobs.close()
         self.store.close()
 
-    def _query(self, call: Call) -> Reply:
+    def _query(self, call: ServerCall) -> ServerReply:
         return run_query(self.store, call, self.limits.max_rows)
 
-    def _async(self, call: Call) -> Reply:
+    def _async(self, call: ServerCall) -> ServerReply:
         return answer_async(self.jobs, call)
 
-    def _capabilities(self, call: Call) -> Reply:
+    def _capabilities(self, call: ServerCall) -> ServerReply:
         return capabilities(call.base, self.limits.max_rows)
 
-    def _data(self, call: Call) -> Reply:
+    def _data(self, call: ServerCall) -> ServerReply:
         return data(self.store, call, self.limits.bomb_bytes, self.limits.zip_level)
 
-    def _file(self, call: Call) -> Reply:
+    def _file(self, call: ServerCall) -> ServerReply:
         return file_reply(self.files, call)
 
-    def _links(self, call: Call) -> Reply:
+    def _links(self, call: ServerCall) -> ServerReply:
         return links(self.store, call)
 
     def _route(
         self,
         path: str,
         kind: str,
-        handler: Callable[[Call], Reply],
+        handler: Callable[[ServerCall], ServerReply],
         methods: list[str] | None = None,
     ) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -153,16 +160,16 @@ class Service:
         return Route(path, endpoint, methods=methods or ["GET", "POST", "DELETE"])
 
 
-def _safely(handler: Callable[[Call], Reply], call: Call) -> Reply:
+def _safely(handler: Callable[[ServerCall], ServerReply], call: ServerCall) -> ServerReply:
     try:
         return handler(call)
-    except NotThere as error:
+    except UnknownPath as error:
         return error_reply(str(error), 404)
     except StellarnbError as error:
         return error_reply(str(error))
 
 
-async def _read(request: Request, faults: frozenset[Fault]) -> Call:
+async def _read(request: Request, faults: frozenset[Fault]) -> ServerCall:
     params: dict[str, list[str]] = {}
     files: dict[str, bytes] = {}
     items: list[tuple[str, UploadFile | str]] = list(request.query_params.multi_items())
@@ -178,21 +185,23 @@ async def _read(request: Request, faults: frozenset[Fault]) -> Call:
     base = str(request.base_url).rstrip("/")
     path = str(request.path_params.get("path", ""))
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Call(request.method, path, base, params, files, faults, headers)
+    return ServerCall(request.method, path, base, params, files, faults, headers)
 
 
-def _instead(fault: Fault, retry_after: int) -> Reply:
+def _instead(fault: Fault, retry_after: int) -> ServerReply:
     """Return what comes in place of the service's answer."""
     if fault is Fault.UNAVAILABLE:
-        return Reply(b"Service Unavailable", status=503, headers={"Retry-After": str(retry_after)})
+        return ServerReply(
+            b"Service Unavailable", status=503, headers={"Retry-After": str(retry_after)}
+        )
     if fault is Fault.POOL_EMPTY:
         body = b"<html><body><ul><li><b>Message: </b>Pool empty</li></ul></body></html>"
-        return Reply(body, "text/html", 500)
+        return ServerReply(body, "text/html", 500)
     if fault is Fault.MAINTENANCE:
-        return Reply(_MAINTENANCE, "text/html")
+        return ServerReply(_MAINTENANCE, "text/html")
     if fault is Fault.ERROR_200:
         return error_reply("Cannot execute the query: the database is busy.", 200)
-    return Reply(_entity_bomb(), "application/x-votable+xml")
+    return ServerReply(_entity_bomb(), "application/x-votable+xml")
 
 
 def _entity_bomb() -> bytes:
@@ -213,7 +222,7 @@ def _entity_bomb() -> bytes:
 class _Sent(Response):
     """An answer on its way, where it may come to harm."""
 
-    def __init__(self, reply: Reply, entry: LogEntry, log: Log, limits: Limits) -> None:
+    def __init__(self, reply: ServerReply, entry: LogEntry, log: Log, limits: Limits) -> None:
         super().__init__(reply.body, reply.status, dict(reply.headers), reply.media)
         self._reply = reply
         self._entry = entry

@@ -10,15 +10,15 @@ from xml.sax.saxutils import escape
 from stellarnb.errors import InvalidInput
 from tests.support.server.faults import Fault
 
-__all__ = ["Call", "Log", "NotThere", "Reply", "error_reply"]
+__all__ = ["Log", "ServerCall", "ServerReply", "UnknownPath", "error_reply"]
 
 
-class NotThere(InvalidInput):
+class UnknownPath(InvalidInput):
     """What the address names does not exist, or exists no more: HTTP 404."""
 
 
 @dataclass(frozen=True)
-class Call:
+class ServerCall:
     """One request.
 
     Attributes
@@ -54,7 +54,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Reply:
+class ServerReply:
     """One answer.
 
     Attributes
@@ -110,7 +110,7 @@ class Log:
         return sum(entry.kind == kind for entry in list(self.requests))
 
 
-def error_reply(message: str, status: int = 400) -> Reply:
+def error_reply(message: str, status: int = 400) -> ServerReply:
     """Return an error as DALI wants it: a VOTable whose QUERY_STATUS is ERROR.
 
     Parameters
@@ -127,4 +127,4 @@ def error_reply(message: str, status: int = 400) -> Reply:
         f'<INFO name="QUERY_STATUS" value="ERROR">{escape(message)}</INFO>\n'
         "</RESOURCE>\n</VOTABLE>\n"
     )
-    return Reply(body.encode(), "application/x-votable+xml", status)
+    return ServerReply(body.encode(), "application/x-votable+xml", status)

@@ -16,10 +16,10 @@ from stellarnb.archives.base.tap_schema import vo_unit
 from stellarnb.errors import InvalidInput
 from stellarnb.ids import as_source_ids
 from stellarnb.spectra import SpectrumSet
-from tests.support.server.answers import Answer, Field, render
-from tests.support.server.calls import Call, Reply
+from tests.support.server.answers import AnswerField, ServerAnswer, render
+from tests.support.server.calls import ServerCall, ServerReply
 from tests.support.server.faults import Fault
-from tests.support.server.store import Store
+from tests.support.server.store import ServerStore
 
 __all__ = ["COEFFICIENTS", "MAX_IDS", "data", "links"]
 
@@ -52,14 +52,14 @@ class _Order:
     zipped: bool
 
 
-def data(store: Store, call: Call, bomb_bytes: int, zip_level: int = 1) -> Reply:
+def data(store: ServerStore, call: ServerCall, bomb_bytes: int, zip_level: int = 1) -> ServerReply:
     """Answer a request for spectra, as Gaia's ``/data-server/data``.
 
     Parameters
     ----------
-    store : Store
+    store : ServerStore
         The spectra.
-    call : Call
+    call : ServerCall
         With ID, RETRIEVAL_TYPE and, where wanted, FORMAT, DATA_STRUCTURE, USE_ZIP_ALWAYS.
         VALID_DATA and RELEASE change nothing: they concern epoch photometry and other releases.
     bomb_bytes : int
@@ -97,19 +97,19 @@ def data(store: Store, call: Call, bomb_bytes: int, zip_level: int = 1) -> Reply
         headers["X-Mock"] = "RVS spectra and coefficients of this server are made up"
     spoilt = call.faults & {Fault.ZIP_BOMB, Fault.PATH_TRAVERSAL}
     if len(files) == 1 and not order.zipped and not spoilt:
-        return Reply(files[0][1], "application/octet-stream", 200, headers, tuple(served))
+        return ServerReply(files[0][1], "application/octet-stream", 200, headers, tuple(served))
     body = _zip(files, call.faults, bomb_bytes, zip_level)
-    return Reply(body, "application/zip", 200, headers, tuple(served))
+    return ServerReply(body, "application/zip", 200, headers, tuple(served))
 
 
-def links(store: Store, call: Call) -> Reply:
+def links(store: ServerStore, call: ServerCall) -> ServerReply:
     """Answer which products there are of some stars, as a table of links.
 
     Parameters
     ----------
-    store : Store
+    store : ServerStore
         The spectra.
-    call : Call
+    call : ServerCall
         With ID.
     """
     ids = _ids(call)
@@ -120,12 +120,12 @@ def links(store: Store, call: Call) -> Reply:
             rows.append((f"Gaia DR3 {star}", url, "#this", product))
     names = ("ID", "access_url", "semantics", "description")
     columns = [pa.array([row[i] for row in rows], pa.string()) for i in range(len(names))]
-    answer = Answer(pa.table(columns, names=names), tuple(map(Field, names)), {})
+    answer = ServerAnswer(pa.table(columns, names=names), tuple(map(AnswerField, names)), {})
     body, media = render(answer, call.get("RESPONSEFORMAT", "votable"))
-    return Reply(body, media)
+    return ServerReply(body, media)
 
 
-def _order(store: Store, call: Call) -> _Order:
+def _order(store: ServerStore, call: ServerCall) -> _Order:
     wanted = call.get("RETRIEVAL_TYPE", "ALL").upper()
     products = store.products if wanted == "ALL" else tuple(wanted.split(","))
     known_products = (*store.products, COEFFICIENTS)
@@ -145,7 +145,7 @@ def _order(store: Store, call: Call) -> _Order:
     return _Order(_ids(call), products, form, structure == "RAW", zipped)
 
 
-def _ids(call: Call) -> NDArray[np.int64]:
+def _ids(call: ServerCall) -> NDArray[np.int64]:
     texts = [part for text in call.params.get("ID", []) for part in text.split(",")]
     stars = [re.sub(r"^\s*gaia\s+dr3\s+", "", text, flags=re.IGNORECASE).strip() for text in texts]
     stars = [star for star in stars if star]
@@ -158,18 +158,18 @@ def _ids(call: Call) -> NDArray[np.int64]:
     return unique
 
 
-def _columns(spectra: SpectrumSet, upper: bool) -> tuple[Field, ...]:
+def _columns(spectra: SpectrumSet, upper: bool) -> tuple[AnswerField, ...]:
     unit = vo_unit(spectra.instrument.flux_unit)
     fields = (
-        Field("wavelength", "nm", "wavelength"),
-        Field("flux", unit, "mean spectrum flux"),
-        Field("flux_error", unit, "mean spectrum flux error"),
+        AnswerField("wavelength", "nm", "wavelength"),
+        AnswerField("flux", unit, "mean spectrum flux"),
+        AnswerField("flux_error", unit, "mean spectrum flux error"),
     )
     return tuple(replace(f, name=f.name.upper()) for f in fields) if upper else fields
 
 
 def _single_files(
-    store: Store, spectra: SpectrumSet, product: str, form: str, upper: bool
+    store: ServerStore, spectra: SpectrumSet, product: str, form: str, upper: bool
 ) -> Iterator[tuple[str, bytes]]:
     """One file a star."""
     wave = spectra.wavelength.to_value("nm").astype(np.float64)
@@ -185,12 +185,12 @@ def _single_files(
             body += bytes(-len(body) % 2880)
         else:
             table = pa.table([wave, spectra.flux[i], error[i]], names=names)
-            answer = Answer(table, fields, _notes(store, product), params={"source_id": star})
+            answer = ServerAnswer(table, fields, _notes(store, product), params={"source_id": star})
             body = render(_long(answer, star, places[i]) if form == "csv" else answer, form)[0]
         yield f"{product}-Gaia DR3 {star}.{_EXTENSIONS[form]}", body
 
 
-def _long(answer: Answer, star: int, place: NDArray[np.float64]) -> Answer:
+def _long(answer: ServerAnswer, star: int, place: NDArray[np.float64]) -> ServerAnswer:
     """Repeat what the other formats write into a header in each row: CSV has none."""
     n = answer.table.num_rows
     before = {
@@ -202,11 +202,11 @@ def _long(answer: Answer, star: int, place: NDArray[np.float64]) -> Answer:
     table = pa.table(
         [*before.values(), *answer.table.columns], [*before, *answer.table.column_names]
     )
-    return Answer(table, (*map(Field, before), *answer.fields), answer.infos)
+    return ServerAnswer(table, (*map(AnswerField, before), *answer.fields), answer.infos)
 
 
 def _raw_files(
-    store: Store, spectra: SpectrumSet, product: str, form: str, upper: bool
+    store: ServerStore, spectra: SpectrumSet, product: str, form: str, upper: bool
 ) -> Iterator[tuple[str, bytes]]:
     """One file for all: a row a star, the spectrum in a cell."""
     n_pix = spectra.flux.shape[1]
@@ -217,10 +217,10 @@ def _raw_files(
         for values in (spectra.flux, error)
     ]
     fields = [
-        Field("source_id", "", "Unique source identifier"),
-        Field("solution_id", "", "Solution identifier; 0 from this server"),
-        Field("ra", "deg", "Right ascension"),
-        Field("dec", "deg", "Declination"),
+        AnswerField("source_id", "", "Unique source identifier"),
+        AnswerField("solution_id", "", "Solution identifier; 0 from this server"),
+        AnswerField("ra", "deg", "Right ascension"),
+        AnswerField("dec", "deg", "Declination"),
         *_columns(spectra, upper=False)[1:],
     ]
     if upper:
@@ -229,17 +229,17 @@ def _raw_files(
         [spectra.source_id, np.zeros(len(spectra), np.int64), *places.T, *arrays],
         names=[field.name for field in fields],
     )
-    answer = Answer(table, tuple(fields), _notes(store, product))
+    answer = ServerAnswer(table, tuple(fields), _notes(store, product))
     yield f"{product}_RAW.{_EXTENSIONS[form]}", render(answer, form)[0]
 
 
 def _coefficient_files(
-    store: Store, ids: NDArray[np.int64], order: _Order
+    store: ServerStore, ids: NDArray[np.int64], order: _Order
 ) -> tuple[list[tuple[str, bytes]], list[int]]:
     """BP/RP coefficients: one file for all, or one row in a file of its own."""
     table = store.coefficients(ids)
     stars: list[int] = table["source_id"].to_pylist()
-    fields = tuple(Field(name) for name in table.column_names)
+    fields = tuple(AnswerField(name) for name in table.column_names)
     notes = {"product": COEFFICIENTS, "mock": "made up, not a measurement"}
     end = _EXTENSIONS[order.form]
     parts = {f"{COEFFICIENTS}_RAW.{end}": table} if order.raw and stars else {}
@@ -249,18 +249,19 @@ def _coefficient_files(
             for row, star in enumerate(stars)
         }
     files = [
-        (name, render(Answer(part, fields, notes), order.form)[0]) for name, part in parts.items()
+        (name, render(ServerAnswer(part, fields, notes), order.form)[0])
+        for name, part in parts.items()
     ]
     return files, stars
 
 
-def _notes(store: Store, product: str) -> dict[str, str]:
+def _notes(store: ServerStore, product: str) -> dict[str, str]:
     notes = {"product": product}
     return notes | {"mock": "made up, not a measurement"} if store.made_up(product) else notes
 
 
 def _fits_template(
-    store: Store, product: str, fields: tuple[Field, ...], wave: NDArray[np.float64]
+    store: ServerStore, product: str, fields: tuple[AnswerField, ...], wave: NDArray[np.float64]
 ) -> tuple[bytes, NDArray[np.void]]:
     """Return a file's headers, and the table to fill: a header a star would take too long."""
     from astropy.io import fits

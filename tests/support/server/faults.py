@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from stellarnb.errors import InvalidInput
 
-__all__ = ["KINDS", "Fault", "Faults", "Options", "parse_fault"]
+__all__ = ["KINDS", "Fault", "FaultOptions", "Faults", "parse_fault"]
 
 #: Kinds of requests: ``async`` creates a job, ``job`` is whatever concerns one that exists.
 KINDS = frozenset({"sync", "async", "job", "vosi", "data", "links", "files"})
@@ -21,7 +21,7 @@ _CREATION = frozenset({"async"})
 _DATA = frozenset({"data"})
 
 
-class Options(TypedDict, total=False):
+class FaultOptions(TypedDict, total=False):
     """When a fault strikes; see `Faults.inject`."""
 
     times: int
@@ -198,7 +198,7 @@ class Faults:
         return frozenset(drawn)
 
 
-def parse_fault(text: str) -> tuple[Fault, Options]:
+def parse_fault(text: str) -> tuple[Fault, FaultOptions]:
     """Read a fault as the command line writes it: ``NAME[:TIMES][@PROBABILITY][/WHERE]``.
 
     Parameters
@@ -209,7 +209,7 @@ def parse_fault(text: str) -> tuple[Fault, Options]:
     Returns
     -------
     fault : Fault
-    options : Options
+    options : FaultOptions
         For `Faults.inject`.
 
     Raises
@@ -222,7 +222,7 @@ def parse_fault(text: str) -> tuple[Fault, Options]:
         raise InvalidInput(
             f"{text!r} is no fault; write NAME[:TIMES][@PROBABILITY][/WHERE], as in unavailable:3."
         )
-    options: Options = {}
+    options: FaultOptions = {}
     if match[2]:
         options["times"] = int(match[2])
     if match[3]:

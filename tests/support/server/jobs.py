@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from stellarnb.errors import InvalidInput, StellarnbError
-from tests.support.server.calls import Call, NotThere, Reply, error_reply
+from tests.support.server.calls import ServerCall, ServerReply, UnknownPath, error_reply
 from tests.support.server.faults import Fault
 
-__all__ = ["ACTIVE", "Job", "Jobs"]
+__all__ = ["ACTIVE", "Jobs", "ServerJob"]
 
 #: Phases that a job leaves by itself.
 ACTIVE = frozenset({"PENDING", "QUEUED", "EXECUTING"})
@@ -30,7 +30,7 @@ def _now() -> datetime:
 
 
 @dataclass
-class Job:
+class ServerJob:
     """One job.
 
     Attributes
@@ -38,12 +38,12 @@ class Job:
     id : str
         Its identifier.
     params, files
-        As in `Call`.
+        As in `ServerCall`.
     faults : frozenset of Fault
         That struck when it was made.
     phase : str
         Of UWS.
-    reply : Reply or None
+    reply : ServerReply or None
         The result, or the error.
     message : str
         What went wrong.
@@ -60,7 +60,7 @@ class Job:
     files: dict[str, bytes]
     faults: frozenset[Fault]
     phase: str = "PENDING"
-    reply: Reply | None = None
+    reply: ServerReply | None = None
     message: str = ""
     duration: int = 3600
     created: datetime = field(default_factory=_now)
@@ -94,15 +94,15 @@ class Jobs:
     Parameters
     ----------
     answer : callable
-        Gives a query's `Reply`, or raises.
+        Gives a query's `ServerReply`, or raises.
     seconds : float
         How long a job is EXECUTING at least.
     """
 
-    def __init__(self, answer: Callable[[Call], Reply], seconds: float) -> None:
+    def __init__(self, answer: Callable[[ServerCall], ServerReply], seconds: float) -> None:
         self._answer = answer
         self._seconds = seconds
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, ServerJob] = {}
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="stellarnb-job")
         self._lock = threading.Lock()
 
@@ -112,7 +112,7 @@ class Jobs:
             job.enter("ABORTED")
         self._pool.shutdown(cancel_futures=True)
 
-    def all(self) -> list[Job]:
+    def all(self) -> list[ServerJob]:
         """Return the jobs that are not destroyed, the newest first."""
         with self._lock:
             now = _now()
@@ -121,30 +121,30 @@ class Jobs:
                     del self._jobs[job.id]
             return list(reversed(self._jobs.values()))
 
-    def make(self, call: Call) -> Job:
+    def make(self, call: ServerCall) -> ServerJob:
         """Make a job of a request; `Fault.EXPIRED_JOB` makes one that is gone at once."""
         given = {name: list(values) for name, values in call.params.items() if name != "PHASE"}
         number = f"{int(_now().timestamp())}{secrets.token_hex(4)}O"
-        job = Job(number, given, dict(call.files), call.faults)
+        job = ServerJob(number, given, dict(call.files), call.faults)
         if Fault.EXPIRED_JOB not in call.faults:
             with self._lock:
                 self._jobs[job.id] = job
         return job
 
-    def get(self, key: str) -> Job:
+    def get(self, key: str) -> ServerJob:
         """Return a job.
 
         Raises
         ------
-        NotThere
+        UnknownPath
             If there is none, or it is destroyed.
         """
         found = next((job for job in self.all() if job.id == key), None)
         if found is None:
-            raise NotThere(f"There is no job {key!r}; it may have been destroyed.")
+            raise UnknownPath(f"There is no job {key!r}; it may have been destroyed.")
         return found
 
-    def change_phase(self, job: Job, wanted: str, base: str) -> None:
+    def change_phase(self, job: ServerJob, wanted: str, base: str) -> None:
         """Do what PHASE=RUN or PHASE=ABORT asks for.
 
         Raises
@@ -165,13 +165,13 @@ class Jobs:
             job.enter("QUEUED")
             self._pool.submit(self._run, job, base)
 
-    def destroy(self, job: Job) -> None:
+    def destroy(self, job: ServerJob) -> None:
         """Destroy a job."""
         job.enter("ABORTED")
         with self._lock:
             self._jobs.pop(job.id, None)
 
-    def _run(self, job: Job, base: str) -> None:
+    def _run(self, job: ServerJob, base: str) -> None:
         job.enter("EXECUTING")
         too_long = 0 < job.duration < self._seconds
         job.wait(job.duration if too_long else self._seconds, "EXECUTING")
@@ -181,7 +181,7 @@ class Jobs:
             return
         params: Mapping[str, list[str]] = job.params
         try:
-            job.reply = self._answer(Call("POST", "", base, params, job.files, job.faults))
+            job.reply = self._answer(ServerCall("POST", "", base, params, job.files, job.faults))
         except StellarnbError as error:
             job.message = str(error)
         except Exception as error:  # noqa: BLE001 - a job must end, whatever happens in it

@@ -17,7 +17,7 @@ from stellarnb.errors import ArchiveDown, OutputError
 from tests.support.server.app import Limits, Service
 from tests.support.server.calls import Log
 from tests.support.server.faults import Fault, Faults
-from tests.support.server.store import Store
+from tests.support.server.store import ServerStore
 
 __all__ = ["ArchiveServer", "archive_server"]
 
@@ -70,7 +70,7 @@ class ArchiveServer:
         return self.service.log
 
     @property
-    def store(self) -> Store:
+    def store(self) -> ServerStore:
         """The truth behind the answers."""
         return self.service.store
 
@@ -97,7 +97,7 @@ def archive_server(
     Parameters
     ----------
     folder : path-like, optional
-        Parquet files to serve; the embedded sample where not given. See `Store`.
+        Parquet files to serve; the embedded sample where not given. See `ServerStore`.
     port : int, optional
         Where it listens; a free one where 0.
     mock_stars : int, optional
@@ -130,7 +130,7 @@ def archive_server(
     planned = Faults()
     for fault in faults:
         planned.inject(fault)
-    service = Service(Store(folder, mock_stars=mock_stars), planned, limits or Limits())
+    service = Service(ServerStore(folder, mock_stars=mock_stars), planned, limits or Limits())
     try:
         with _listening(port) as door, _serving(service, door):
             yield ArchiveServer(f"http://127.0.0.1:{door.getsockname()[1]}", service)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 
-from tests.support.server.calls import Call, NotThere, Reply
+from tests.support.server.calls import ServerCall, ServerReply, UnknownPath
 
 __all__ = ["file_reply"]
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
-def file_reply(files: dict[str, bytes], call: Call) -> Reply:
+def file_reply(files: dict[str, bytes], call: ServerCall) -> ServerReply:
     """Answer a request for a file.
 
     Parameters
@@ -20,27 +20,27 @@ def file_reply(files: dict[str, bytes], call: Call) -> Reply:
     files : dict of str to bytes
         Content by path, without a slash in front; a name may go on with ``?`` and parameters, as
         in ``links?ID=1&FILT=B``.
-    call : Call
+    call : ServerCall
         With ``Range`` and ``If-Range``, if it goes on from somewhere.
 
     Raises
     ------
-    NotThere
+    UnknownPath
         If there is no such file.
     """
     query = "&".join(f"{name}={value}" for name, values in call.params.items() for value in values)
     body = files.get(f"{call.path}?{query}", files.get(call.path))
     if body is None:
-        raise NotThere(f"There is no file {call.path}.")
+        raise UnknownPath(f"There is no file {call.path}.")
     tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
     headers = {"ETag": tag, "Accept-Ranges": "bytes"}
     part = _RANGE.fullmatch(call.headers.get("range", ""))
     if part is None or call.headers.get("if-range", tag) != tag:
-        return Reply(body, "application/octet-stream", 200, headers)
+        return ServerReply(body, "application/octet-stream", 200, headers)
     start, end = int(part[1]), int(part[2] or len(body) - 1)
     if start >= len(body):
         headers["Content-Range"] = f"bytes */{len(body)}"
-        return Reply(b"", "application/octet-stream", 416, headers)
+        return ServerReply(b"", "application/octet-stream", 416, headers)
     end = min(end, len(body) - 1)
     headers["Content-Range"] = f"bytes {start}-{end}/{len(body)}"
-    return Reply(body[start : end + 1], "application/octet-stream", 206, headers)
+    return ServerReply(body[start : end + 1], "application/octet-stream", 206, headers)

@@ -27,7 +27,7 @@ from stellarnb.tables import Result
 from stellarnb.tables.convert import as_arrow
 from tests.support.server import mock
 
-__all__ = ["Store", "TableEntry"]
+__all__ = ["ServerStore", "ServerTable"]
 
 SCHEMA_TITLES = {
     "gaiadr3": "Gaia DR3, as far as the embedded sample goes",
@@ -38,7 +38,7 @@ SCHEMA_TITLES = {
 
 
 @dataclass(frozen=True)
-class TableEntry:
+class ServerTable:
     """A table as the server publishes it.
 
     Attributes
@@ -66,7 +66,7 @@ class TableEntry:
         return f"{self.schema}.{self.name}"
 
 
-class Store:
+class ServerStore:
     """Tables and spectra behind the server.
 
     Parameters
@@ -103,7 +103,7 @@ class Store:
         for name, rows in tap_schema(infos, schema, SCHEMA_TITLES, apart={"mock"}).items():
             note = {"title": f"TAP_SCHEMA: {name}"}
             entries.append(self._write("tap_schema", name, Result(rows, provenance=note)))
-        self.entries: dict[str, TableEntry] = {entry.full: entry for entry in entries}
+        self.entries: dict[str, ServerTable] = {entry.full: entry for entry in entries}
         self._archive = self._open(list(entries), Path(self._temporary.name) / "all")
         self._lock = threading.Lock()
         self._places: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
@@ -196,7 +196,7 @@ class Store:
         return product.lower() not in self._spectra.products
 
     @staticmethod
-    def _open(entries: list[TableEntry], folder: Path) -> LocalArchive:
+    def _open(entries: list[ServerTable], folder: Path) -> LocalArchive:
         folder.mkdir()
         for entry in entries:
             link = folder / f"{entry.full}.parquet"
@@ -206,7 +206,7 @@ class Store:
                 shutil.copyfile(entry.path, link)
         return LocalArchive(folder, name="server")
 
-    def _made(self, files: Mapping[str, ParquetFile]) -> list[TableEntry]:
+    def _made(self, files: Mapping[str, ParquetFile]) -> list[ServerTable]:
         made = []
         if "gaia_source" not in files and "stars" in files:
             stars = Result.read(files["stars"].path)
@@ -223,17 +223,17 @@ class Store:
         missing = np.array(self._spectra.spectra(ids, product).missing, dtype=np.int64)
         return ~np.isin(ids, missing)
 
-    def _write(self, schema: str, name: str, table: Result) -> TableEntry:
+    def _write(self, schema: str, name: str, table: Result) -> ServerTable:
         folder = Path(self._temporary.name) / "made" / schema
         folder.mkdir(parents=True, exist_ok=True)
         table.write(folder / f"{name}.parquet")
         return _entry(schema, read_folder(folder)[name])
 
 
-def _entry(schema: str, file: ParquetFile) -> TableEntry:
+def _entry(schema: str, file: ParquetFile) -> ServerTable:
     info = file.info
     path = file.path.resolve()
-    return TableEntry(schema, info.name, info.title, info.columns, path, info.rows)
+    return ServerTable(schema, info.name, info.title, info.columns, path, info.rows)
 
 
 def _word(text: str) -> str:

@@ -6,10 +6,10 @@ import gzip
 from dataclasses import replace
 
 from stellarnb.errors import InvalidInput
-from tests.support.server.answers import Answer, answer_of, render
-from tests.support.server.calls import Call, Reply
+from tests.support.server.answers import ServerAnswer, answer_of, render
+from tests.support.server.calls import ServerCall, ServerReply
 from tests.support.server.faults import Fault
-from tests.support.server.store import Store
+from tests.support.server.store import ServerStore
 
 __all__ = ["HTML_NOTE", "run_query"]
 
@@ -19,14 +19,14 @@ _GZIP = b"\x1f\x8b"
 HTML_NOTE = "<script>alert('description')</script><img src=x onerror=alert(1)> & more"
 
 
-def run_query(store: Store, call: Call, max_rows: int) -> Reply:
+def run_query(store: ServerStore, call: ServerCall, max_rows: int) -> ServerReply:
     """Answer a query, as ``sync`` does it and as jobs do it.
 
     Parameters
     ----------
-    store : Store
+    store : ServerStore
         The tables.
-    call : Call
+    call : ServerCall
         With QUERY and, where wanted, LANG, FORMAT or RESPONSEFORMAT, MAXREC and UPLOAD.
     max_rows : int
         The limit where MAXREC sets none, and above which it sets none.
@@ -54,17 +54,17 @@ def run_query(store: Store, call: Call, max_rows: int) -> Reply:
     if media == _FITS:  # Gaia's archive packs FITS unasked, and astroquery counts on it
         body = gzip.compress(body, 1)
     headers = {"Content-Encoding": "gzip"} if body.startswith(_GZIP) else {}
-    return Reply(body, media, 200, headers)
+    return ServerReply(body, media, 200, headers)
 
 
-def _maxrec(call: Call, max_rows: int) -> int:
+def _maxrec(call: ServerCall, max_rows: int) -> int:
     text = call.get("MAXREC", str(max_rows))
     if not text.isdigit():
         raise InvalidInput(f"MAXREC={text} is no number of rows.")
     return min(int(text), max_rows)
 
 
-def _uploads(call: Call) -> dict[str, bytes]:
+def _uploads(call: ServerCall) -> dict[str, bytes]:
     """Return the uploaded tables; only those that came in the same request."""
     out: dict[str, bytes] = {}
     for item in (item for text in call.params.get("UPLOAD", []) for item in text.split(";")):
@@ -78,7 +78,7 @@ def _uploads(call: Call) -> dict[str, bytes]:
     return out
 
 
-def _spoilt(answer: Answer, faults: frozenset[Fault]) -> Answer:
+def _spoilt(answer: ServerAnswer, faults: frozenset[Fault]) -> ServerAnswer:
     fields = list(answer.fields)
     if Fault.UPPER_CASE in faults:
         fields = [replace(field, name=field.name.upper()) for field in fields]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
 
 from stellarnb.errors import InvalidInput
-from tests.support.server.calls import Call, NotThere, Reply
-from tests.support.server.jobs import Job, Jobs
+from tests.support.server.calls import ServerCall, ServerReply, UnknownPath
+from tests.support.server.jobs import Jobs, ServerJob
 
 __all__ = ["answer_async", "create_job", "delete_jobs"]
 
@@ -19,7 +19,7 @@ _SPACE = (
 _MAX_WAIT = 60.0
 
 
-def create_job(jobs: Jobs, call: Call) -> Reply:
+def create_job(jobs: Jobs, call: ServerCall) -> ServerReply:
     """Make a job, run it where PHASE=RUN is given, and send the client there."""
     job = jobs.make(call)
     if call.get("PHASE"):
@@ -27,26 +27,26 @@ def create_job(jobs: Jobs, call: Call) -> Reply:
     return _see(_home(job, call))
 
 
-def delete_jobs(jobs: Jobs, call: Call) -> Reply:
+def delete_jobs(jobs: Jobs, call: ServerCall) -> ServerReply:
     """Destroy the jobs of JOB_IDS, as Gaia's archive does it."""
     for key in call.get("JOB_IDS").split(","):
         jobs.destroy(jobs.get(key.strip()))
-    return Reply(b"OK")
+    return ServerReply(b"OK")
 
 
-def answer_async(jobs: Jobs, call: Call) -> Reply:
+def answer_async(jobs: Jobs, call: ServerCall) -> ServerReply:
     """Answer a request for the list of jobs, a job, or a part of one.
 
     Parameters
     ----------
     jobs : Jobs
         The jobs.
-    call : Call
+    call : ServerCall
         Its path is what stands behind ``async``.
 
     Raises
     ------
-    NotThere
+    UnknownPath
         If there is no such job or part.
     InvalidInput
         For what UWS does not know.
@@ -63,7 +63,7 @@ def answer_async(jobs: Jobs, call: Call) -> Reply:
     return _read(job, part, call)
 
 
-def _change(jobs: Jobs, job: Job, part: str, call: Call) -> Reply:
+def _change(jobs: Jobs, job: ServerJob, part: str, call: ServerCall) -> ServerReply:
     if part == "phase":
         jobs.change_phase(job, call.get("PHASE").upper(), call.base)
     elif part == "executionduration":
@@ -76,11 +76,11 @@ def _change(jobs: Jobs, job: Job, part: str, call: Call) -> Reply:
         job.params.update({name: list(values) for name, values in call.params.items()})
         job.files.update(call.files)
     else:
-        raise NotThere(f"There is nothing to change at {part!r}.")
+        raise UnknownPath(f"There is nothing to change at {part!r}.")
     return _see(_home(job, call))
 
 
-def _read(job: Job, part: str, call: Call) -> Reply:
+def _read(job: ServerJob, part: str, call: ServerCall) -> ServerReply:
     if part == "":
         _wait(job, call)
         return _xml(_job(job, call, "job", f" {_SPACE}"))
@@ -101,11 +101,11 @@ def _read(job: Job, part: str, call: Call) -> Reply:
     }
     texts |= {f"parameters/{name.lower()}": values[-1] for name, values in job.params.items()}
     if part.lower() in texts:
-        return Reply(texts[part.lower()].encode())
-    raise NotThere(f"The job has no {part!r}.")
+        return ServerReply(texts[part.lower()].encode())
+    raise UnknownPath(f"The job has no {part!r}.")
 
 
-def _wait(job: Job, call: Call) -> None:
+def _wait(job: ServerJob, call: ServerCall) -> None:
     """Let WAIT= block while the job is in the phase of PHASE=, or in the one that it has now."""
     wait = call.get("WAIT")
     if wait:
@@ -113,15 +113,15 @@ def _wait(job: Job, call: Call) -> None:
         job.wait(min(seconds, _MAX_WAIT), call.get("PHASE", job.phase).upper())
 
 
-def _result(job: Job) -> Reply:
+def _result(job: ServerJob) -> ServerReply:
     if job.phase == "ERROR" and job.reply is not None:
         return job.reply
     if job.phase != "COMPLETED" or job.reply is None:
-        raise NotThere(f"There is no result: the job is {job.phase}.")
+        raise UnknownPath(f"There is no result: the job is {job.phase}.")
     return job.reply
 
 
-def _list(jobs: Jobs, call: Call) -> Reply:
+def _list(jobs: Jobs, call: ServerCall) -> ServerReply:
     phases = {phase.upper() for phase in call.params.get("PHASE", [])}
     chosen = [job for job in jobs.all() if not phases or job.phase in phases]
     if call.get("AFTER"):
@@ -138,7 +138,7 @@ def _list(jobs: Jobs, call: Call) -> Reply:
     return _xml(f"<uws:jobs {_SPACE}>{references}</uws:jobs>")
 
 
-def _job(job: Job, call: Call, tag: str, space: str) -> str:
+def _job(job: ServerJob, call: ServerCall, tag: str, space: str) -> str:
     def time(name: str, value: datetime | None) -> str:
         return f"<uws:{name}>{_stamp(value)}</uws:{name}>" if value else ""
 
@@ -161,7 +161,7 @@ def _job(job: Job, call: Call, tag: str, space: str) -> str:
     )
 
 
-def _results(job: Job, call: Call, space: str) -> str:
+def _results(job: ServerJob, call: ServerCall, space: str) -> str:
     inside = ""
     if job.phase == "COMPLETED" and job.reply is not None:
         where = f"{_home(job, call)}/results/result"
@@ -170,7 +170,7 @@ def _results(job: Job, call: Call, space: str) -> str:
     return f"<uws:results{space}>{inside}</uws:results>"
 
 
-def _parameters(job: Job, space: str) -> str:
+def _parameters(job: ServerJob, space: str) -> str:
     inside = "".join(
         f"<uws:parameter id={quoteattr(name.lower())}>{escape(values[-1])}</uws:parameter>"
         for name, values in job.params.items()
@@ -178,12 +178,12 @@ def _parameters(job: Job, space: str) -> str:
     return f"<uws:parameters{space}>{inside}</uws:parameters>"
 
 
-def _home(job: Job, call: Call) -> str:
+def _home(job: ServerJob, call: ServerCall) -> str:
     return f"{call.base}/tap-server/tap/async/{job.id}"
 
 
-def _see(where: str) -> Reply:
-    return Reply(b"", "text/plain", 303, {"Location": where})
+def _see(where: str) -> ServerReply:
+    return ServerReply(b"", "text/plain", 303, {"Location": where})
 
 
 def _stamp(value: datetime) -> str:
@@ -204,5 +204,5 @@ def _digits(text: str) -> str:
     return text
 
 
-def _xml(text: str) -> Reply:
-    return Reply(f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode(), "text/xml")
+def _xml(text: str) -> ServerReply:
+    return ServerReply(f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode(), "text/xml")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from xml.sax.saxutils import escape
 
 from stellarnb.archives.base.tap_schema import vo_type, vo_unit
-from tests.support.server.answers import Field
-from tests.support.server.calls import Call, NotThere, Reply
+from tests.support.server.answers import AnswerField
+from tests.support.server.calls import ServerCall, ServerReply, UnknownPath
 from tests.support.server.faults import Fault
-from tests.support.server.store import SCHEMA_TITLES, Store, TableEntry
+from tests.support.server.store import SCHEMA_TITLES, ServerStore, ServerTable
 from tests.support.server.tap import HTML_NOTE
 
 __all__ = ["availability", "capabilities", "tables"]
@@ -25,7 +25,7 @@ _FORMATS = {
 }
 
 
-def availability() -> Reply:
+def availability() -> ServerReply:
     """Answer that the service is up."""
     return _xml(
         '<vosi:availability xmlns:vosi="http://www.ivoa.net/xml/VOSIAvailability/v1.0">'
@@ -34,7 +34,7 @@ def availability() -> Reply:
     )
 
 
-def capabilities(base: str, max_rows: int) -> Reply:
+def capabilities(base: str, max_rows: int) -> ServerReply:
     """Answer what the service can do.
 
     Parameters
@@ -72,20 +72,20 @@ def capabilities(base: str, max_rows: int) -> Reply:
     )
 
 
-def tables(store: Store, call: Call) -> Reply:
+def tables(store: ServerStore, call: ServerCall) -> ServerReply:
     """Answer which tables there are.
 
     Parameters
     ----------
-    store : Store
+    store : ServerStore
         The tables.
-    call : Call
+    call : ServerCall
         The path behind ``tables`` names one of them; so does Gaia's parameter TABLES, which may
         name several. ``detail=min`` or ``only_tables=true`` leave the columns out.
 
     Raises
     ------
-    NotThere
+    UnknownPath
         If there is no such table.
     """
     one = call.path.strip("/").lower()
@@ -94,7 +94,7 @@ def tables(store: Store, call: Call) -> Reply:
     )
     unknown = [name for name in names if name not in store.entries]
     if unknown:
-        raise NotThere(f"There is no table {unknown[0]!r}.")
+        raise UnknownPath(f"There is no table {unknown[0]!r}.")
     chosen = [entry for entry in store.entries.values() if not names or entry.full in names]
     bare = call.get("DETAIL") == "min" or call.get("ONLY_TABLES").lower() == "true"
     html = Fault.HTML_DESCRIPTION in call.faults
@@ -120,10 +120,10 @@ def tables(store: Store, call: Call) -> Reply:
     return _xml(f"<vosi:tableset {space}>{''.join(parts)}</vosi:tableset>")
 
 
-def _table(entry: TableEntry, bare: bool, html: bool, tag: str, attributes: str) -> str:
+def _table(entry: ServerTable, bare: bool, html: bool, tag: str, attributes: str) -> str:
     columns = []
     for info in [] if bare else entry.columns.values():
-        field = Field(info.name, vo_unit(info.unit), HTML_NOTE if html else info.description)
+        field = AnswerField(info.name, vo_unit(info.unit), HTML_NOTE if html else info.description)
         datatype, arraysize = vo_type(info.type)
         size = f' arraysize="{arraysize}"' if arraysize else ""
         notes = {"name": field.name, "description": field.description}
@@ -139,5 +139,5 @@ def _table(entry: TableEntry, bare: bool, html: bool, tag: str, attributes: str)
     )
 
 
-def _xml(text: str) -> Reply:
-    return Reply(f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode(), "text/xml")
+def _xml(text: str) -> ServerReply:
+    return ServerReply(f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode(), "text/xml")
