@@ -37,18 +37,7 @@ Floats = NDArray[np.float64]
 
 
 def bench_archive_local() -> list[dict[str, Any]]:
-    """Measure the embedded archive, interleaved with its peers, median of five.
-
-    Returns
-    -------
-    list of dict
-        ``name, value, unit, peer, goal, meets, runs``.
-
-    Raises
-    ------
-    OutputError
-        If the peers find other stars or other pairs.
-    """
+    """Measure the embedded archive, interleaved with its peers, median of five."""
     with tempfile.TemporaryDirectory(prefix="stellarnb-bench-") as folder:
         cones = _cones(Path(folder))
     matches = _matches()
@@ -134,13 +123,7 @@ def _sky(rng: np.random.Generator, n: int) -> tuple[Floats, Floats]:
 
 
 def made_up_stars(n: int) -> Result:
-    """Return made-up stars with identifiers as Gaia's, sorted by them.
-
-    Parameters
-    ----------
-    n : int
-        How many.
-    """
+    """Return made-up stars with identifiers as Gaia's, sorted by them."""
     from astropy import units as u
     from astropy_healpix import lonlat_to_healpix
 

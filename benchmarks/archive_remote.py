@@ -34,20 +34,7 @@ N_SPECTRA = 5000
 
 
 def bench_archive_remote() -> list[dict[str, Any]]:
-    """Measure reading spectra, against astroquery and against bare Parquet in the same run.
-
-    Returns
-    -------
-    list of dict
-        ``name, value, unit, peer, goal, meets, runs``.
-
-    Raises
-    ------
-    MissingInput
-        If what the local server needs is not installed.
-    OutputError
-        If the peers read other spectra.
-    """
+    """Measure reading spectra, against astroquery and against bare Parquet in the same run."""
     try:
         from tests.support.archive_server import Limits, archive_server
     except ModuleNotFoundError as error:

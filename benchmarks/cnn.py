@@ -57,18 +57,7 @@ _ROWS = (
 
 
 def bench_cnn() -> list[dict[str, Any]]:
-    """Measure the networks, interleaved with their peers, median of five.
-
-    Returns
-    -------
-    list of dict
-        ``name, value, unit, peer, goal, meets, runs``.
-
-    Raises
-    ------
-    MissingInput
-        If a peer is not installed.
-    """
+    """Measure the networks, interleaved with their peers, median of five."""
     with tempfile.TemporaryDirectory(prefix="stellarnb-bench-") as folder:
         return _bench(Path(folder))
 

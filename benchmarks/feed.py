@@ -38,22 +38,7 @@ load_model("gaia-rvs").predict_dataset(source, out, progress=False)
 
 
 def write_spectra(path: Path, n: int, *, group: int = 8192) -> Path:
-    """Write made-up RVS and XP spectra with errors and scalars, as `gaia-rvs` reads them.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Of the Parquet file.
-    n : int
-        Stars.
-    group : int, optional
-        Stars of a row group.
-
-    Returns
-    -------
-    pathlib.Path
-        The same path.
-    """
+    """Write made-up RVS and XP spectra with errors and scalars, as `gaia-rvs` reads them."""
     rng = np.random.default_rng(0)
     columns: dict[str, pa.Array] = {}
     rows = min(n, group)
@@ -84,19 +69,7 @@ def _packed(array: NDArray[np.float32]) -> pa.Array:
 
 
 def feed_ratio(model: Model, source: Path) -> float:
-    """Return CPU time of reading and preparing spectra over that of the networks.
-
-    Parameters
-    ----------
-    model : Model
-        Which.
-    source : pathlib.Path
-        Parquet file.
-
-    Returns
-    -------
-    float
-    """
+    """Return CPU time of reading and preparing spectra over that of the networks."""
     feed = inference = 0.0
     start = time.process_time()
     for table in read_tables(model, source):
@@ -118,24 +91,7 @@ def feed_ratio(model: Model, source: Path) -> float:
 
 
 def peak_memory_gb(folder: Path, n: int = 200_000) -> float:
-    """Return the peak memory of a process that predicts n spectra from a Parquet file [GB].
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Empty, with room for 20 kB a star.
-    n : int, optional
-        Stars.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    OutputError
-        If the process fails; says why.
-    """
+    """Return the peak memory of a process that predicts n spectra from a Parquet file [GB]."""
     source = write_spectra(folder / "spectra.parquet", n)
     arguments = [str(source), str(folder / "labels")]
     return peak_gb(_CHILD, arguments, f"predicts {n} spectra")

@@ -35,13 +35,7 @@ def _import_once(module: str) -> tuple[float, list[str]]:
 
 
 def bench_import() -> list[dict[str, Any]]:
-    """Compare ``import stellarnb`` with ``import torch``, interleaved, median of seven.
-
-    Returns
-    -------
-    list of dict
-        The ratio, and the number of heavy packages that were loaded.
-    """
+    """Compare ``import stellarnb`` with ``import torch``, interleaved, median of seven."""
     for module in ("torch", "stellarnb"):  # the first import reads the disk
         _import_once(module)
     ours: list[float] = []

@@ -34,43 +34,14 @@ _NEEDED = ("holoviews", "panel", "playwright", "nbformat", "jupyter_bokeh")
 
 
 def bench_map() -> list[dict[str, Any]]:
-    """Measure maps in the browser, then their aggregates without one.
-
-    Returns
-    -------
-    list of dict
-        ``name, value, unit, peer, goal, meets, runs``.
-
-    Raises
-    ------
-    MissingInput
-        If Chromium or a peer is not installed.
-    """
+    """Measure maps in the browser, then their aggregates without one."""
     from benchmarks.map_aggregates import bench_map_aggregates
 
     return [*bench_map_browser(), *bench_map_aggregates()]
 
 
 def bench_map_browser(n: int | None = None) -> list[dict[str, Any]]:
-    """Measure zoom, brush and the first map in JupyterLab, foreign hosts blocked.
-
-    Parameters
-    ----------
-    n : int, optional
-        Stars of the mock; 690,000 where not given.
-
-    Returns
-    -------
-    list of dict
-        ``name, value, unit, peer, goal, meets, runs``.
-
-    Raises
-    ------
-    MissingInput
-        If Chromium or a peer is not installed.
-    StellarnbError
-        If a cell fails or JupyterLab does not start.
-    """
+    """Measure zoom, brush and the first map in JupyterLab, foreign hosts blocked."""
     for package in _NEEDED:
         if find_spec(package) is None:
             raise MissingInput(f'The peer needs {package}: pip install "stellarnb[bench]".')

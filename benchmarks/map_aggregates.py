@@ -45,29 +45,7 @@ def bench_map_aggregates(
     files: int = FILES,
     runs: int = RUNS,
 ) -> list[dict[str, Any]]:
-    """Measure the aggregates, interleaved with their peers, median of five.
-
-    Parameters
-    ----------
-    n, many : int, optional
-        Stars of a map, and of a large one in memory.
-    rows, files : int, optional
-        Stars of a Parquet file, and how many files are read.
-    runs : int, optional
-        How often each ratio is measured.
-
-    Returns
-    -------
-    list of dict
-        ``name, value, unit, peer, goal, meets, runs``.
-
-    Raises
-    ------
-    OutOfMemory
-        If the stars don't fit.
-    OutputError
-        If the process whose memory is measured fails.
-    """
+    """Measure the aggregates, interleaved with their peers, median of five."""
     frame = columns(mock_milky_way(n), [_X, _Y, _OF, "R", "Z"])
     bins = Bins()
     codes = bins.codes(frame)

@@ -96,20 +96,7 @@ def write_ours(folder: Path, name: str) -> str:
 
 
 def time_first(page: LabPage, notebook: str) -> float:
-    """Open a notebook and run its one cell in its new kernel; return seconds to the first map.
-
-    Parameters
-    ----------
-    page : LabPage
-        A page with `WATCH`.
-    notebook : str
-        Its name.
-
-    Raises
-    ------
-    StellarnbError
-        If the cell ends with an error, or no map appears.
-    """
+    """Open a notebook and run its one cell in its new kernel; return seconds to the first map."""
     page.open(notebook)
     page.page.evaluate(
         """() => {
@@ -125,13 +112,7 @@ def time_first(page: LabPage, notebook: str) -> float:
 
 
 def open_peer(page: LabPage, folder: Path, size: tuple[int, int]) -> None:
-    """Run the notebook with HoloViews' linked selections, images of a size [pixel].
-
-    Raises
-    ------
-    StellarnbError
-        If it fails or draws other than four figures.
-    """
+    """Run the notebook with HoloViews' linked selections, images of a size [pixel]."""
     cell = _PEER.format(panels=[list(pair) for pair in PANELS], width=size[0], height=size[1])
     page.open(write_notebook(folder / "holoviews.ipynb", [cell]))
     page.run_all()

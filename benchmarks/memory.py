@@ -24,27 +24,7 @@ print(json.dumps(peak))
 
 
 def peak_gb(code: str, arguments: Sequence[str], what: str) -> float:
-    """Run Python in a new process and return its peak memory.
-
-    Parameters
-    ----------
-    code : str
-        The program; its arguments are in ``sys.argv[1:]``, and its last line printed is ours.
-    arguments : sequence of str
-        Of the program.
-    what : str
-        What it does, for the message.
-
-    Returns
-    -------
-    float
-        [GB].
-
-    Raises
-    ------
-    OutputError
-        If the process fails; says why.
-    """
+    """Run Python in a new process and return its peak memory."""
     done = subprocess.run(
         [sys.executable, "-c", code + _REPORT, *arguments],
         capture_output=True,

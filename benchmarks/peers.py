@@ -51,24 +51,7 @@ def peak_flops() -> Callable[[], float]:
 
 
 def keras_model(network: HybridNetwork) -> Any:
-    """Return a hybrid network in Keras, with the same weights.
-
-    Parameters
-    ----------
-    network : HybridNetwork
-        One that reads XP spectra, such as those of ``gaia-rvs``.
-
-    Returns
-    -------
-    keras.Model
-        Takes ``[flux [n, n_pix, 1], xp [n, n_xp], extra [n, n_extra]]``, gives labels and
-        logarithms of their scale, [n, n_labels] each.
-
-    Raises
-    ------
-    MissingInput
-        If Keras or its TensorFlow is not installed.
-    """
+    """Return a hybrid network in Keras, with the same weights."""
     # Of Keras's backends TensorFlow is the fastest here: JAX reaches 0.9 of it, PyTorch 0.6.
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -163,28 +146,7 @@ def _bias(module: nn.Linear | nn.Conv1d) -> Floats:
 def openvino_runner(
     network: nn.Module, inputs: Sequence[Floats], batch: int, **options: Any
 ) -> Callable[[], None]:
-    """Return what runs a network over all stars through OpenVINO, asynchronously.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        With a method ``distribution``.
-    inputs : sequence of numpy.ndarray of float32, shapes [n, ...]
-        n is a multiple of `batch`.
-    batch : int
-        Stars of a batch.
-    **options
-        OpenVINO's own.
-
-    Returns
-    -------
-    callable
-
-    Raises
-    ------
-    MissingInput
-        If OpenVINO is not installed.
-    """
+    """Return what runs a network over all stars through OpenVINO, asynchronously."""
     compiled = compile_network(network, inputs, batch, **options)
     from openvino import AsyncInferQueue
 

@@ -109,19 +109,7 @@ class ReferenceFamily:
 
 
 def reference_model(members: int = 1, seed: int = 0) -> Model:
-    """Return an ensemble of reference hybrids that predicts RVS spectra.
-
-    Parameters
-    ----------
-    members : int, optional
-        Networks.
-    seed : int, optional
-        Of their weights.
-
-    Returns
-    -------
-    Model
-    """
+    """Return an ensemble of reference hybrids that predicts RVS spectra."""
     generator_state = torch.get_rng_state()
     torch.manual_seed(seed)
     networks = [ReferenceHybrid() for _ in range(members)]

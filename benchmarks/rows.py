@@ -20,22 +20,7 @@ def timed(work: Callable[[], T]) -> tuple[float, T]:
 
 
 def row(name: str, unit: str, peer: str, goal: float, values: Sequence[float]) -> dict[str, Any]:
-    """Return a figure of which more is better.
-
-    Parameters
-    ----------
-    name, unit, peer : str
-        What was measured, in what, and against what.
-    goal : float
-        What it shall reach.
-    values : sequence of float
-        One a run; the median counts.
-
-    Returns
-    -------
-    dict
-        ``name, value, unit, peer, goal, meets, runs``.
-    """
+    """Return a figure of which more is better."""
     value = statistics.median(values)
     return {
         "name": name,

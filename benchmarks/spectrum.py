@@ -31,25 +31,7 @@ _NEEDED = ("playwright", "nbformat", "jupyter_bokeh")
 
 
 def bench_spectrum(n: int | None = None) -> list[dict[str, Any]]:
-    """Measure step, zoom and slider in JupyterLab, foreign hosts blocked.
-
-    Parameters
-    ----------
-    n : int, optional
-        Spectra; 1,000 where not given.
-
-    Returns
-    -------
-    list of dict
-        ``name, value, unit, peer, goal, meets, runs``.
-
-    Raises
-    ------
-    MissingInput
-        If Chromium or a package is not installed.
-    StellarnbError
-        If a cell fails or JupyterLab does not start.
-    """
+    """Measure step, zoom and slider in JupyterLab, foreign hosts blocked."""
     for package in _NEEDED:
         if find_spec(package) is None:
             raise MissingInput(f'The benchmark needs {package}: pip install "stellarnb[bench]".')

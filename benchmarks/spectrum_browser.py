@@ -117,13 +117,7 @@ ipw.VBox([button, BokehModel(column(*plots, sizing_mode="stretch_width"))])"""
 
 
 def open_ours(page: LabPage, folder: Path, n: int) -> None:
-    """Show our viewer of n spectra, and wait until it has come to rest.
-
-    Raises
-    ------
-    StellarnbError
-        If a cell fails.
-    """
+    """Show our viewer of n spectra, and wait until it has come to rest."""
     _open(page, write_notebook(folder / "ours.ipynb", [_SPECTRA.format(n=n), _OURS]))
     page.page.wait_for_selector(".snb-spectrum tbody", timeout=LONGEST)
     page.page.wait_for_timeout(5 * REST)
@@ -131,13 +125,7 @@ def open_ours(page: LabPage, folder: Path, n: int) -> None:
 
 
 def open_peer(page: LabPage, folder: Path, n: int) -> None:
-    """Show n spectra in Bokeh figures with a button that steps.
-
-    Raises
-    ------
-    StellarnbError
-        If a cell fails.
-    """
+    """Show n spectra in Bokeh figures with a button that steps."""
     _open(page, write_notebook(folder / "peer.ipynb", [_SPECTRA.format(n=n), _PEER]))
     page.figure(0)
     page.page.wait_for_timeout(5 * REST)

@@ -42,24 +42,7 @@ class Cancel:
 def progress_bar(
     total: int, label: str, *, show: bool = True, unit: str = " stars"
 ) -> Iterator[Advance]:
-    """Show a progress bar in a terminal or a notebook.
-
-    Parameters
-    ----------
-    total : int
-        Number of items.
-    label : str
-        What is going on.
-    show : bool, optional
-        False draws nothing.
-    unit : str, optional
-        What is counted.
-
-    Yields
-    ------
-    callable
-        Call it with the number of items that were just finished.
-    """
+    """Show a progress bar in a terminal or a notebook."""
     if not show:
         yield lambda count: None
         return

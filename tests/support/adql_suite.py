@@ -28,23 +28,15 @@ SCHEMA = "snbsuite"
 
 @dataclass(frozen=True, repr=False)
 class Case:
-    """A query and its rows.
+    """A query and its rows."""
 
-    Attributes
-    ----------
-    adql : str
-        The query.
-    rows : list of tuple
-        What it must return.
-    ordered : bool
-        Whether the order counts.
-    upload : dict
-        Tables that go with it.
-    """
-
+    #: The query.
     adql: str
+    #: What it must return.
     rows: list[tuple[Any, ...]]
+    #: Whether the order counts.
     ordered: bool = False
+    #: Tables that go with it.
     upload: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -53,15 +45,7 @@ class Case:
 
 @st.composite
 def cases(draw: Draw, tables: Mapping[str, Result]) -> Case:
-    """Draw a query over the tables of `made_up_sky`.
-
-    Parameters
-    ----------
-    draw : callable
-        Hypothesis's.
-    tables : mapping of str to Result
-        ``stars`` and ``labels``.
-    """
+    """Draw a query over the tables of `made_up_sky`."""
     stars = {name: _values(tables["stars"], name) for name in tables["stars"].colnames}
     labels = {name: _values(tables["labels"], name) for name in tables["labels"].colnames}
     form = draw(st.sampled_from(_FORMS))
@@ -70,15 +54,7 @@ def cases(draw: Draw, tables: Mapping[str, Result]) -> Case:
 
 
 def same_rows(got: Result, case: Case) -> None:
-    """Raise AssertionError unless a result has the rows of a case.
-
-    Parameters
-    ----------
-    got : Result
-        What the archive returned.
-    case : Case
-        What was asked.
-    """
+    """Raise AssertionError unless a result has the rows of a case."""
     rows = list(zip(*(column.to_pylist() for column in got.arrow.columns), strict=True))
     want = case.rows
     if not case.ordered:

@@ -26,17 +26,11 @@ EDGE = 1e-6
 
 @dataclass(frozen=True)
 class Values:
-    """A column.
+    """A column."""
 
-    Attributes
-    ----------
-    data : numpy.ndarray, shape [n]
-        Values; anything where NULL.
-    there : numpy.ndarray of bool, shape [n]
-        False where NULL.
-    """
-
+    #: Values; anything where NULL.
     data: NDArray[Any]
+    #: False where NULL.
     there: Bools
 
     @classmethod
@@ -97,29 +91,13 @@ def apart(a: Floats, b: Floats) -> Floats:
 
 
 def in_circle(stars: Floats, ra: Any, dec: Any, radius: Any) -> tuple[Bools, Bools]:
-    """Return which stars lie in a circle, and which so near its edge that rounding may decide.
-
-    Parameters
-    ----------
-    stars : numpy.ndarray, shape [n, 3]
-        Unit vectors.
-    ra, dec, radius : float, or arrays of shape [n]
-        Degrees.
-    """
+    """Return which stars lie in a circle, and which so near its edge that rounding may decide."""
     angle = apart(stars, vectors(ra, dec))
     return angle <= radius, np.abs(angle - radius) < EDGE
 
 
 def in_polygon(stars: Floats, corners: Sequence[tuple[float, float]]) -> tuple[Bools, Bools]:
-    """Return which stars lie in a convex polygon, and which on its edge; see `in_circle`.
-
-    Parameters
-    ----------
-    stars : numpy.ndarray, shape [n, 3]
-        Unit vectors.
-    corners : sequence of (float, float)
-        Right ascension and declination [deg] in order, either way round.
-    """
+    """Return which stars lie in a convex polygon, and which on its edge; see `in_circle`."""
     points = vectors(*np.transpose(corners))
     normals = np.cross(points, np.roll(points, -1, axis=0))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -129,22 +107,7 @@ def in_polygon(stars: Floats, corners: Sequence[tuple[float, float]]) -> tuple[B
 
 
 def made_up_sky(n: int = 1500, seed: int = 11) -> dict[str, Result]:
-    """Return made-up tables to ask: stars over the sky, dense where it is difficult, and labels.
-
-    Parameters
-    ----------
-    n : int, optional
-        Stars: a third of them over the sky, the others at the poles, at right ascension 0 and in
-        one field.
-    seed : int, optional
-        Of the dice.
-
-    Returns
-    -------
-    dict of str to Result
-        ``stars`` with ``source_id, ra, dec, g, n, word`` (g and word are NULL in places) and
-        ``labels`` with ``source_id, teff, snr``: some of the stars, and some others.
-    """
+    """Return made-up tables to ask: stars over the sky, dense where it is difficult, and labels."""
     from astropy import units as u
     from astropy_healpix import lonlat_to_healpix
 

@@ -21,18 +21,7 @@ __all__ = ["ArchiveServer", "Fault", "Limits", "archive_server", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server until Ctrl-C.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Of the command line; the process's own where not given.
-
-    Returns
-    -------
-    int
-        The exit status.
-    """
+    """Run the server until Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         faults = [parse_fault(text) for text in options.fault]

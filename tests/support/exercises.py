@@ -18,26 +18,17 @@ _NUMBER = re.compile(r"\b(?:answer|solution)_(\d+)\b")
 
 @dataclass(frozen=True)
 class Trial:
-    """What the check of an exercise said to an answer.
+    """What the check of an exercise said to an answer."""
 
-    Attributes
-    ----------
-    number : int
-        Of the exercise.
-    answer : str
-        The answer, as code.
-    right : bool
-        Whether the check must accept it.
-    said : str
-        What the check printed, or the error that it raised.
-    error : str
-        The kind of the error; empty where there was none.
-    """
-
+    #: Of the exercise.
     number: int
+    #: The answer, as code.
     answer: str
+    #: Whether the check must accept it.
     right: bool
+    #: What the check printed, or the error that it raised.
     said: str
+    #: The kind of the error; empty where there was none.
     error: str
 
     def fault(self) -> str:
@@ -71,21 +62,7 @@ def exercise_numbers(notebook: Any) -> list[int]:
 
 
 def trials_of(client: NotebookClient, notebook: Any, index: int) -> list[Trial]:
-    """Try the solution and the wrong answers at a check that has just been run.
-
-    Parameters
-    ----------
-    client : nbclient.NotebookClient
-        With its kernel, all cells up to the check done.
-    notebook : nbformat.NotebookNode
-        The notebook, which is left as it is; so is the reader's own answer in the kernel.
-    index : int
-        Which cell was run; one that is no check has nothing to try.
-
-    Returns
-    -------
-    list of Trial
-    """
+    """Try the solution and the wrong answers at a check that has just been run."""
     check = notebook.cells[index]
     if check.cell_type != "code" or CHECK not in check.metadata.get("tags", ()):
         return []

@@ -41,46 +41,31 @@ _PATIENCE_SECONDS = 1800.0
 
 @dataclass
 class Outcome:
-    """What happened.
+    """What happened."""
 
-    Attributes
-    ----------
-    spectra, kernels : int
-        How many spectra were asked for, and by how many processes at once.
-    kills : int
-        How many processes were killed while they fetched.
-    failures : int
-        How many processes ended with an error, and were started again.
-    faults : dict of str to int
-        How often each fault struck.
-    requests : int
-        How many requests the server answered.
-    equal : int
-        Spectra that are the server's, bit for bit, flux and error.
-    lost : int
-        Spectra that are not in the cache.
-    again : int
-        Spectra that the server sent once more after they were stored.
-    more_than_once : int
-        Spectra that the server sent more than once: refused answers, and those that were on
-        their way to a process that was killed.
-    sound : bool
-        Whether every file of the cache is what its sha256 says, and nothing was left over.
-    seconds : float
-        How long it took.
-    """
-
+    #: spectra, kernels: How many spectra were asked for, and by how many processes at once.
     spectra: int
     kernels: int
+    #: How many processes were killed while they fetched.
     kills: int = 0
+    #: How many processes ended with an error, and were started again.
     failures: int = 0
+    #: How often each fault struck.
     faults: dict[str, int] = field(default_factory=dict)
+    #: How many requests the server answered.
     requests: int = 0
+    #: Spectra that are the server's, bit for bit, flux and error.
     equal: int = 0
+    #: Spectra that are not in the cache.
     lost: int = 0
+    #: Spectra that the server sent once more after they were stored.
     again: int = 0
+    #: Spectra that the server sent more than once: refused answers, and those that were on their
+    #: way to a process that was killed.
     more_than_once: int = 0
+    #: Whether every file of the cache is what its sha256 says, and nothing was left over.
     sound: bool = False
+    #: How long it took.
     seconds: float = 0.0
 
     @property
@@ -98,32 +83,7 @@ def run(
     kernels: int = 2,
     seed: int = 1,
 ) -> Outcome:
-    """Fetch, kill, start again, and count.
-
-    Parameters
-    ----------
-    spectra : int, optional
-        How many made-up RVS spectra there are.
-    kills : int, optional
-        How many processes are killed, in turn, evenly over the work.
-    faults : float, optional
-        The share of requests that a fault strikes.
-    chunk : int, optional
-        How many spectra are asked for at once.
-    kernels : int, optional
-        How many processes fetch at once.
-    seed : int, optional
-        Of the faults.
-
-    Returns
-    -------
-    Outcome
-
-    Raises
-    ------
-    ArchiveDown
-        If it is not finished after half an hour.
-    """
+    """Fetch, kill, start again, and count."""
     limits = Limits(zip_level=0, retry_after=0)
     with (
         tempfile.TemporaryDirectory(prefix="stellarnb-interrupted-") as folder,
@@ -242,18 +202,7 @@ class _Run:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it, and print what happened as JSON.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Of the command line; the process's own where not given.
-
-    Returns
-    -------
-    int
-        0 if every promise was kept.
-    """
+    """Run it, and print what happened as JSON."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.support.interrupted", description=__doc__
     )

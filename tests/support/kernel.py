@@ -17,18 +17,7 @@ __all__ = ["main"]
 
 
 def main(url: str, folder: str, chunk: str) -> int:
-    """Fetch the spectra of the stars that standard input names, as a list in JSON.
-
-    Parameters
-    ----------
-    url, folder, chunk : str
-        Of DataLink, of the cache, and how many spectra are asked for at once.
-
-    Returns
-    -------
-    int
-        The exit status.
-    """
+    """Fetch the spectra of the stars that standard input names, as a list in JSON."""
     ids = np.array(json.load(sys.stdin), dtype=np.int64)
     link = DataLink((url,), chunk=int(chunk))
     try:

@@ -17,25 +17,14 @@ EVERY = 0.2
 
 
 class Pause:
-    """A time that does not count.
+    """A time that does not count."""
 
-    Attributes
-    ----------
-    seconds : float
-        How long it was, once it is over.
-    """
-
+    #: How long it was, once it is over.
     seconds: float = 0.0
 
 
 class KernelWatch:
-    """Take memory and processor time of a process and its children while the block runs.
-
-    Parameters
-    ----------
-    pid : int
-        Of the process.
-    """
+    """Take memory and processor time of a process and its children while the block runs."""
 
     def __init__(self, pid: int) -> None:
         import psutil

@@ -41,17 +41,7 @@ _CHROMIUM = [
 
 
 class LabServer:
-    """A running JupyterLab.
-
-    Attributes
-    ----------
-    url : str
-        Address with the port, without a slash at the end.
-    token : str
-        What the address must carry.
-    log : pathlib.Path
-        What the server says.
-    """
+    """A running JupyterLab."""
 
     def __init__(self, url: str, token: str, log: Path) -> None:
         self.url, self.token, self.log = url, token, log
@@ -76,26 +66,6 @@ def lab_server(
     """Run JupyterLab on a folder, on a free port of this machine, until the block ends.
 
     It serves Notebook 7 too, where that is installed.
-
-    Parameters
-    ----------
-    folder : path-like
-        Where the notebooks are.
-    python : str, optional
-        The Python whose JupyterLab and kernel to use.
-    dark : bool, optional
-        Whether it has its dark theme.
-    timeout : float, optional
-        How long to wait for it [s].
-
-    Yields
-    ------
-    LabServer
-
-    Raises
-    ------
-    StellarnbError
-        If it does not start in time; the end of its log is in the message.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -154,24 +124,7 @@ def _wait_for(server: LabServer, process: subprocess.Popen[bytes], timeout: floa
 
 @contextmanager
 def lab_page(server: LabServer, *, width: int = 1500, height: int = 1000) -> Iterator[LabPage]:
-    """Open a headless Chromium for a server, with every foreign host blocked.
-
-    Parameters
-    ----------
-    server : LabServer
-        From `lab_server`.
-    width, height : int, optional
-        Size of the page [pixel].
-
-    Yields
-    ------
-    LabPage
-
-    Raises
-    ------
-    MissingInput
-        If there is no Chromium.
-    """
+    """Open a headless Chromium for a server, with every foreign host blocked."""
     from playwright.sync_api import sync_playwright
 
     path = find_chromium()

@@ -97,17 +97,7 @@ def write_notebook(path: str | os.PathLike[str], cells: Sequence[str]) -> str:
 
 
 class LabPage:
-    """A browser page with a notebook in JupyterLab.
-
-    Attributes
-    ----------
-    page : playwright.sync_api.Page
-        The page itself.
-    console_errors : list of str
-        Errors that the page has reported since it was opened.
-    foreign_requests : list of str
-        Addresses on other hosts that something asked for; each was refused.
-    """
+    """A browser page with a notebook in JupyterLab."""
 
     def __init__(self, page: Page, server: LabServer) -> None:
         self.page, self._server = page, server
@@ -118,30 +108,12 @@ class LabPage:
         page.context.route("**/*", self._filter)
 
     def open(self, notebook: str, *, app: str = "lab", timeout: float = 120) -> None:
-        """Open a notebook of the server's folder and wait for its kernel.
-
-        Parameters
-        ----------
-        notebook : str
-            File name.
-        app : {'lab', 'notebook'}, optional
-            JupyterLab, or Notebook 7.
-        timeout : float, optional
-            How long to wait [s].
-        """
+        """Open a notebook of the server's folder and wait for its kernel."""
         self.page.goto(self._server.address(notebook, app))
         self.wait_idle(timeout=timeout)
 
     def visit(self, path: str, *, timeout: float = 120) -> None:
-        """Open a page of the server and wait until its plugins are there.
-
-        Parameters
-        ----------
-        path : str
-            ``lab``, or ``tree`` and ``notebooks/name.ipynb`` of Notebook 7.
-        timeout : float, optional
-            How long to wait [s].
-        """
+        """Open a page of the server and wait until its plugins are there."""
         self.page.goto(self._server.place(path))
         self.page.wait_for_function("() => window.jupyterapp", timeout=1000 * timeout)
         self.page.evaluate("() => window.jupyterapp.restored.then(() => null)")
@@ -208,13 +180,7 @@ class LabPage:
         self.wait_idle(timeout=timeout)
 
     def wait_for(self, true: Callable[[], bool], what: str, *, timeout: float = 20) -> None:
-        """Wait until something is true of the page [s].
-
-        Raises
-        ------
-        StellarnbError
-            If it never is.
-        """
+        """Wait until something is true of the page [s]."""
         for _ in range(int(timeout / 0.25)):
             if true():
                 return
@@ -253,13 +219,7 @@ class LabPage:
         return found
 
     def figure(self, which: int | str = 0) -> Any:
-        """Return the element of a Bokeh figure, once it is there.
-
-        Parameters
-        ----------
-        which : int or str, optional
-            Its number, counted from the top and from the left, or its name.
-        """
+        """Return the element of a Bokeh figure, once it is there."""
         there = f"which => ({_ELEMENT})(which) !== null"
         self.page.wait_for_function(there, arg=which, timeout=60_000)
         return self.page.evaluate_handle(_ELEMENT, which).as_element()
@@ -338,13 +298,7 @@ class LabPage:
         return LabPage(browser.new_page(viewport=self.page.viewport_size), self._server)
 
     def settled(self, which: int | str = 0) -> bytes:
-        """Return a figure's pixels once they no longer change.
-
-        Raises
-        ------
-        StellarnbError
-            If it never comes to rest (10 s).
-        """
+        """Return a figure's pixels once they no longer change."""
         last = self.pixels(which)
         for _ in range(40):
             self.page.wait_for_timeout(250)

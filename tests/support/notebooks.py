@@ -41,37 +41,25 @@ TRAINING = ("02", "07")
 
 @dataclass
 class Run:
-    """How a notebook ran.
+    """How a notebook ran."""
 
-    Attributes
-    ----------
-    name : str
-        Such as ``00_tour``.
-    seconds, cpu_seconds : float
-        From the start of the kernel to the end of the last cell, by the clock and by the
-        processors' work.
-    peak_gib : float
-        Largest memory (RSS) of the kernel with the processes that it started [GiB].
-    error : str
-        What stopped it; empty where nothing did.
-    spoken : list of str
-        Warnings that a reader would see.
-    foreign : list of str
-        Hosts that it asked for; each was refused.
-    trials : list of Trial
-        What the checks of the exercises said to right and to wrong answers.
-    path : pathlib.Path
-        The notebook with its outputs.
-    """
-
+    #: Such as ``00_tour``.
     name: str
+    #: seconds, cpu_seconds: From the start of the kernel to the end of the last cell, by the
+    #: clock and by the processors' work.
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    #: Largest memory (RSS) of the kernel with the processes that it started [GiB].
     peak_gib: float = 0.0
+    #: What stopped it; empty where nothing did.
     error: str = ""
+    #: Warnings that a reader would see.
     spoken: list[str] = field(default_factory=list)
+    #: Hosts that it asked for; each was refused.
     foreign: list[str] = field(default_factory=list)
+    #: What the checks of the exercises said to right and to wrong answers.
     trials: list[Trial] = field(default_factory=list)
+    #: The notebook with its outputs.
     path: Path = Path()
 
     @property
@@ -115,29 +103,7 @@ def notebook_names() -> list[str]:
 
 
 def executed(name: str, folder: str | os.PathLike[str]) -> Run:
-    """Run a notebook with no network, or return how it ran if that is in the folder already.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``00_tour``.
-    folder : path-like
-        Where the notebook with its outputs (``<name>.ipynb``) and what was measured
-        (``<name>.json``) are kept. Several processes may ask at once: one runs it, the others
-        wait. It is run again after a change of the notebook or of stellarnb.
-
-    Returns
-    -------
-    Run
-        With an ``error`` where a cell failed; the outputs up to it are kept.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such notebook.
-    OutputError
-        If the folder cannot be written.
-    """
+    """Run a notebook with no network, or return how it ran if that is in the folder already."""
     source = notebooks_folder() / f"{name}.ipynb"
     if name not in notebook_names():
         raise InvalidInput(f"No notebook {name!r}; there are: {', '.join(notebook_names())}.")
@@ -190,15 +156,6 @@ def guarded(log: Path) -> Iterator[dict[str, str]]:
     """Give the environment of a kernel that reaches no other host, with a cache of its own.
 
     It keeps little freed memory, as on Binder and in the JupyterLab of ``stellarnb tour``.
-
-    Parameters
-    ----------
-    log : pathlib.Path
-        Gets a line for each attempt.
-
-    Yields
-    ------
-    dict of str to str
     """
     guard = str(Path(__file__).with_name("guard"))
     paths = [guard, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
@@ -268,18 +225,7 @@ def _warnings(notebook: Any) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run notebooks and print what each took; see the module.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Of the command line.
-
-    Returns
-    -------
-    int
-        The exit status: 1 if anything is wrong with a notebook.
-    """
+    """Run notebooks and print what each took; see the module."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.support.notebooks",
         description="Run the course's notebooks with no network; print time and memory of each.",

@@ -41,17 +41,7 @@ def image(data: NDArray[Any], name: str = "", cls: Any = None, **cards: Any) -> 
 
 
 def apogee(kind: str, name: str = "2M00000002+7417074", level: float = 1.0) -> bytes:
-    """Return an apStar or aspcapStar file.
-
-    Parameters
-    ----------
-    kind : {"apStar", "aspcapStar"}
-        apStar has visits behind the combined spectrum, and a mask.
-    name : str, optional
-        The star.
-    level : float, optional
-        Its flux, but for 50 pixels without data.
-    """
+    """Return an apStar or aspcapStar file."""
     from astropy.io import fits
 
     flux = np.full(8575, level, np.float32)

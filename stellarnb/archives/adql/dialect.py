@@ -82,18 +82,7 @@ class QueryText:
 
 
 def parse(query: QueryText) -> exp.Expression:
-    """Return the tree of a query that is one SELECT.
-
-    Parameters
-    ----------
-    query : QueryText
-        Its text.
-
-    Raises
-    ------
-    QueryError
-        If it is not; shows where.
-    """
+    """Return the tree of a query that is one SELECT."""
     if not isinstance(query.text, str):
         raise QueryError(f"ADQL: a query is text, not {type(query.text).__name__}.")
     if not query.text.strip():

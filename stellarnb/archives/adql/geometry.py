@@ -72,13 +72,7 @@ class Region:
 
 
 class Shapes:
-    """Reads the geometry of one query.
-
-    Parameters
-    ----------
-    complain : callable
-        See `Complain`.
-    """
+    """Reads the geometry of one query."""
 
     def __init__(self, complain: Complain) -> None:
         self.complain = complain
@@ -411,17 +405,6 @@ def translate_geometry(
     has it. Sides of a POLYGON are parts of great circles, its inside is the smaller part of the
     sky. A condition that asks for the stars in a region gets a quick look before it: at the
     ranges of source_id that the region touches, and at the declination.
-
-    Parameters
-    ----------
-    tree : sqlglot.exp.Expression
-        The query, its tables under their own names.
-    tables : mapping of str to set of str
-        Columns of each table.
-    pad_of : callable
-        See `PadOf`.
-    complain : callable
-        See `Complain`.
     """
     sky = _Sky(tables, pad_of, complain)
     replace: dict[str, Callable[[Any], None]] = {

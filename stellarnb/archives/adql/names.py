@@ -19,29 +19,7 @@ _OWN = (TAP_SCHEMA, UPLOAD)
 def resolve_tables(
     tree: exp.Expression, query: QueryText, archive: str, tables: Mapping[str, TableInfo]
 ) -> tuple[str, ...]:
-    """Give each table of a query the one name that it has in `tables`, in place.
-
-    Parameters
-    ----------
-    tree : sqlglot.exp.Expression
-        The query.
-    query : QueryText
-        Its text.
-    archive : str
-        The archive's name, which may stand before a table's as a schema.
-    tables : mapping of str to TableInfo
-        The tables by name, with their schema where they have one.
-
-    Returns
-    -------
-    tuple of str
-        The tables in use.
-
-    Raises
-    ------
-    QueryError
-        For an unknown table or schema; shows where.
-    """
+    """Give each table of a query the one name that it has in `tables`, in place."""
     used: dict[str, None] = {}
     schemas = {info.schema for info in tables.values()} - {""}
     for node in tree.find_all(exp.Table):
@@ -121,22 +99,7 @@ def _visible_ctes(node: exp.Expression) -> set[str]:
 
 
 def check_columns(tree: exp.Expression, query: QueryText, tables: Mapping[str, TableInfo]) -> None:
-    """Refuse names that no table in use and no alias gives; DuckDB judges the finer cases.
-
-    Parameters
-    ----------
-    tree : sqlglot.exp.Expression
-        The query, after `resolve_tables`.
-    query : QueryText
-        Its text.
-    tables : mapping of str to TableInfo
-        The tables by name.
-
-    Raises
-    ------
-    QueryError
-        For an unknown column or alias; shows where.
-    """
+    """Refuse names that no table in use and no alias gives; DuckDB judges the finer cases."""
     used = {node.name.lower() for node in tree.find_all(exp.Table)} & set(tables)
     pool = {name for table in used for name in tables[table].columns}
     pool |= {node.alias.lower() for node in tree.find_all(exp.Alias)}

@@ -46,20 +46,13 @@ _AGGREGATES = frozenset(
 
 @dataclass(frozen=True)
 class Plain:
-    """A query that can be cut into ranges of a column: one SELECT without order or grouping.
+    """A query that can be cut into ranges of a column: one SELECT without order or grouping."""
 
-    Attributes
-    ----------
-    items : str
-        What stands between SELECT and FROM.
-    source : str
-        What stands behind FROM.
-    where : str
-        What stands behind WHERE; empty where there is none.
-    """
-
+    #: What stands between SELECT and FROM.
     items: str
+    #: What stands behind FROM.
     source: str
+    #: What stands behind WHERE; empty where there is none.
     where: str
 
     def limited(self, condition: str, items: str | None = None) -> str:
@@ -93,13 +86,7 @@ class Plain:
 
 
 def checked(adql: Any) -> str:
-    """Return a query that may be sent: text that begins like one SELECT.
-
-    Raises
-    ------
-    QueryError
-        For anything else; the archive itself judges the rest.
-    """
+    """Return a query that may be sent: text that begins like one SELECT."""
     if not isinstance(adql, str):
         raise QueryError(f"ADQL: a query is text, not {type(adql).__name__}.")
     words = list(_words(adql))

@@ -28,20 +28,7 @@ Columns = dict[str, ColumnInfo | None]
 
 
 def output_columns(tree: exp.Expression, tables: Mapping[str, TableInfo]) -> Columns:
-    """Return for each named output column of a query the archive's column that it is.
-
-    Parameters
-    ----------
-    tree : sqlglot.exp.Expression
-        A SELECT, or several joined by UNION and the like.
-    tables : mapping of str to TableInfo
-        The archive's tables.
-
-    Returns
-    -------
-    dict of str to ColumnInfo or None
-        By name in lower case; None for a computed column.
-    """
+    """Return for each named output column of a query the archive's column that it is."""
     return _query(tree, {name: dict(info.columns) for name, info in tables.items()})
 
 
@@ -115,20 +102,13 @@ def _renamed(columns: Columns, alias: exp.Expression | None) -> Columns:
 
 @dataclass(frozen=True)
 class Translation:
-    """A query for DuckDB.
+    """A query for DuckDB."""
 
-    Attributes
-    ----------
-    sql : str
-        What DuckDB gets.
-    columns : dict of str to ColumnInfo or None
-        For each named output column the archive's column that it is, where it is one.
-    tables : tuple of str
-        The tables that it reads.
-    """
-
+    #: What DuckDB gets.
     sql: str
+    #: For each named output column the archive's column that it is, where it is one.
     columns: dict[str, ColumnInfo | None]
+    #: The tables that it reads.
     tables: tuple[str, ...]
 
 
@@ -196,28 +176,7 @@ _JOINS = {
 def translate(
     adql: str, archive: str, tables: Mapping[str, TableInfo], pad_of: PadOf
 ) -> Translation:
-    """Translate one ADQL SELECT into DuckDB's SQL.
-
-    Parameters
-    ----------
-    adql : str
-        The query.
-    archive : str
-        The archive's name, which may stand before a table's as a schema.
-    tables : mapping of str to TableInfo
-        The tables.
-    pad_of : callable
-        See `stellarnb.archives.adql.geometry.PadOf`.
-
-    Returns
-    -------
-    Translation
-
-    Raises
-    ------
-    QueryError
-        If it is not one SELECT in ADQL, or names what is not there; shows where.
-    """
+    """Translate one ADQL SELECT into DuckDB's SQL."""
     query = QueryText(adql)
     try:
         tree = parse(query)
@@ -238,15 +197,7 @@ def translate(
 
 
 def explain(error: Exception, adql: str) -> QueryError:
-    """Return the `QueryError` for what DuckDB found wrong with a translated query.
-
-    Parameters
-    ----------
-    error : Exception
-        DuckDB's error.
-    adql : str
-        The query as the user wrote it.
-    """
+    """Return the `QueryError` for what DuckDB found wrong with a translated query."""
     query = QueryText(adql)
     message = re.split(r"\nLINE \d|\n\s*Candidate", str(error))[0].strip()
     _, _, words = message.partition(": ")

@@ -34,18 +34,7 @@ class PendingFile:
 
 
 class Objects:
-    """Immutable files under ``sha256/aa/``.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The cache.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
+    """Immutable files under ``sha256/aa/``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -69,18 +58,7 @@ class Objects:
 
     @contextmanager
     def part(self, write: Callable[[Path], None]) -> Iterator[PendingFile]:
-        """Write an unfinished file, and remove it behind the block unless it was settled.
-
-        Parameters
-        ----------
-        write : callable
-            Writes the file to the path that it is given.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be written; nothing is left behind.
-        """
+        """Write an unfinished file, and remove it behind the block unless it was settled."""
         path = self.parts / f"{uuid.uuid4().hex}.part"
         try:
             try:
@@ -94,20 +72,7 @@ class Objects:
             path.unlink(missing_ok=True)
 
     def settle(self, part: PendingFile, note: dict[str, Any]) -> None:
-        """Move a file to its place, its note first; only one kernel may do so at a time.
-
-        Parameters
-        ----------
-        part : PendingFile
-            The file.
-        note : dict
-            What it is, as JSON; it is added to the notes that are beside the file already.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be written.
-        """
+        """Move a file to its place, its note first; only one kernel may do so at a time."""
         target = self.path(part.sha256)
         try:
             target.parent.mkdir(exist_ok=True)
@@ -123,11 +88,6 @@ class Objects:
         """Return whether a file is there and, byte for byte, what its name says.
 
         It is read through at the first call in a process, and again whenever it has changed.
-
-        Raises
-        ------
-        OutputError
-            If it is there and cannot be read: that is no proof of damage.
         """
         path = self.path(sha256)
         try:

@@ -34,15 +34,7 @@ def without_secrets(text: str) -> str:
 
 
 class Core:
-    """What the parts of `stellarnb.archives.cache.store.Store` share.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The cache.
-    limit_bytes : int
-        How much it may hold.
-    """
+    """What the parts of `stellarnb.archives.cache.store.Store` share."""
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self.folder = folder
@@ -63,17 +55,7 @@ class Core:
         note: dict[str, Any],
         register: Callable[[sqlite3.Connection, int], None],
     ) -> str:
-        """Add an object and its index entries, all of it or nothing, and return its sha256.
-
-        Parameters
-        ----------
-        write : callable
-            Writes the Parquet file to a path.
-        note : dict
-            JSON that tells what it is; enough for `rebuild`.
-        register : callable
-            Given the open transaction and the object's number, adds what points to it.
-        """
+        """Add an object and its index entries, all of it or nothing, and return its sha256."""
         note = {"stored": datetime.now(UTC).isoformat(timespec="seconds"), **note}
         note = json.loads(without_secrets(json.dumps(note, default=str)))
         with self.objects.part(write) as part:

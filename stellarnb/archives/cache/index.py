@@ -51,20 +51,7 @@ class IndexDamaged(OutputError):
 
 
 class Index:
-    """A connection for each thread, and transactions.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file; it is made if it is not there.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be made or written.
-    IndexDamaged
-        If there is a file that is no index, or of another layout.
-    """
+    """A connection for each thread, and transactions."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -84,13 +71,7 @@ class Index:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection to ask; each statement sees the index as it is then.
-
-        Raises
-        ------
-        OutputError, IndexDamaged
-            See the class.
-        """
+        """Give a connection to ask; each statement sees the index as it is then."""
         try:
             yield self._connect()
         except sqlite3.DatabaseError as error:
@@ -98,13 +79,7 @@ class Index:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection in a transaction: all of it is kept, or nothing; one at a time.
-
-        Raises
-        ------
-        OutputError, IndexDamaged
-            See the class.
-        """
+        """Give a connection in a transaction: all of it is kept, or nothing; one at a time."""
         try:
             db = self._connect()
             db.execute("BEGIN IMMEDIATE")

@@ -28,11 +28,6 @@ class Owners:
     """Names for pieces of work; each name tells whether its process lives.
 
     A process holds the lock of a file of its own for as long as it lives, however it ends.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        For the lock files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -70,22 +65,7 @@ class Owners:
 
 @contextmanager
 def hold(path: Path, cancel: Cancel | None = None) -> Iterator[None]:
-    """Hold a lock among kernels and threads; wait for it as long as it takes.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Of the lock file.
-    cancel : Cancel, optional
-        Ends the waiting.
-
-    Raises
-    ------
-    Interrupted
-        If `cancel` was set before the lock was free.
-    OutputError
-        If the file cannot be made.
-    """
+    """Hold a lock among kernels and threads; wait for it as long as it takes."""
     lock = filelock.FileLock(path, thread_local=False)
     while not _acquire(lock, POLL_SECONDS):
         if cancel is not None and cancel.is_set():

@@ -49,21 +49,14 @@ Keys = NDArray[Any]
 
 @dataclass(frozen=True)
 class Found:
-    """Where the spectra of some stars are.
+    """Where the spectra of some stars are."""
 
-    Attributes
-    ----------
-    stars : numpy.ndarray of int64 or str, shape [n]
-        The stars asked for.
-    object, row : numpy.ndarray of int64, shape [n]
-        Number of the object and row in it; -1 where there is none.
-    absent : numpy.ndarray of bool, shape [n]
-        The archive is known to have no such product of the star.
-    """
-
+    #: The stars asked for.
     stars: Keys
+    #: object, row: Number of the object and row in it; -1 where there is none.
     object: NDArray[np.int64]
     row: NDArray[np.int64]
+    #: The archive is known to have no such product of the star.
     absent: NDArray[np.bool_]
 
     @property
@@ -92,30 +85,13 @@ class StarShelf:
 
     A scope is a release's product, such as ``gaiadr3/rvs``; a star is an int64 source_id, or the
     survey's own identifier.
-
-    Parameters
-    ----------
-    core : Core
-        Files and index.
     """
 
     def __init__(self, core: Core) -> None:
         self._core = core
 
     def find(self, scope: str, stars: Keys) -> Found:
-        """Say where the spectra of stars are.
-
-        Parameters
-        ----------
-        scope : str
-            Release and product.
-        stars : numpy.ndarray of int64 or str, shape [n]
-            Which; each once.
-
-        Returns
-        -------
-        Found
-        """
+        """Say where the spectra of stars are."""
         place = np.full((2, len(stars)), -1, dtype=np.int64)
         absent = np.zeros(len(stars), dtype=bool)
         with self._core.index.read() as db:
@@ -142,21 +118,7 @@ class StarShelf:
         return Found(stars, place[0], place[1], absent)
 
     def read(self, found: Found) -> tuple[list[Piece], NDArray[np.int64]]:
-        """Read the spectra that are there.
-
-        Parameters
-        ----------
-        found : Found
-            From `find`.
-
-        Returns
-        -------
-        pieces : list of Piece
-            Together they hold each star of ``found.here`` once.
-        lost : numpy.ndarray of int64
-            Places of stars whose object turned out damaged or gone; it was taken out of the
-            cache, so the next `find` calls them gaps.
-        """
+        """Read the spectra that are there."""
         pieces: list[Piece] = []
         lost: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
         numbers = np.unique(found.object[found.here])
@@ -177,27 +139,7 @@ class StarShelf:
     def keep(
         self, scope: str, table: pa.Table, note: Mapping[str, Any], work: Claims | None = None
     ) -> None:
-        """Store spectra: whole, on the disk and found by every kernel, or not at all.
-
-        Parameters
-        ----------
-        scope : str
-            Release and product.
-        table : pyarrow.Table
-            With a column ``star``, int64 or string, each star once. What else it holds is for
-            who reads it.
-        note : mapping
-            Provenance as JSON.
-        work : Claims, optional
-            Until it ends, the spectra are not evicted.
-
-        Raises
-        ------
-        InvalidInput
-            If a star has two rows.
-        OutputError
-            If it cannot be written.
-        """
+        """Store spectra: whole, on the disk and found by every kernel, or not at all."""
         stars = table[STAR].to_pylist()
         if len(set(stars)) != len(stars):
             raise InvalidInput("A star has two rows in what is to be stored; give one.")
@@ -214,17 +156,7 @@ class StarShelf:
         )
 
     def keep_absent(self, scope: str, stars: Keys, seconds: float = ABSENT_SECONDS) -> None:
-        """Note that the archive has no such product of some stars, for some time.
-
-        Parameters
-        ----------
-        scope : str
-            Release and product.
-        stars : numpy.ndarray of int64 or str, shape [n]
-            Which.
-        seconds : float, optional
-            How long that is believed.
-        """
+        """Note that the archive has no such product of some stars, for some time."""
         with self._core.index.write() as db:
             place, until = scope_number(db, scope), time.time() + seconds
             rows = [(place, star, until) for star in stars.tolist()]
@@ -269,35 +201,14 @@ class StarShelf:
 
 
 class Claims:
-    """Stars that one piece of work fetches, so that no other kernel or thread does.
-
-    Parameters
-    ----------
-    core : Core
-        Files and index.
-    name : str
-        From `stellarnb.archives.cache.locks.Owners`.
-    """
+    """Stars that one piece of work fetches, so that no other kernel or thread does."""
 
     def __init__(self, core: Core, name: str) -> None:
         self._core = core
         self.name = name
 
     def claim(self, scope: str, stars: Keys) -> NDArray[np.bool_]:
-        """Claim those stars that are neither stored nor known to be absent nor claimed by others.
-
-        Parameters
-        ----------
-        scope : str
-            Release and product.
-        stars : numpy.ndarray of int64 or str, shape [n]
-            Each once.
-
-        Returns
-        -------
-        numpy.ndarray of bool, shape [n]
-            Which are now to be fetched by the caller.
-        """
+        """Claim those stars that are neither stored nor known to be absent nor claimed by others."""
         listed = stars.tolist()
         text = json.dumps(listed)
         with self._core.index.write() as db:

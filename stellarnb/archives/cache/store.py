@@ -35,61 +35,20 @@ Key = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class PendingJob:
-    """A query that runs at an archive.
+    """A query that runs at an archive."""
 
-    Attributes
-    ----------
-    key : dict
-        The question.
-    url : str
-        Its address.
-    created : float
-        When it was sent off [s since 1970].
-    note : dict
-        What else was kept.
-    """
-
+    #: The question.
     key: dict[str, Any]
+    #: Its address.
     url: str
+    #: When it was sent off [s since 1970].
     created: float
+    #: What else was kept.
     note: dict[str, Any]
 
 
 class Store:
-    """The cache.
-
-    Parameters
-    ----------
-    folder : path-like, optional
-        Where it is; ``archives`` in the folder of ``STELLARNB_CACHE`` where not given.
-    limit_bytes : int, optional
-        How much it may hold (``STELLARNB_CACHE_GB``); what was not used for longest goes first.
-
-    Attributes
-    ----------
-    stars : StarShelf
-        The spectra, star by star.
-    upkeep : Upkeep
-        Lists, checks and clears what it holds.
-    parts : pathlib.Path
-        A folder for downloads that may be resumed; files there are removed a day after they
-        were last written to.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written.
-
-    Examples
-    --------
-    >>> store = Store()  # doctest: +SKIP
-    >>> key = {"service": "gaia", "release": "dr3", "adql": "SELECT ...", "maxrec": 2000}
-    >>> with store.lock(key):  # doctest: +SKIP
-    ...     result = store.table(key)
-    ...     if result is None:
-    ...         result = fetch()
-    ...         store.keep_table(key, result)
-    """
+    """The cache."""
 
     def __init__(self, folder: str | Path | None = None, *, limit_bytes: int | None = None) -> None:
         known = settings()
@@ -104,25 +63,7 @@ class Store:
         return f"<Store {self.folder}: {self._core.total() / 1e6:,.1f} MB>"
 
     def table(self, key: Key, *, offline: bool = False) -> Result | None:
-        """Return the answer to a question, if it is here and undamaged.
-
-        Parameters
-        ----------
-        key : mapping
-            The question: service, release, canonical ADQL, hash of uploads, row limit.
-        offline : bool, optional
-            Raise instead of returning None.
-
-        Returns
-        -------
-        Result or None
-            Its provenance is that which it was stored with.
-
-        Raises
-        ------
-        CacheMiss
-            With ``offline=True``, if it is not here; names the question.
-        """
+        """Return the answer to a question, if it is here and undamaged."""
         text = _text(key)
         with self._core.index.read() as db:
             row = db.execute(
@@ -144,22 +85,7 @@ class Store:
         return None
 
     def keep_table(self, key: Key, result: Result) -> None:
-        """Store an answer: whole and on the disk, or not at all.
-
-        Parameters
-        ----------
-        key : mapping
-            The question; JSON.
-        result : Result
-            The whole answer; its provenance says service, query and time.
-
-        Raises
-        ------
-        Truncated
-            If the archive held back rows: half an answer is none.
-        OutputError
-            If it cannot be written.
-        """
+        """Store an answer: whole and on the disk, or not at all."""
         if result.truncated:
             raise Truncated("A truncated answer is not cached: it would pass for a whole one.")
         text = _text(key)
@@ -183,15 +109,7 @@ class Store:
         )
 
     def lock(self, key: Key, *, cancel: Cancel | None = None) -> AbstractContextManager[None]:
-        """Hold the lock of a question, so that two kernels or threads don't both ask it.
-
-        Parameters
-        ----------
-        key : mapping
-            The question.
-        cancel : Cancel, optional
-            Ends the waiting with `stellarnb.errors.Interrupted`.
-        """
+        """Hold the lock of a question, so that two kernels or threads don't both ask it."""
         name = hashlib.sha256(_text(key).encode()).hexdigest()[:32]
         return hold(self._core.locks / f"key-{name}.lock", cancel)
 
@@ -212,17 +130,7 @@ class Store:
         ]
 
     def keep_job(self, key: Key, url: str, note: Mapping[str, Any] | None = None) -> None:
-        """Note the address of a job, so that a restarted kernel finds it again.
-
-        Parameters
-        ----------
-        key : mapping
-            The question.
-        url : str
-            Address of the job; a password in it is left out.
-        note : mapping, optional
-            What else to keep; JSON.
-        """
+        """Note the address of a job, so that a restarted kernel finds it again."""
         more = without_secrets(json.dumps(dict(note or {}), default=str))
         with self._core.index.write() as db:
             db.execute(

@@ -26,27 +26,18 @@ ORDER BY 6 DESC
 
 @dataclass(frozen=True)
 class Verified:
-    """What a check of the cache found.
+    """What a check of the cache found."""
 
-    Attributes
-    ----------
-    checked : int
-        Files that were read through.
-    damaged : tuple of str
-        sha256 of those that were not what their names say; they were removed, and are fetched
-        again when they are needed.
-    gone : tuple of str
-        sha256 of those that were in the index and not on the disk; forgotten.
-    adopted : int
-        Whole files that the index did not know, and now does.
-    stray : int
-        Files without a note, which were removed.
-    """
-
+    #: Files that were read through.
     checked: int
+    #: sha256 of those that were not what their names say; they were removed, and are fetched
+    #: again when they are needed.
     damaged: tuple[str, ...]
+    #: sha256 of those that were in the index and not on the disk; forgotten.
     gone: tuple[str, ...]
+    #: Whole files that the index did not know, and now does.
     adopted: int
+    #: Files without a note, which were removed.
     stray: int
 
     @property
@@ -72,14 +63,7 @@ class Upkeep:
         return self._core.limit_bytes
 
     def list(self) -> Table:
-        """Return what is in the cache, the last used first.
-
-        Returns
-        -------
-        Table
-            ``kind`` (table or spectra), ``what`` (the query, or release and product), ``bytes``
-            of the file, ``stars`` (1 for a table), ``stored`` and ``used`` (UTC), ``sha256``.
-        """
+        """Return what is in the cache, the last used first."""
         with self._core.index.read() as db:
             rows = db.execute(_LIST).fetchall()
         columns = list(zip(*rows, strict=True)) or [()] * 7
@@ -92,13 +76,7 @@ class Upkeep:
         return Table(table, units={"bytes": "byte"}, provenance={"cache": str(self._core.folder)})
 
     def verify(self) -> Verified:
-        """Read every file through and compare it with its sha256.
-
-        Returns
-        -------
-        Verified
-            Damaged files were removed; what uses them is fetched again when it is needed.
-        """
+        """Read every file through and compare it with its sha256."""
         core = self._core
         core.objects.forget_checks()
         damaged: list[str] = []
@@ -119,26 +97,7 @@ class Upkeep:
         return Verified(len(on_disk), tuple(damaged), tuple(gone), adopted, len(stray))
 
     def clear(self, what: str | None = None, *, older_than_days: float | None = None) -> int:
-        """Empty the cache, or part of it.
-
-        Parameters
-        ----------
-        what : str, optional
-            ``tables``, ``spectra``, or a release and product as `list` names it, such as
-            ``gaiadr3/rvs``; everything where not given.
-        older_than_days : float, optional
-            Only what was not used for so long.
-
-        Returns
-        -------
-        int
-            Bytes that were freed.
-
-        Raises
-        ------
-        InvalidInput
-            If nothing is called so, or for a negative age.
-        """
+        """Empty the cache, or part of it."""
         if older_than_days is not None and not older_than_days >= 0:
             raise InvalidInput(f"older_than_days is {older_than_days}; it cannot be negative.")
         core = self._core

@@ -24,20 +24,7 @@ _BINARY = {"flux": "<f4", "flux_error": "<f4", "mask": "|u1"}
 
 
 def pack(spectra: SpectrumSet, stars: Keys) -> pa.Table:
-    """Return spectra as a table: ``star``, ``flux`` and, where there are any, error and mask.
-
-    Parameters
-    ----------
-    spectra : SpectrumSet
-        n spectra.
-    stars : numpy.ndarray of int64 or str, shape [n]
-        Under what they are kept.
-
-    Returns
-    -------
-    pyarrow.Table
-        Flux and error are float32 in fixed-size binary, bit for bit; the grid is in the metadata.
-    """
+    """Return spectra as a table: ``star``, ``flux`` and, where there are any, error and mask."""
     grid = spectra.wavelength.to_value(spectra.instrument.unit).astype("<f8")
     columns = {STAR: pa.array(stars), "flux": _binary(spectra.flux.astype("<f4", copy=False))}
     if spectra.error is not None:
@@ -62,26 +49,7 @@ def pack(spectra: SpectrumSet, stars: Keys) -> pa.Table:
 
 
 def join(pieces: Sequence[Piece], provenance: Mapping[str, Any]) -> SpectrumSet:
-    """Put what the cache returned together, in the order of the stars that were found.
-
-    Parameters
-    ----------
-    pieces : sequence of Piece
-        At least one, of tables that `pack` made.
-    provenance : mapping
-        For the set.
-
-    Returns
-    -------
-    SpectrumSet
-        Spectra on different grids are brought to that of the instrument; the provenance then
-        says ``resampled``.
-
-    Raises
-    ------
-    GridMismatch
-        If they are of different instruments.
-    """
+    """Put what the cache returned together, in the order of the stars that were found."""
     places = np.concatenate([piece.places for piece in pieces])
     kinds = {_kind(piece.table) for piece in pieces}
     if len(kinds) == 1:
@@ -169,20 +137,7 @@ def empty(instrument: str, provenance: Mapping[str, Any]) -> SpectrumSet:
 
 
 def unique_rows(table: pa.Table, title: str) -> pa.Table:
-    """Return each star once; a service may send the same product twice.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        With a column ``star``.
-    title : str
-        Of the service.
-
-    Raises
-    ------
-    ArchiveDown
-        If the two are not the same.
-    """
+    """Return each star once; a service may send the same product twice."""
     stars = np.asarray(table[STAR])
     known, first, back = np.unique(stars, return_index=True, return_inverse=True)
     if len(known) == len(stars):

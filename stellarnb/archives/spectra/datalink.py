@@ -49,35 +49,24 @@ class DataLink:
 
     Products: ``rvs``; ``xp_sampled``; ``xp_continuous``, whose coefficients are cached as they
     came, and sampled through gaiaxpy (extra ``[xp]``) on the grid of ``gaia-xp``.
-
-    Attributes
-    ----------
-    urls : tuple of str
-        Its address, and those of mirrors: the next is asked where one fails.
-    release : str
-        Part of the cache's key: releases have the same identifiers for other spectra.
-    release_parameter : str
-        What the service calls the release.
-    names : mapping of str to str
-        What the service calls the products, see `DR3_NAMES` and `DR4_NAMES`.
-    structure : str
-        ``RAW``: one table with a row a star, which is less than half as large and read several
-        times faster; or ``INDIVIDUAL``: a file a star.
-    form : str
-        ``fits``, ``csv``, ``ecsv``, ``votable`` or ``votable_plain``.
-    chunk : int
-        How many stars are asked for at once, `MAX_IDS` at most.
-    title : str
-        For people.
     """
 
+    #: Its address, and those of mirrors: the next is asked where one fails.
     urls: tuple[str, ...]
+    #: Part of the cache's key: releases have the same identifiers for other spectra.
     release: str = "gaiadr3"
+    #: What the service calls the release.
     release_parameter: str = "Gaia DR3"
+    #: What the service calls the products, see `DR3_NAMES` and `DR4_NAMES`.
     names: Mapping[str, str] = field(default_factory=lambda: DR3_NAMES)
+    #: ``RAW``: one table with a row a star, which is less than half as large and read several
+    #: times faster; or ``INDIVIDUAL``: a file a star.
     structure: str = "RAW"
+    #: ``fits``, ``csv``, ``ecsv``, ``votable`` or ``votable_plain``.
     form: str = "fits"
+    #: How many stars are asked for at once, `MAX_IDS` at most.
     chunk: int = 1000
+    #: For people.
     title: str = "Gaia DataLink"
 
     def __post_init__(self) -> None:
@@ -95,15 +84,7 @@ class DataLink:
         return tuple(self.names)
 
     def scope(self, product: str) -> str:
-        """Return under what the cache keeps a product.
-
-        Raises
-        ------
-        InvalidInput
-            If there is no such product.
-        MissingInput
-            If gaiaxpy is needed and not installed.
-        """
+        """Return under what the cache keeps a product."""
         if product not in self.names:
             known = ", ".join(self.names)
             raise InvalidInput(
@@ -138,32 +119,7 @@ class DataLink:
     def fetch(
         self, product: str, stars: Keys, transport: Transport, cancel: Cancel | None
     ) -> list[pa.Table]:
-        """Ask for some stars once.
-
-        Parameters
-        ----------
-        product : str
-            One of `products`.
-        stars : numpy.ndarray of int64, shape [n]
-            `MAX_IDS` at most, each once.
-        transport : Transport
-            Sends the request.
-        cancel : Cancel or None
-            Stops it.
-
-        Returns
-        -------
-        list of pyarrow.Table
-            One with the stars that came, or none.
-
-        Raises
-        ------
-        ArchiveDown
-            If the service fails, or sends what are no such spectra, or two different ones of a
-            star.
-        TooLarge
-            If it sends an absurd amount.
-        """
+        """Ask for some stars once."""
         form = {
             "ID": ",".join(map(str, stars.tolist())),
             "RETRIEVAL_TYPE": self.names[product],
@@ -182,27 +138,7 @@ class DataLink:
         return [table] if len(table) else []
 
     def read(self, product: str, body: bytes) -> pa.Table | None:
-        """Read an answer of the service, of any format and structure.
-
-        Parameters
-        ----------
-        product : str
-            What was asked for.
-        body : bytes
-            The answer: a zip, or a single file.
-
-        Returns
-        -------
-        pyarrow.Table or None
-            As the cache keeps it, each star once; None if there is no star.
-
-        Raises
-        ------
-        ArchiveDown
-            If it is not what was asked for, or two different spectra claim to be of one star.
-        TooLarge
-            If it unpacks to absurdly more than it has.
-        """
+        """Read an answer of the service, of any format and structure."""
         if body.startswith(b"PK\x05\x06"):  # a zip without a file: none of the stars has one
             return None
         name = f"{self.names[product]}.{self.form}"

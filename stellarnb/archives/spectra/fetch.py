@@ -57,21 +57,7 @@ class Gaps:
 def fill(
     gaps: Gaps, stars: Keys, transport: Transport, advance: Advance, cancel: Cancel | None
 ) -> None:
-    """Fetch spectra until every star is stored or known to have none.
-
-    Parameters
-    ----------
-    gaps : Gaps
-        What and where.
-    stars : numpy.ndarray of int64 or str, shape [n]
-        Each once.
-    transport : Transport
-        Sends the requests.
-    advance : callable
-        Told how many more stars are done.
-    cancel : Cancel or None
-        Stops it.
-    """
+    """Fetch spectra until every star is stored or known to have none."""
     total = len(stars)
     filler = _Filler(gaps, transport, cancel)
     left = stars
@@ -236,47 +222,6 @@ def fetch_spectra(
     What arrives is stored chunk by chunk, so whatever stops the work, the next call goes on
     where this one ended. Several kernels may fetch into one cache: none asks for a star that
     another is fetching.
-
-    Parameters
-    ----------
-    source : SpectraSource
-        The service, such as `stellarnb.archives.spectra.datalink.DataLink`.
-    ids : array_like, shape [n]
-        Which stars; a scalar will do. A repeated one gets its spectrum as often.
-    product : str
-        Which kind of spectrum, such as ``rvs``.
-    store : Store or None
-        The cache; None keeps nothing beyond this call.
-    transport : Transport
-        Sends the requests; logged in, if the user is.
-    offline : bool, optional
-        Ask nobody; so does ``transport.offline``.
-    strict : bool, optional
-        Raise if a star has no such spectrum, instead of naming it in ``.missing``.
-    progress : bool, optional
-        Whether to show a progress bar.
-    cancel : Cancel, optional
-        Stops it.
-
-    Returns
-    -------
-    SpectrumSet
-        In the order of `ids`, without those in ``.missing``.
-
-    Raises
-    ------
-    InvalidInput
-        For an unknown product, or identifiers that are none.
-    CacheMiss
-        Offline, if a spectrum is not in the cache; names the first ones.
-    ArchiveDown, QueryError
-        If the service fails for good; what had arrived is in the cache.
-    TooLarge
-        If they would not fit into this machine's memory; nothing is asked then.
-    PartialProducts
-        With ``strict=True``.
-    Interrupted
-        If `cancel` was set; ``.partial`` has the spectra that are there.
     """
     wanted = source.keys(ids)
     scope = source.scope(product)

@@ -31,55 +31,36 @@ CONNECTIONS = 4
 
 @dataclass(frozen=True)
 class Target:
-    """One spectrum of a survey.
+    """One spectrum of a survey."""
 
-    Attributes
-    ----------
-    key : str
-        Under what it is cached: unique within the release and product.
-    name : str
-        The survey's identifier, for people.
-    urls : tuple of str
-        Its file, or its files where each arm has one.
-    source_id : int or None
-        Of Gaia, where it is known.
-    """
-
+    #: Under what it is cached: unique within the release and product.
     key: str
+    #: The survey's identifier, for people.
     name: str
+    #: Its file, or its files where each arm has one.
     urls: tuple[str, ...]
+    #: Of Gaia, where it is known.
     source_id: int | None = None
 
 
 @dataclass(frozen=True)
 class SpectraFiles:
-    """A survey's files, as `stellarnb.archives.spectra.urls` finds them.
+    """A survey's files, as `stellarnb.archives.spectra.urls` finds them."""
 
-    Attributes
-    ----------
-    title : str
-        For people.
-    release : str
-        Part of the cache's key.
-    product : str
-        The only product, such as ``apstar``.
-    instrument : str
-        Whose spectra they are.
-    hosts : tuple of str
-        From where files may come; hosts below them will do. An address in a table that leads
-        elsewhere is refused.
-    targets : tuple of Target
-        The stars.
-    chunk : int
-        How many stars are fetched before they are stored.
-    """
-
+    #: For people.
     title: str
+    #: Part of the cache's key.
     release: str
+    #: The only product, such as ``apstar``.
     product: str
+    #: Whose spectra they are.
     instrument: str
+    #: From where files may come; hosts below them will do. An address in a table that leads
+    #: elsewhere is refused.
     hosts: tuple[str, ...]
+    #: The stars.
     targets: tuple[Target, ...]
+    #: How many stars are fetched before they are stored.
     chunk: int = 32
 
     @property
@@ -125,30 +106,7 @@ class SpectraFiles:
     def fetch(
         self, product: str, stars: Keys, transport: Transport, cancel: Cancel | None
     ) -> list[pa.Table]:
-        """Fetch the files of some stars, a few at a time.
-
-        Parameters
-        ----------
-        product : str
-            The product.
-        stars : numpy.ndarray of str, shape [n]
-            Keys.
-        transport : Transport
-            Sends the requests.
-        cancel : Cancel or None
-            Stops it.
-
-        Returns
-        -------
-        list of pyarrow.Table
-            One for each grid. Where a file fails, what came before it is returned; the rest is
-            for the next call.
-
-        Raises
-        ------
-        ArchiveDown, TooLarge
-            If a file fails, or is no such spectrum, and nothing came.
-        """
+        """Fetch the files of some stars, a few at a time."""
         self.scope(product)
         known = self._known()
         found: list[pa.Table] = []

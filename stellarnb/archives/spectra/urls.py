@@ -43,29 +43,7 @@ _GAIA = ("source_id", "gaiaedr3_source_id", "gaiaedr3", "gaiadr3_source_id", "ga
 def files_of(
     survey: str, stars: Any, product: str | None = None, *, base: str = ""
 ) -> SpectraFiles:
-    """Find the spectra of stars of a survey; see the function of its name.
-
-    Parameters
-    ----------
-    survey : str
-        One of `PRODUCTS`.
-    stars : table
-        With the survey's own identifiers.
-    product : str, optional
-        One of its products; the first where not given.
-    base : str, optional
-        Where its files are; as published where not given.
-
-    Returns
-    -------
-    SpectraFiles
-        For ``fetch_spectra(files, files.stars, files.product, ...)``.
-
-    Raises
-    ------
-    InvalidInput
-        For another survey or product; besides what the survey's function raises.
-    """
+    """Find the spectra of stars of a survey; see the function of its name."""
     if survey not in PRODUCTS:
         raise InvalidInput(f"{survey!r} serves no files (surveys: {', '.join(PRODUCTS)}).")
     chosen = product or PRODUCTS[survey][0]
@@ -80,29 +58,7 @@ def files_of(
 
 
 def apogee(stars: Any, product: str = "aspcapstar", *, base: str = APOGEE_BASE) -> SpectraFiles:
-    """Find the DR17 spectra of stars.
-
-    Parameters
-    ----------
-    stars : table
-        With ``telescope``, ``field`` and ``apogee_id``, as allStar has them (VizieR's Tel, Field
-        and APOGEE will do).
-    product : str, optional
-        ``aspcapstar``, normalised by ASPCAP, or ``apstar``, the combined spectrum.
-    base : str, optional
-        Address of the folder ``apogee/spectro``.
-
-    Returns
-    -------
-    SpectraFiles
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    InvalidInput
-        For another product, or a name that is none.
-    """
+    """Find the DR17 spectra of stars."""
     if product not in PRODUCTS["apogee"]:
         raise InvalidInput(f"APOGEE has no product {product!r} (products: aspcapstar, apstar).")
     table = _Rows(stars, "APOGEE")
@@ -122,25 +78,7 @@ def apogee(stars: Any, product: str = "aspcapstar", *, base: str = APOGEE_BASE) 
 
 
 def rave(stars: Any, *, base: str = RAVE_BASE) -> SpectraFiles:
-    """Find the DR6 spectra of observations.
-
-    Parameters
-    ----------
-    stars : table
-        With ``rave_obs_id``, such as ``20100313_0823m14_113``; where there is ``spectrum_fits``
-        (of ``ravedr6.dr6_spectra``), that is the file.
-    base : str, optional
-        Address of RAVE's folder of files.
-
-    Returns
-    -------
-    SpectraFiles
-
-    Raises
-    ------
-    MissingInput, InvalidInput
-        As `apogee`.
-    """
+    """Find the DR6 spectra of observations."""
     table = _Rows(stars, "RAVE")
     names = table.text("rave_obs_id")
     places = table.text("spectrum_fits", needed=False) or [""] * len(names)
@@ -163,26 +101,6 @@ def gaia_eso(
 
     Asked at ``https://archive.eso.org/tap_obs``: ``SELECT dp_id, access_url, target_name, em_min,
     em_max FROM ivoa.ObsCore WHERE obs_collection = 'GAIAESO' AND target_name IN (...)``.
-
-    Parameters
-    ----------
-    stars : table
-        With ``dp_id``, or ``access_url``; ``target_name`` becomes the name. Rows whose ``em_min``
-        and ``em_max`` [m] do not span HR15N are left out.
-    hosts : sequence of str, optional
-        From where files may come.
-    base : str, optional
-        Where a data product is had by its identifier.
-
-    Returns
-    -------
-    SpectraFiles
-        Of HR15N.
-
-    Raises
-    ------
-    MissingInput, InvalidInput
-        As `apogee`.
     """
     table = _Rows(_hr15n(as_arrow(stars)), "Gaia-ESO")
     products = table.text("dp_id", needed=False)
@@ -199,26 +117,7 @@ def gaia_eso(
 
 
 def galah(stars: Any, *, base: str = GALAH_BASE, release: str = "galah_dr4") -> SpectraFiles:
-    """Find the spectra of observations, four arms each.
-
-    Parameters
-    ----------
-    stars : table
-        With ``sobject_id``.
-    base : str, optional
-        Address of Data Central's links.
-    release : str, optional
-        What it calls the release.
-
-    Returns
-    -------
-    SpectraFiles
-
-    Raises
-    ------
-    MissingInput, InvalidInput
-        As `apogee`.
-    """
+    """Find the spectra of observations, four arms each."""
     table = _Rows(stars, "GALAH")
     targets = []
     for name, star in zip(table.text("sobject_id"), table.gaia(), strict=True):

@@ -46,28 +46,7 @@ def read_coefficients(body: bytes, label: str) -> pa.Table:
 
 
 def sampled(pieces: Sequence[Piece], provenance: Mapping[str, Any]) -> SpectrumSet:
-    """Sample the coefficients of stars on the grid of ``gaia-xp``.
-
-    Parameters
-    ----------
-    pieces : sequence of Piece
-        At least one, of tables that `read_coefficients` made.
-    provenance : mapping
-        For the set.
-
-    Returns
-    -------
-    SpectrumSet
-        In the order of the pieces' places, W m-2 nm-1. Where a star lacks a band, its pixels
-        are NaN and masked.
-
-    Raises
-    ------
-    MissingInput
-        If gaiaxpy is not installed.
-    ArchiveDown
-        If it can make nothing of them.
-    """
+    """Sample the coefficients of stars on the grid of ``gaia-xp``."""
     check_installed()
     places = np.concatenate([piece.places for piece in pieces])
     table = pa.concat_tables([piece.table for piece in pieces]).take(pa.array(np.argsort(places)))

@@ -34,36 +34,20 @@ class Expired(ArchiveDown):
 
 @dataclass(frozen=True)
 class State:
-    """How a job is.
+    """How a job is."""
 
-    Attributes
-    ----------
-    phase : str
-        Of UWS.
-    message : str
-        What went wrong, in plain words.
-    result : str
-        Address of the result.
-    left : float or None
-        Seconds to go, where the archive says so.
-    """
-
+    #: Of UWS.
     phase: str
+    #: What went wrong, in plain words.
     message: str
+    #: Address of the result.
     result: str
+    #: Seconds to go, where the archive says so.
     left: float | None
 
 
 class Job:
-    """A query that runs at an archive.
-
-    Parameters
-    ----------
-    url : str
-        Its address.
-    transport : Transport
-        Carries the bytes.
-    """
+    """A query that runs at an archive."""
 
     def __init__(self, url: str, transport: Transport) -> None:
         self.url = url.rstrip("/")
@@ -84,15 +68,7 @@ class Job:
         budget: Budget,
         cancel: Cancel | None,
     ) -> Job:
-        """Make a job; it is asked for once and never again, whatever happens.
-
-        Raises
-        ------
-        ArchiveDown
-            If no job comes of it.
-        QueryError
-            If the archive does not like the query.
-        """
+        """Make a job; it is asked for once and never again, whatever happens."""
         reply = transport.post(
             url, form, files=files, budget=budget, cancel=cancel, once=True, redirect=False
         )
@@ -115,44 +91,11 @@ class Job:
                 raise
 
     def state(self, cancel: Cancel | None = None) -> State:
-        """Return how it is.
-
-        Raises
-        ------
-        Expired
-            If the archive does not know it any more.
-        """
+        """Return how it is."""
         return self._state(self._ask("GET", "", None, cancel))
 
     def wait(self, deadline: float, watch: Watch, cancel: Cancel | None = None) -> State:
-        """Wait until it is over.
-
-        Parameters
-        ----------
-        deadline : float
-            When to give up, by the transport's clock.
-        watch : Watch
-            Told of each phase.
-        cancel : Cancel, optional
-            Ends the waiting.
-
-        Returns
-        -------
-        State
-            Of a job that is COMPLETED.
-
-        Raises
-        ------
-        QueryError
-            If the archive could not do it; with its words.
-        ArchiveDown
-            If it is not over at the deadline, or the archive fails: the job goes on, and asking
-            the same query again waits on.
-        Expired
-            If it is gone, or was aborted.
-        Interrupted
-            If `cancel` was set.
-        """
+        """Wait until it is over."""
         clock, pause = self._transport.clock, FIRST_POLL
         while True:
             with _kept():
@@ -175,17 +118,7 @@ class Job:
     def fetch(
         self, state: State, path: Path, *, budget: Budget, cancel: Cancel | None, watch: Watch
     ) -> Answer:
-        """Return the result.
-
-        Parameters
-        ----------
-        state : State
-            Of `wait`.
-        path : pathlib.Path
-            A file for the bytes on their way, so that a broken download goes on; it is removed.
-        budget, cancel, watch
-            As for a query.
-        """
+        """Return the result."""
         try:
             with _kept():
                 self._transport.download(

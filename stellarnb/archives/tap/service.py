@@ -32,54 +32,30 @@ _BINARY2 = "serialization=binary2"
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked.
+    """What is asked."""
 
-    Attributes
-    ----------
-    adql : str
-        The query.
-    maxrec : int or None
-        Row limit; the service's own where None.
-    uploads : dict of str to pyarrow.Table
-        Tables that it names ``tap_upload.NAME``.
-    """
-
+    #: The query.
     adql: str
+    #: Row limit; the service's own where None.
     maxrec: int | None = None
+    #: Tables that it names ``tap_upload.NAME``.
     uploads: Mapping[str, pa.Table] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a service says that it can do.
+    """What a service says that it can do."""
 
-    Attributes
-    ----------
-    form : str
-        What FORMAT must say for VOTable in BINARY2; empty where it is not offered.
-    maxrec : int or None
-        More rows than these are never sent.
-    uploads : bool
-        Whether tables can be sent along.
-    """
-
+    #: What FORMAT must say for VOTable in BINARY2; empty where it is not offered.
     form: str
+    #: More rows than these are never sent.
     maxrec: int | None
+    #: Whether tables can be sent along.
     uploads: bool
 
 
 class TapService:
-    """A TAP service.
-
-    Parameters
-    ----------
-    url : str
-        Its address.
-    transport : Transport
-        Carries the bytes.
-    form : str, optional
-        What FORMAT must say for VOTable in BINARY2; asked for where not given.
-    """
+    """A TAP service."""
 
     def __init__(self, url: str, transport: Transport, form: str | None = None) -> None:
         self.url = url.rstrip("/?")
@@ -88,13 +64,7 @@ class TapService:
         self._form = form
 
     def sync(self, query: Query, *, budget: Budget, cancel: Cancel | None, watch: Watch) -> Answer:
-        """Ask and wait for the answer.
-
-        Raises
-        ------
-        StellarnbError
-            See `Transport.post` and `read_votable`.
-        """
+        """Ask and wait for the answer."""
         watch.phase("SENDING")
         try:
             reply = self.transport.post(
@@ -156,13 +126,7 @@ class TapService:
 
 
 def parsed(parser: Callable[[io.BytesIO], T], reply: Reply, host: str) -> T:
-    """Return what one of pyvo's parsers makes of a document.
-
-    Raises
-    ------
-    ArchiveDown
-        If it makes nothing of it.
-    """
+    """Return what one of pyvo's parsers makes of a document."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what it forgives

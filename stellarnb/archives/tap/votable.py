@@ -35,45 +35,19 @@ _FORM = re.compile(rb"\s*<(?:\w+:)?(BINARY2?|TABLEDATA|FITS|PARQUET)\b")
 
 @dataclass(frozen=True)
 class Answer:
-    """A table as an archive sent it.
+    """A table as an archive sent it."""
 
-    Attributes
-    ----------
-    table : pyarrow.Table
-        Names in lower case, each once; integers stay integers, missing values are nulls.
-    units, descriptions : dict of str to str
-        By column; units as `astropy.units` spells them.
-    overflow : bool
-        Whether the archive says that it held back rows.
-    """
-
+    #: Names in lower case, each once; integers stay integers, missing values are nulls.
     table: pa.Table
+    #: units, descriptions: By column; units as `astropy.units` spells them.
     units: dict[str, str]
     descriptions: dict[str, str]
+    #: Whether the archive says that it held back rows.
     overflow: bool
 
 
 def read_votable(body: bytes, host: str) -> Answer:
-    """Read the first table of results.
-
-    Parameters
-    ----------
-    body : bytes
-        The VOTable.
-    host : str
-        Who sent it, for messages.
-
-    Returns
-    -------
-    Answer
-
-    Raises
-    ------
-    QueryError
-        If it says that the query failed.
-    ArchiveDown
-        If it cannot be read: broken, incomplete, with entities or with data elsewhere.
-    """
+    """Read the first table of results."""
     try:
         return _read(body, host)
     except StellarnbError:

@@ -40,14 +40,9 @@ _SLICE = 1 << 16
 
 @dataclass(frozen=True)
 class VotableField:
-    """A column as VOTable declares it: all as written there.
+    """A column as VOTable declares it: all as written there."""
 
-    Attributes
-    ----------
-    name, datatype, arraysize, null : str
-        Empty where there is nothing.
-    """
-
+    #: name, datatype, arraysize, null: Empty where there is nothing.
     name: str
     datatype: str
     arraysize: str = ""
@@ -92,29 +87,13 @@ class VotableField:
         return pa.array([], pa.list_(kind) if self.arraysize not in {"", "1"} else kind)
 
     def arrays(self, values: NDArray[np.generic], mask: NDArray[np.bool_]) -> pa.Array:
-        """Return cells of several numbers each, as lists of one length.
-
-        Parameters
-        ----------
-        values : numpy.ndarray, shape [n, ...]
-            The cells.
-        mask : numpy.ndarray of bool, shape [n]
-            Those that are missing.
-        """
+        """Return cells of several numbers each, as lists of one length."""
         size = math.prod(values.shape[1:])
         flat = self.column(values.reshape(-1), np.zeros(values.size, dtype=bool))
         return pa.FixedSizeListArray.from_arrays(flat, size, mask=pa.array(mask))
 
     def column(self, values: NDArray[np.generic], mask: NDArray[np.bool_]) -> pa.Array:
-        """Return single numbers or truth values as Arrow.
-
-        Parameters
-        ----------
-        values : numpy.ndarray, shape [n]
-            As they were sent.
-        mask : numpy.ndarray of bool, shape [n]
-            Those that are missing.
-        """
+        """Return single numbers or truth values as Arrow."""
         if self.datatype == "boolean":
             true = np.isin(values, [b"T", b"t", b"1"])
             mask = mask | ~(true | np.isin(values, [b"F", b"f", b"0"]))
@@ -126,27 +105,7 @@ class VotableField:
 
 
 def read_rows(stream: bytes, fields: list[VotableField], *, flags: bool) -> list[pa.Array]:
-    """Return the columns of a binary stream.
-
-    Parameters
-    ----------
-    stream : bytes
-        The rows one behind the other, big-endian.
-    fields : list of VotableField
-        The columns; all `VotableField.known`.
-    flags : bool
-        Whether each row begins with a bit a column that says what is missing (BINARY2).
-
-    Returns
-    -------
-    list of pyarrow.Array
-        A column each, all of one length.
-
-    Raises
-    ------
-    ValueError
-        If the stream ends within a row.
-    """
+    """Return the columns of a binary stream."""
     n_flags = (len(fields) + 7) // 8 if flags else 0
     runs = _runs(fields, n_flags)
     raw = np.frombuffer(stream, dtype=np.uint8)

@@ -36,25 +36,7 @@ __all__ = ["AddressNotFound", "Budget", "Clock", "OnBytes", "Reply", "Transport"
 
 
 class Transport:
-    """Sends requests, and returns whole answers or raises named errors.
-
-    Parameters
-    ----------
-    budget : Budget, optional
-        What a call may cost where it does not say so itself.
-    retries : int, optional
-        How often a request that is safe to repeat is sent again.
-    offline : bool, optional
-        Open no socket; ``STELLARNB_OFFLINE`` where not given.
-    clock : Clock, optional
-        Another one for tests.
-
-    Notes
-    -----
-    Repeated are connections that fail or break, bodies without their end, and the statuses 429,
-    500, 502, 503 and 504 (after the time that Retry-After names). Never repeated are requests
-    that create something (``once=True``), and queries that the server calls wrong.
-    """
+    """Sends requests, and returns whole answers or raises named errors."""
 
     def __init__(
         self,
@@ -91,51 +73,7 @@ class Transport:
         return self._run(self._ask("GET", url, params=params, **how))
 
     def post(self, url: str, data: Any = None, *, files: Any = None, **how: Any) -> Reply:
-        """Send a form, and return the answer.
-
-        Parameters
-        ----------
-        url : str
-            Where to.
-        data : mapping or sequence of pairs
-            The form.
-        files : mapping, optional
-            Parts of a multipart form, as `requests` takes them; bytes, not streams, so that they
-            can be sent again.
-        expect : collection of str, optional
-            Kinds of body that will do, see `stellarnb.archives.transport.request.kind_of`; all where not
-            given, but never a page of HTML.
-        headers : mapping of str to str, optional
-            More headers.
-        budget : Budget, optional
-            What it may cost; the transport's where not given.
-        cancel : Cancel, optional
-            Stops it: at once, even while nothing arrives.
-        on_bytes : callable, optional
-            Told ``(done, total or None)`` as the body arrives.
-        once : bool, optional
-            Never send it twice: it creates something.
-        redirect : bool, optional
-            False returns an answer that points elsewhere instead of going there.
-
-        Returns
-        -------
-        Reply
-
-        Raises
-        ------
-        ArchiveDown
-            If the server cannot be reached, answers in another kind, or never with a whole body;
-            `AddressNotFound` for an address without anything.
-        QueryError
-            If the server says that the query is wrong, whatever the status.
-        TooLarge
-            If the body is larger than the budget allows.
-        CacheMiss
-            While offline.
-        Interrupted
-            If `cancel` was set.
-        """
+        """Send a form, and return the answer."""
         return self._run(self._ask("POST", url, data=data, files=files, **how))
 
     def delete(self, url: str, **how: Any) -> Reply:
@@ -143,29 +81,7 @@ class Transport:
         return self._run(self._ask("DELETE", url, **how))
 
     def download(self, url: str, path: Path, **how: Any) -> Reply:
-        """Fetch an address into a file, whole or not at all, going on where an earlier try ended.
-
-        Parameters
-        ----------
-        url : str
-            What to fetch.
-        path : pathlib.Path
-            Where to. What has arrived lies in ``<path>.part`` until it is whole; it is only
-            continued if the server still has the very same file (ETag, and 206 with the right
-            range), else fetched anew.
-        params, expect, headers, budget, cancel, on_bytes
-            As in `post`.
-
-        Returns
-        -------
-        Reply
-            Without a body; `Reply.path` is the file.
-
-        Raises
-        ------
-        OutputError
-            If it cannot be written; besides what `post` raises.
-        """
+        """Fetch an address into a file, whole or not at all, going on where an earlier try ended."""
         ask = self._ask("GET", url, **how)
         part = ResumableDownload(path, url=scrub_url(ask.url), params=ask.params)
         with part.locked(self.clock, ask.deadline, ask.cancel):

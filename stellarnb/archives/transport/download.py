@@ -32,18 +32,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class ResumableDownload:
-    """A file that is on its way.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Final path; beside it ``.part`` holds what has arrived, and
-        ``.part.json`` what the server said it was.
-    url : str
-        Where it comes from, without secrets.
-    params : mapping or None
-        Of the address.
-    """
+    """A file that is on its way."""
 
     def __init__(self, path: Path, *, url: str, params: Mapping[str, Any] | None) -> None:
         self.path = path

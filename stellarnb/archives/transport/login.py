@@ -26,27 +26,7 @@ class Cookie:
 
 
 def gaia_session(tap_url: str, data_url: str, user: str | None) -> list[Cookie]:
-    """Log in to Gaia's archive; astroquery asks for the password, and forgets it here.
-
-    Parameters
-    ----------
-    tap_url, data_url : str
-        Of TAP and of DataLink, each of which has a session of its own.
-    user : str, optional
-        Who; asked for where not given.
-
-    Returns
-    -------
-    list of Cookie
-        One for each service.
-
-    Raises
-    ------
-    ArchiveDown
-        If the archive cannot be reached.
-    InvalidInput
-        If it does not accept the password.
-    """
+    """Log in to Gaia's archive; astroquery asks for the password, and forgets it here."""
     import requests
 
     try:

@@ -15,35 +15,23 @@ PATIENCE = 1.5
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a query is.
+    """How far a query is."""
 
-    Attributes
-    ----------
-    archive : str
-        Who is asked.
-    phase : str
-        ``SENDING``, ``RECEIVING``, or the phase of a job: ``PENDING QUEUED EXECUTING COMPLETED``.
-    seconds : float
-        Since the query began.
-    rows : int or None
-        That have been read so far.
-    bytes : int
-        That have arrived of the present answer.
-    total : int or None
-        That there will be of it, where that is known.
-    left : float or None
-        Seconds to go, where that can be told.
-    part, parts : int
-        Which of how many pieces a query was split into.
-    """
-
+    #: Who is asked.
     archive: str
+    #: ``SENDING``, ``RECEIVING``, or the phase of a job: ``PENDING QUEUED EXECUTING COMPLETED``.
     phase: str = "SENDING"
+    #: Since the query began.
     seconds: float = 0.0
+    #: That have been read so far.
     rows: int | None = None
+    #: That have arrived of the present answer.
     bytes: int = 0
+    #: That there will be of it, where that is known.
     total: int | None = None
+    #: Seconds to go, where that can be told.
     left: float | None = None
+    #: part, parts: Which of how many pieces a query was split into.
     part: int = 1
     parts: int = 1
 
@@ -67,18 +55,7 @@ OnProgress = Callable[[Progress], None]
 
 
 class Watch:
-    """Tells how far a query is, to a bar or to a function.
-
-    Parameters
-    ----------
-    archive : str
-        Who is asked.
-    show : bool or callable
-        True draws a line in a terminal or notebook once it takes long; a function is called with
-        each `Progress`.
-    now : callable, optional
-        The time; another one for tests.
-    """
+    """Tells how far a query is, to a bar or to a function."""
 
     def __init__(
         self, archive: str, show: bool | OnProgress, now: Callable[[], float] = time.monotonic

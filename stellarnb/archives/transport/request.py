@@ -63,18 +63,7 @@ _TAG = re.compile(
 
 
 def kind_of(body: bytes) -> str:
-    """Return what a body is, by its first bytes.
-
-    Parameters
-    ----------
-    body : bytes
-        All of it, or its beginning.
-
-    Returns
-    -------
-    str
-        ``empty fits zip parquet gzip html votable xml json text`` or ``binary``.
-    """
+    """Return what a body is, by its first bytes."""
     for magic, kind in _MAGIC:
         if body.startswith(magic):
             return kind
@@ -111,13 +100,6 @@ def whole(head: bytes, tail: bytes, size: int) -> bool:
 
     A stream that was cut where its announced length says so looks sound to HTTP. What has no
     end of its own (text) always passes.
-
-    Parameters
-    ----------
-    head, tail : bytes
-        Its first and last bytes, some 64 KiB of each.
-    size : int
-        Its size.
     """
     kind = kind_of(head)
     if kind == "fits":
@@ -146,11 +128,6 @@ def query_status(body: bytes) -> tuple[str, str]:
     """Return the last QUERY_STATUS of a VOTable and its text; both empty where there is none.
 
     It may stand before the table or, as OVERFLOW does, behind it.
-
-    Parameters
-    ----------
-    body : bytes
-        The VOTable, or its head and tail in one.
     """
     found = ("", "")
     for match in _INFO.finditer(body):
@@ -175,15 +152,7 @@ def status_text(text: bytes) -> str:
 
 
 def plain_text(text: str, limit: int = 500) -> str:
-    """Return a server's text as plain words: no tags, no control characters, not too long.
-
-    Parameters
-    ----------
-    text : str
-        Words, or a page in HTML.
-    limit : int, optional
-        More characters than these are cut off.
-    """
+    """Return a server's text as plain words: no tags, no control characters, not too long."""
     bare = _COMMENT.sub(" ", _SILENT.sub(" ", text[: 100 * limit]))
     bare = unescape(_TAG.sub(" ", bare))
     # Once more: what was escaped twice must not become markup further on.
@@ -203,14 +172,9 @@ _SECRET = frozenset({"password", "passwd", "pwd", "token", "access_token", "auth
 
 
 class AddressNotFound(ArchiveDown):
-    """The address names nothing, or nothing any more (HTTP 404 or 410).
+    """The address names nothing, or nothing any more (HTTP 404 or 410)."""
 
-    Attributes
-    ----------
-    refusal : str
-        What the server says of it, where it says so as a TAP service does.
-    """
-
+    #: What the server says of it, where it says so as a TAP service does.
     refusal: str = ""
 
 
@@ -238,29 +202,19 @@ class Budget:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer that has been judged.
+    """An answer that has been judged."""
 
-    Attributes
-    ----------
-    url : str
-        Where it came from, without secrets.
-    status : int
-        Of HTTP.
-    headers : dict of str to str
-        Names in lower case.
-    body : bytes
-        Unpacked; empty where it went to `path`.
-    kind : str
-        What the body is, see `stellarnb.archives.transport.request.kind_of`.
-    path : pathlib.Path or None
-        The file it went to.
-    """
-
+    #: Where it came from, without secrets.
     url: str
+    #: Of HTTP.
     status: int
+    #: Names in lower case.
     headers: Mapping[str, str]
+    #: Unpacked; empty where it went to `path`.
     body: bytes
+    #: What the body is, see `stellarnb.archives.transport.request.kind_of`.
     kind: str
+    #: The file it went to.
     path: Path | None = None
 
     @property

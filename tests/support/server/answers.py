@@ -69,26 +69,17 @@ class AnswerField:
 
 @dataclass(frozen=True)
 class ServerAnswer:
-    """A table to send.
+    """A table to send."""
 
-    Attributes
-    ----------
-    table : pyarrow.Table
-        The rows; a FixedSizeList is an array in a cell.
-    fields : tuple of AnswerField
-        One for each column.
-    infos : dict of str to str
-        INFO elements, for formats that have some.
-    overflow : bool
-        Whether rows were held back.
-    params : dict of str to int
-        PARAM elements.
-    """
-
+    #: The rows; a FixedSizeList is an array in a cell.
     table: pa.Table
+    #: One for each column.
     fields: tuple[AnswerField, ...]
+    #: INFO elements, for formats that have some.
     infos: Mapping[str, str]
+    #: Whether rows were held back.
     overflow: bool = False
+    #: PARAM elements.
     params: Mapping[str, int] = dc_field(default_factory=dict)
 
     def with_fields(self, fields: Sequence[AnswerField]) -> ServerAnswer:
@@ -109,21 +100,7 @@ def answer_of(result: Result, infos: Mapping[str, str], maxrec: int | None = Non
 
 
 def render(answer: ServerAnswer, form: str) -> tuple[bytes, str]:
-    """Return an answer's bytes and their media type.
-
-    Parameters
-    ----------
-    answer : ServerAnswer
-        What to write.
-    form : str
-        As TAP's FORMAT: ``votable`` (BINARY2), ``votable_plain`` (TABLEDATA), ``votable_gzip``,
-        ``csv``, ``ecsv``, ``fits``, ``json``, or a media type.
-
-    Raises
-    ------
-    InvalidInput
-        For an unknown format.
-    """
+    """Return an answer's bytes and their media type."""
     key = _FORMATS.get(form.strip().lower().replace(" ", ""))
     if key is None:
         raise InvalidInput(f"FORMAT={form} is unknown; there are {', '.join(_MEDIA)}.")

@@ -46,45 +46,25 @@ _MAINTENANCE = (
 
 @dataclass(frozen=True)
 class Limits:
-    """Numbers that tests choose.
+    """Numbers that tests choose."""
 
-    Attributes
-    ----------
-    max_rows : int
-        More rows than these are cut off with OVERFLOW.
-    job_seconds : float
-        How long a job is EXECUTING at least.
-    drip_bytes, drip_seconds : int, float
-        Size of a piece, and pause behind it, under `Fault.SLOW_DRIP`.
-    bomb_bytes : int
-        Unpacked size of the file that `Fault.ZIP_BOMB` adds.
-    retry_after : int
-        Seconds that `Fault.UNAVAILABLE` tells the client to wait.
-    zip_level : int
-        How hard zips are compressed; 0, not at all, makes the server several times faster.
-    """
-
+    #: More rows than these are cut off with OVERFLOW.
     max_rows: int = 3_000_000
+    #: How long a job is EXECUTING at least.
     job_seconds: float = 0.0
+    #: drip_bytes, drip_seconds: Size of a piece, and pause behind it, under `Fault.SLOW_DRIP`.
     drip_bytes: int = 512
     drip_seconds: float = 0.2
+    #: Unpacked size of the file that `Fault.ZIP_BOMB` adds.
     bomb_bytes: int = 256 * 1024 * 1024
+    #: Seconds that `Fault.UNAVAILABLE` tells the client to wait.
     retry_after: int = 1
+    #: How hard zips are compressed; 0, not at all, makes the server several times faster.
     zip_level: int = 1
 
 
 class Service:
-    """The whole server, but for its socket.
-
-    Parameters
-    ----------
-    store : ServerStore
-        What it serves.
-    faults : Faults
-        What goes wrong.
-    limits : Limits
-        Its numbers.
-    """
+    """The whole server, but for its socket."""
 
     def __init__(self, store: ServerStore, faults: Faults, limits: Limits) -> None:
         self.store = store

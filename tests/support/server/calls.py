@@ -19,32 +19,21 @@ class UnknownPath(InvalidInput):
 
 @dataclass(frozen=True)
 class ServerCall:
-    """One request.
+    """One request."""
 
-    Attributes
-    ----------
-    method : str
-        In upper case.
-    path : str
-        Behind the service's own address; empty or without a slash in front.
-    base : str
-        The server's address, without a slash at the end.
-    params : dict of str to list of str
-        Names in upper case, from the address and the body.
-    files : dict of str to bytes
-        What came inline, by the part's name.
-    faults : frozenset of Fault
-        That strike it.
-    headers : dict of str to str
-        Names in lower case.
-    """
-
+    #: In upper case.
     method: str
+    #: Behind the service's own address; empty or without a slash in front.
     path: str
+    #: The server's address, without a slash at the end.
     base: str
+    #: Names in upper case, from the address and the body.
     params: Mapping[str, list[str]]
+    #: What came inline, by the part's name.
     files: Mapping[str, bytes] = field(default_factory=dict)
+    #: That strike it.
     faults: frozenset[Fault] = frozenset()
+    #: Names in lower case.
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str, default: str = "") -> str:
@@ -55,26 +44,17 @@ class ServerCall:
 
 @dataclass(frozen=True)
 class ServerReply:
-    """One answer.
+    """One answer."""
 
-    Attributes
-    ----------
-    body : bytes
-        Its content.
-    media : str
-        Its media type.
-    status : int
-        Of HTTP.
-    headers : dict of str to str
-        More headers.
-    served : tuple
-        ``(product, source_id)`` of each spectrum in it.
-    """
-
+    #: Its content.
     body: bytes
+    #: Its media type.
     media: str = "text/plain"
+    #: Of HTTP.
     status: int = 200
+    #: More headers.
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: ``(product, source_id)`` of each spectrum in it.
     served: tuple[tuple[str, int], ...] = ()
 
 
@@ -92,17 +72,11 @@ class LogEntry:
 
 @dataclass
 class Log:
-    """What the server did, for tests to look at.
+    """What the server did, for tests to look at."""
 
-    Attributes
-    ----------
-    requests : list of LogEntry
-        In order of the answers.
-    served : Counter of (product, source_id)
-        How often each spectrum was in an answer that left the server whole.
-    """
-
+    #: In order of the answers.
     requests: list[LogEntry] = field(default_factory=list)
+    #: How often each spectrum was in an answer that left the server whole.
     served: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def count(self, kind: str) -> int:
@@ -111,15 +85,7 @@ class Log:
 
 
 def error_reply(message: str, status: int = 400) -> ServerReply:
-    """Return an error as DALI wants it: a VOTable whose QUERY_STATUS is ERROR.
-
-    Parameters
-    ----------
-    message : str
-        For people.
-    status : int, optional
-        Of HTTP.
-    """
+    """Return an error as DALI wants it: a VOTable whose QUERY_STATUS is ERROR."""
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">\n'

@@ -53,25 +53,7 @@ class _Order:
 
 
 def data(store: ServerStore, call: ServerCall, bomb_bytes: int, zip_level: int = 1) -> ServerReply:
-    """Answer a request for spectra, as Gaia's ``/data-server/data``.
-
-    Parameters
-    ----------
-    store : ServerStore
-        The spectra.
-    call : ServerCall
-        With ID, RETRIEVAL_TYPE and, where wanted, FORMAT, DATA_STRUCTURE, USE_ZIP_ALWAYS.
-        VALID_DATA and RELEASE change nothing: they concern epoch photometry and other releases.
-    bomb_bytes : int
-        Size of the file that `Fault.ZIP_BOMB` adds.
-    zip_level : int, optional
-        How hard the zip is compressed; 0 for not at all.
-
-    Raises
-    ------
-    InvalidInput
-        For unknown parameters, a product that is not at hand, or too many identifiers.
-    """
+    """Answer a request for spectra, as Gaia's ``/data-server/data``."""
     order = _order(store, call)
     ids = order.ids
     if Fault.MISSING_IDS in call.faults:
@@ -103,15 +85,7 @@ def data(store: ServerStore, call: ServerCall, bomb_bytes: int, zip_level: int =
 
 
 def links(store: ServerStore, call: ServerCall) -> ServerReply:
-    """Answer which products there are of some stars, as a table of links.
-
-    Parameters
-    ----------
-    store : ServerStore
-        The spectra.
-    call : ServerCall
-        With ID.
-    """
+    """Answer which products there are of some stars, as a table of links."""
     ids = _ids(call)
     rows = []
     for product in store.products:

@@ -30,17 +30,7 @@ class FaultOptions(TypedDict, total=False):
 
 
 class Fault(Enum):
-    """One thing that goes wrong; `word` is its name on the command line.
-
-    Attributes
-    ----------
-    word : str
-        Its name in lower case with hyphens.
-    where : frozenset of str
-        The kinds of requests that it can strike; see `KINDS`.
-    what : str
-        What it does, for people.
-    """
+    """One thing that goes wrong; `word` is its name on the command line."""
 
     UNAVAILABLE = ("unavailable", KINDS, "503 with Retry-After")
     POOL_EMPTY = ("pool-empty", KINDS, "500 'Pool empty', as DataLink under load")
@@ -114,14 +104,9 @@ class _Rule:
 
 @dataclass
 class Faults:
-    """Which faults strike which requests; safe to change while the server runs.
+    """Which faults strike which requests; safe to change while the server runs."""
 
-    Attributes
-    ----------
-    struck : Counter of Fault
-        How often each one struck.
-    """
-
+    #: How often each one struck.
     struck: Counter[Fault] = field(default_factory=Counter)
     _rules: list[_Rule] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -136,28 +121,7 @@ class Faults:
         where: str | None = None,
         seed: int = 0,
     ) -> None:
-        """Commit a fault from now on.
-
-        Parameters
-        ----------
-        fault : Fault or str
-            Which one; a string is its `Fault.word`.
-        times : int, optional
-            How often; for ever where not given.
-        after : int, optional
-            How many requests, of those that it could strike, go well before.
-        probability : float, optional
-            With which it strikes such a request, 0 to 1.
-        where : str, optional
-            One of `KINDS`; all those that `fault` can strike where not given.
-        seed : int, optional
-            Of the dice: the same requests in the same order meet the same faults.
-
-        Raises
-        ------
-        InvalidInput
-            For an unknown fault, one that cannot strike there, or an impossible number.
-        """
+        """Commit a fault from now on."""
         chosen = _fault(fault)
         if where is not None and where not in chosen.where:
             known = ", ".join(sorted(chosen.where))
@@ -181,11 +145,6 @@ class Faults:
 
         Of those that answer in place of the service, and of those that strike its bytes, at
         most one each.
-
-        Parameters
-        ----------
-        kind : str
-            One of `KINDS`.
         """
         drawn: list[Fault] = []
         with self._lock:
@@ -199,24 +158,7 @@ class Faults:
 
 
 def parse_fault(text: str) -> tuple[Fault, FaultOptions]:
-    """Read a fault as the command line writes it: ``NAME[:TIMES][@PROBABILITY][/WHERE]``.
-
-    Parameters
-    ----------
-    text : str
-        Such as ``unavailable:3`` or ``missing-ids@0.05/data``.
-
-    Returns
-    -------
-    fault : Fault
-    options : FaultOptions
-        For `Faults.inject`.
-
-    Raises
-    ------
-    InvalidInput
-        If it is written in another way, or there is no such fault.
-    """
+    """Read a fault as the command line writes it: ``NAME[:TIMES][@PROBABILITY][/WHERE]``."""
     match = re.fullmatch(r"([\w-]+)(?::(\d+))?(?:@(\d*\.?\d+))?(?:/(\w+))?", text.strip())
     if match is None:
         raise InvalidInput(

@@ -31,42 +31,29 @@ def _now() -> datetime:
 
 @dataclass
 class ServerJob:
-    """One job.
+    """One job."""
 
-    Attributes
-    ----------
-    id : str
-        Its identifier.
-    params, files
-        As in `ServerCall`.
-    faults : frozenset of Fault
-        That struck when it was made.
-    phase : str
-        Of UWS.
-    reply : ServerReply or None
-        The result, or the error.
-    message : str
-        What went wrong.
-    duration : int
-        Seconds after which it is aborted; 0 for never.
-    created, started, ended, destruction : datetime.datetime
-        When; at the last of them it is destroyed.
-    changed : threading.Condition
-        Tells of a new phase.
-    """
-
+    #: Its identifier.
     id: str
+    #: params, files: As in `ServerCall`.
     params: dict[str, list[str]]
     files: dict[str, bytes]
+    #: That struck when it was made.
     faults: frozenset[Fault]
+    #: Of UWS.
     phase: str = "PENDING"
+    #: The result, or the error.
     reply: ServerReply | None = None
+    #: What went wrong.
     message: str = ""
+    #: Seconds after which it is aborted; 0 for never.
     duration: int = 3600
+    #: created, started, ended, destruction: When; at the last of them it is destroyed.
     created: datetime = field(default_factory=_now)
     started: datetime | None = None
     ended: datetime | None = None
     destruction: datetime = field(default_factory=lambda: _now() + _LIFE)
+    #: Tells of a new phase.
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def enter(self, phase: str) -> None:
@@ -89,15 +76,7 @@ class ServerJob:
 
 
 class Jobs:
-    """All jobs of a server.
-
-    Parameters
-    ----------
-    answer : callable
-        Gives a query's `ServerReply`, or raises.
-    seconds : float
-        How long a job is EXECUTING at least.
-    """
+    """All jobs of a server."""
 
     def __init__(self, answer: Callable[[ServerCall], ServerReply], seconds: float) -> None:
         self._answer = answer
@@ -132,26 +111,14 @@ class Jobs:
         return job
 
     def get(self, key: str) -> ServerJob:
-        """Return a job.
-
-        Raises
-        ------
-        UnknownPath
-            If there is none, or it is destroyed.
-        """
+        """Return a job."""
         found = next((job for job in self.all() if job.id == key), None)
         if found is None:
             raise UnknownPath(f"There is no job {key!r}; it may have been destroyed.")
         return found
 
     def change_phase(self, job: ServerJob, wanted: str, base: str) -> None:
-        """Do what PHASE=RUN or PHASE=ABORT asks for.
-
-        Raises
-        ------
-        InvalidInput
-            For another word, or for RUN where the job is not PENDING.
-        """
+        """Do what PHASE=RUN or PHASE=ABORT asks for."""
         stuck = next((phase for fault, phase in _STUCK.items() if fault in job.faults), None)
         if wanted == "ABORT":
             job.enter("ABORTED")

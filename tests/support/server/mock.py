@@ -44,19 +44,7 @@ def stars(ids: NDArray[np.int64]) -> Result:
 
 
 def rvs(wanted: NDArray[np.int64], known: NDArray[np.int64]) -> SpectrumSet:
-    """Return the made-up spectra of those of the wanted stars that are made up.
-
-    Parameters
-    ----------
-    wanted, known : numpy.ndarray of int64, shapes [n] and [m]
-        Identifiers asked for, and those that there are.
-
-    Returns
-    -------
-    SpectrumSet
-        The same for the same star at every call; NaN in the first and last pixels, as real ones
-        have it.
-    """
+    """Return the made-up spectra of those of the wanted stars that are made up."""
     row = match_ids(wanted, known)
     found = row >= 0
     instrument = get_instrument("gaia-rvs")
@@ -86,19 +74,7 @@ def rvs(wanted: NDArray[np.int64], known: NDArray[np.int64]) -> SpectrumSet:
 
 
 def coefficients(wanted: NDArray[np.int64], known: NDArray[np.int64]) -> pa.Table:
-    """Return made-up BP/RP coefficients of those of the wanted stars that are made up.
-
-    Parameters
-    ----------
-    wanted, known : numpy.ndarray of int64, shapes [n] and [m]
-        Identifiers asked for, and those that there are.
-
-    Returns
-    -------
-    pyarrow.Table
-        The columns of Gaia's ``xp_continuous_mean_spectrum`` that sampling needs: the first
-        coefficient stands out, the errors are uncorrelated.
-    """
+    """Return made-up BP/RP coefficients of those of the wanted stars that are made up."""
     stars_ = wanted[match_ids(wanted, known) >= 0]
     n, n_bases = len(stars_), 55
     columns: dict[str, pa.Array] = {"source_id": pa.array(stars_)}

@@ -26,17 +26,11 @@ _START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class ArchiveServer:
-    """A server that runs.
+    """A server that runs."""
 
-    Attributes
-    ----------
-    url : str
-        Its address, without a slash at the end.
-    service : Service
-        What it does.
-    """
-
+    #: Its address, without a slash at the end.
     url: str
+    #: What it does.
     service: Service
 
     @property
@@ -92,41 +86,7 @@ def archive_server(
     limits: Limits | None = None,
     faults: tuple[Fault | str, ...] = (),
 ) -> Iterator[ArchiveServer]:
-    """Run a TAP and DataLink server on 127.0.0.1 while the context lasts.
-
-    Parameters
-    ----------
-    folder : path-like, optional
-        Parquet files to serve; the embedded sample where not given. See `ServerStore`.
-    port : int, optional
-        Where it listens; a free one where 0.
-    mock_stars : int, optional
-        How many made-up stars with made-up RVS spectra it has besides.
-    limits : Limits, optional
-        Its numbers.
-    faults : tuple of Fault or str, optional
-        What strikes every request from the start; more by `ArchiveServer.faults`.
-
-    Yields
-    ------
-    ArchiveServer
-
-    Raises
-    ------
-    InvalidInput
-        If the folder cannot be read, or for an unknown fault.
-    OutputError
-        If the port is taken.
-    ArchiveDown
-        If the server does not start.
-
-    Examples
-    --------
-    >>> from tests.support.archive_server import archive_server
-    >>> with archive_server() as server:
-    ...     print(server.url.rpartition(":")[0])
-    http://127.0.0.1
-    """
+    """Run a TAP and DataLink server on 127.0.0.1 while the context lasts."""
     planned = Faults()
     for fault in faults:
         planned.inject(fault)

@@ -13,21 +13,7 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 def file_reply(files: dict[str, bytes], call: ServerCall) -> ServerReply:
-    """Answer a request for a file.
-
-    Parameters
-    ----------
-    files : dict of str to bytes
-        Content by path, without a slash in front; a name may go on with ``?`` and parameters, as
-        in ``links?ID=1&FILT=B``.
-    call : ServerCall
-        With ``Range`` and ``If-Range``, if it goes on from somewhere.
-
-    Raises
-    ------
-    UnknownPath
-        If there is no such file.
-    """
+    """Answer a request for a file."""
     query = "&".join(f"{name}={value}" for name, values in call.params.items() for value in values)
     body = files.get(f"{call.path}?{query}", files.get(call.path))
     if body is None:

@@ -39,25 +39,17 @@ SCHEMA_TITLES = {
 
 @dataclass(frozen=True)
 class ServerTable:
-    """A table as the server publishes it.
+    """A table as the server publishes it."""
 
-    Attributes
-    ----------
-    schema, name, title : str
-        Its full name is ``schema.name``.
-    columns : dict of str to ColumnInfo
-        In order.
-    path : pathlib.Path
-        The Parquet file.
-    rows : int
-        Number of rows.
-    """
-
+    #: schema, name, title: Its full name is ``schema.name``.
     schema: str
     name: str
     title: str
+    #: In order.
     columns: dict[str, ColumnInfo]
+    #: The Parquet file.
     path: Path
+    #: Number of rows.
     rows: int
 
     @property
@@ -67,22 +59,7 @@ class ServerTable:
 
 
 class ServerStore:
-    """Tables and spectra behind the server.
-
-    Parameters
-    ----------
-    folder : path-like, optional
-        Parquet files as `stellarnb.archives.LocalArchive` takes them; the embedded sample where
-        not given. Its table ``gaia_source`` is published as ``gaiadr3.gaia_source``; without one,
-        that is made from ``stars``. A file of spectra serves as DataLink's product of its name.
-    mock_stars : int, optional
-        How many made-up stars with made-up RVS spectra there are, in ``mock.stars``.
-
-    Raises
-    ------
-    InvalidInput
-        If the folder cannot be read.
-    """
+    """Tables and spectra behind the server."""
 
     def __init__(self, folder: str | Path | None = None, *, mock_stars: int = 200) -> None:
         source = Path(folder) if folder else Path(str(resources.files("stellarnb.archives")))
@@ -125,51 +102,18 @@ class ServerStore:
         return mock.coefficients(ids, self._mock_ids)
 
     def query(self, adql: str, uploads: Mapping[str, bytes] | None = None) -> Result:
-        """Answer a query.
-
-        Parameters
-        ----------
-        adql : str
-            Table names with schema.
-        uploads : mapping of str to bytes, optional
-            VOTables by name, for ``tap_upload``.
-
-        Raises
-        ------
-        QueryError
-            See `LocalArchive.query`.
-        InvalidInput
-            If an upload is no VOTable.
-        """
+        """Answer a query."""
         tables = {name.lower(): _uploaded(name, data) for name, data in (uploads or {}).items()}
         return self._archive.query(adql, upload=tables or None)
 
     def spectra(self, ids: NDArray[np.int64], product: str) -> SpectrumSet:
-        """Return what a product holds of some stars, in their order; the others are missing.
-
-        Parameters
-        ----------
-        ids : numpy.ndarray of int64, shape [n]
-            Identifiers.
-        product : str
-            One of `products`.
-        """
+        """Return what a product holds of some stars, in their order; the others are missing."""
         if product.lower() in self._spectra.products:
             return self._spectra.spectra(ids, product.lower())
         return mock.rvs(ids, self._mock_ids)
 
     def positions(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return right ascension and declination [deg] of some stars, NaN where unknown.
-
-        Parameters
-        ----------
-        ids : numpy.ndarray of int64, shape [n]
-            Identifiers.
-
-        Returns
-        -------
-        numpy.ndarray of float64, shape [n, 2]
-        """
+        """Return right ascension and declination [deg] of some stars, NaN where unknown."""
         with self._lock:
             if self._places is None:
                 self._places = self._all_places()

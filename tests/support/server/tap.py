@@ -20,24 +20,7 @@ HTML_NOTE = "<script>alert('description')</script><img src=x onerror=alert(1)> &
 
 
 def run_query(store: ServerStore, call: ServerCall, max_rows: int) -> ServerReply:
-    """Answer a query, as ``sync`` does it and as jobs do it.
-
-    Parameters
-    ----------
-    store : ServerStore
-        The tables.
-    call : ServerCall
-        With QUERY and, where wanted, LANG, FORMAT or RESPONSEFORMAT, MAXREC and UPLOAD.
-    max_rows : int
-        The limit where MAXREC sets none, and above which it sets none.
-
-    Raises
-    ------
-    InvalidInput
-        For parameters that TAP does not know.
-    QueryError
-        If the query cannot be answered.
-    """
+    """Answer a query, as ``sync`` does it and as jobs do it."""
     if call.get("REQUEST", "doQuery").lower() != "doquery":
         raise InvalidInput(f"REQUEST={call.get('REQUEST')} is unknown; there is doQuery.")
     if call.get("LANG", "ADQL").upper() not in {"ADQL", "ADQL-2.0"}:

@@ -35,22 +35,7 @@ def delete_jobs(jobs: Jobs, call: ServerCall) -> ServerReply:
 
 
 def answer_async(jobs: Jobs, call: ServerCall) -> ServerReply:
-    """Answer a request for the list of jobs, a job, or a part of one.
-
-    Parameters
-    ----------
-    jobs : Jobs
-        The jobs.
-    call : ServerCall
-        Its path is what stands behind ``async``.
-
-    Raises
-    ------
-    UnknownPath
-        If there is no such job or part.
-    InvalidInput
-        For what UWS does not know.
-    """
+    """Answer a request for the list of jobs, a job, or a part of one."""
     key, _, part = call.path.strip("/").partition("/")
     if not key:
         return _list(jobs, call)

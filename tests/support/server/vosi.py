@@ -35,15 +35,7 @@ def availability() -> ServerReply:
 
 
 def capabilities(base: str, max_rows: int) -> ServerReply:
-    """Answer what the service can do.
-
-    Parameters
-    ----------
-    base : str
-        The server's address.
-    max_rows : int
-        Its limit of rows.
-    """
+    """Answer what the service can do."""
     tap = f"{base}/tap-server/tap"
     ends = "".join(
         f'<capability standardID="ivo://ivoa.net/std/VOSI#{name}">'
@@ -73,21 +65,7 @@ def capabilities(base: str, max_rows: int) -> ServerReply:
 
 
 def tables(store: ServerStore, call: ServerCall) -> ServerReply:
-    """Answer which tables there are.
-
-    Parameters
-    ----------
-    store : ServerStore
-        The tables.
-    call : ServerCall
-        The path behind ``tables`` names one of them; so does Gaia's parameter TABLES, which may
-        name several. ``detail=min`` or ``only_tables=true`` leave the columns out.
-
-    Raises
-    ------
-    UnknownPath
-        If there is no such table.
-    """
+    """Answer which tables there are."""
     one = call.path.strip("/").lower()
     names = (
         [one] if one else [n.strip().lower() for n in call.get("TABLES").split(",") if n.strip()]
