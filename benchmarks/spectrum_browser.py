@@ -40,7 +40,7 @@ WATCH = """(() => {
   }
   window.stellarnb_follow = () => new MutationObserver(list => {
     for (const {attributeName, oldValue, target} of list) {
-      // What was drawn again as it was is no answer.
+      // A picture that was redrawn unchanged is not an answer.
       if (target.getAttribute(attributeName) !== oldValue) note(attributeName.slice(5))
     }
   }).observe(document.querySelector(".snb-spectrum"), {

@@ -1,4 +1,4 @@
-"""Progress that can be watched, and work that can be stopped."""
+"""Progress bars, and a switch that cancels long work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 __all__ = ["Advance", "Cancel", "progress_bar"]
 
-#: Told how many more items are done.
+#: Called with the number of items just finished.
 Advance = Callable[[int], None]
 
 

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"faults:\n{faults}\nkinds of requests: {', '.join(sorted(KINDS))}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=0, help="a free one where not given")
+    parser.add_argument("--port", type=int, default=0, help="a free one if omitted")
     parser.add_argument("--folder", help="Parquet files to serve instead of the embedded sample")
     parser.add_argument(
         "--fault",

@@ -32,7 +32,7 @@ class Trial:
     error: str
 
     def fault(self) -> str:
-        """Return what is wrong with the check, in words; empty where nothing is."""
+        """Return a message about what is wrong with the check, or an empty string."""
         what = f"exercise {self.number}"
         if self.right:
             if self.error:

@@ -76,7 +76,7 @@ class Run:
         return min(self.seconds, self.cpu_seconds)
 
     def faults(self) -> list[str]:
-        """Return what is wrong with it, limits included, in words."""
+        """Return a message about what is wrong with it, limits included."""
         found = [self.error] if self.error else []
         found += [f"a warning: {text}" for text in self.spoken]
         found += [f"asked for another host: {text}" for text in self.foreign]
@@ -230,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m tests.support.notebooks",
         description="Run the course's notebooks with no network; print time and memory of each.",
     )
-    parser.add_argument("names", nargs="*", help="such as 00_tour; all where not given")
+    parser.add_argument("names", nargs="*", help="such as 00_tour; all if omitted")
     parser.add_argument("--out", required=True, help="folder for the notebooks with their outputs")
     parser.add_argument("--json", action="store_true", help="one JSON object a notebook")
     chosen = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""The text of an ADQL query: the dialect, its parser, and errors that point into the text."""
+"""The ADQL dialect, its parser, and errors that point to a place in the text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Adql", "QueryText", "parse"]
 
 
 class Adql(Redshift):  # type: ignore[misc]
-    """The dialect: Redshift knows TOP and has no functions of ADQL's names with other meanings."""
+    """The ADQL dialect, based on Redshift, which has TOP and no clashing functions."""
 
     NULL_ORDERING = "nulls_are_last"
 
@@ -41,7 +41,7 @@ _VIZIER = re.compile(r"\b(?:from|join)\s+([A-Z]+/[^\s,;()]+)", re.IGNORECASE)
 
 
 class QueryText:
-    """The text of a query, to point into."""
+    """The text of a query, with errors that point to a place in it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -73,7 +73,7 @@ class QueryText:
         )
 
     def find(self, word: str, nth: int = 0) -> int | None:
-        """Return where a word stands for the nth time, or else for the first, or None."""
+        """Return the offset of the nth (or else the first) occurrence of a word, or None."""
         pattern = rf"(?<!\w){re.escape(word)}(?!\w)"
         starts = [match.start() for match in re.finditer(pattern, self.text, re.IGNORECASE)]
         if not starts or not word:
@@ -82,7 +82,7 @@ class QueryText:
 
 
 def parse(query: QueryText) -> exp.Expression:
-    """Return the tree of a query that is one SELECT."""
+    """Return the syntax tree of a query; raise `QueryError` if it is not one SELECT."""
     if not isinstance(query.text, str):
         raise QueryError(f"ADQL: a query is text, not {type(query.text).__name__}.")
     if not query.text.strip():
@@ -90,7 +90,7 @@ def parse(query: QueryText) -> exp.Expression:
     if not query.text.isprintable():
         for i, letter in enumerate(query.text):
             if not (letter.isprintable() or letter.isspace()):
-                query.fail_at(f"the character {letter!r} can't stand in a query", i)
+                query.fail_at(f"the character {letter!r} is not allowed in a query", i)
     _check_statement(query)
     try:
         tree = sqlglot.parse_one(query.text, read=Adql)
@@ -107,7 +107,7 @@ def parse(query: QueryText) -> exp.Expression:
 
 
 def _check_statement(query: QueryText) -> None:
-    """Refuse, before the parser looks at it, what is not one statement that begins like SELECT."""
+    """Raise `QueryError` for text that is not one statement beginning with SELECT."""
     # Strings and comments become blanks, so that only words and signs of the query are left.
     bare = _TOKENS.sub(lambda match: " " * len(match[0]), query.text)
     begin = re.search(r"[^\s(]+", bare)

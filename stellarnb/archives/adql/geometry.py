@@ -1,4 +1,4 @@
-"""The sky in SQL: ADQL's points, regions and distances as arithmetic, with a quick look first."""
+"""ADQL geometry as SQL arithmetic, with a fast pre-selection."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ SKY_MACROS = (
 
 @dataclass(frozen=True)
 class Region:
-    """What stands for a region: the exact condition, and a circle (ra, dec, radius) around it."""
+    """A region as an exact condition and a circle (ra, dec, radius) around it."""
 
     inside: exp.Expression
     circle: tuple[exp.Expression, exp.Expression, exp.Expression] | None
 
 
 class Shapes:
-    """Reads the geometry of one query."""
+    """Read the geometry of one query."""
 
     def __init__(self, complain: Complain) -> None:
         self.complain = complain
@@ -194,7 +194,7 @@ class Shapes:
     def checked(
         self, parts: Sequence[exp.Expression], node: exp.Expression
     ) -> list[exp.Expression]:
-        """Return a pair of coordinates; refuse numbers that are none."""
+        """Return a pair of coordinates; raise `QueryError` for numbers out of range."""
         if len(parts) != 2:
             self.complain("coordinates come in pairs: ra, dec", node)
         numbers = [constant(part) for part in parts]
@@ -216,7 +216,7 @@ class Shapes:
         return parts
 
     def refuse(self, node: exp.Anonymous) -> NoReturn:
-        """Refuse what is not understood, by name."""
+        """Raise `QueryError` for unsupported geometry."""
         known = ", ".join(_UNDERSTOOD[:-1])
         self.complain(
             f"{node.name.upper()} is not understood here; of ADQL's geometry there are {known} "
@@ -238,7 +238,7 @@ def _sum(parts: Sequence[exp.Expression]) -> exp.Expression:
 
 
 def group(node: exp.Expression) -> exp.Expression:
-    """Return a copy of an expression that holds together inside another."""
+    """Return a copy of an expression, in parentheses if needed."""
     return node.copy() if isinstance(node, (exp.Literal, exp.Column)) else exp.paren(node.copy())
 
 
@@ -288,7 +288,7 @@ _WIDEST = 45.0
 
 
 class _Sky(Shapes):
-    """Replaces the geometry of one query."""
+    """Replace the geometry of one query."""
 
     def __init__(self, tables: Mapping[str, set[str]], pad_of: PadOf, complain: Complain) -> None:
         super().__init__(complain)
@@ -305,7 +305,7 @@ class _Sky(Shapes):
         self.settle(parent, region.inside, (lon, lat), region.circle)
 
     def distance(self, node: exp.Anonymous) -> None:
-        """Replace DISTANCE; where it is compared with a radius, a quick look comes first."""
+        """Replace DISTANCE, with a fast pre-selection if it is compared with a radius."""
         parts = node.expressions
         if len(parts) == 2:
             points = [self.point(part, node) for part in parts]
@@ -331,7 +331,7 @@ class _Sky(Shapes):
         star: tuple[exp.Expression, exp.Expression],
         circle: tuple[exp.Expression, exp.Expression, exp.Expression] | None,
     ) -> None:
-        """Put a condition in the place of an old one, behind what it implies."""
+        """Replace a condition, preceded by the faster conditions that it implies."""
         near = [] if circle is None or not _only_counts(old) else self.near(old, star, circle)
         old.replace(exp.paren(exp.and_(*near, inside, copy=False), copy=False))
 
@@ -363,7 +363,7 @@ class _Sky(Shapes):
     def ranges(
         self, owner: tuple[str, str], circle: tuple[float, float, float]
     ) -> list[exp.Expression]:
-        """Return the condition on source_id that a cone implies, where it implies one."""
+        """Return the condition on source_id that a cone implies, or None."""
         alias, table = owner
         pad = self.pad_of(table)
         ranges = None if pad is None else cone_ranges(*circle, pad)
@@ -428,7 +428,7 @@ def translate_geometry(
 
 
 def _only_counts(node: exp.Expression) -> bool:
-    """Whether all that matters of a condition is where it is true: then NULL may become false."""
+    """Return whether NULL and false are equivalent for a condition."""
     place = node.parent
     while isinstance(place, (exp.And, exp.Or, exp.Paren)):
         place = place.parent
@@ -440,7 +440,7 @@ def _owner(
     position: tuple[exp.Expression, exp.Expression],
     tables: Mapping[str, set[str]],
 ) -> tuple[str, str] | None:
-    """Return the alias and the table whose own ra and dec a point is, if it is one's."""
+    """Return alias and table if a point is a table's own ra and dec, else None."""
     lon, lat = position
     select = node.find_ancestor(exp.Select)
     columns = isinstance(lon, exp.Column) and isinstance(lat, exp.Column)

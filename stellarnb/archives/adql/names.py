@@ -1,4 +1,4 @@
-"""Which table and which column a name in a query means."""
+"""Resolve the table and column names of a query."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OWN = (TAP_SCHEMA, UPLOAD)
 def resolve_tables(
     tree: exp.Expression, query: QueryText, archive: str, tables: Mapping[str, TableInfo]
 ) -> tuple[str, ...]:
-    """Give each table of a query the one name that it has in `tables`, in place."""
+    """Replace table names by their names in `tables`, in place; return the tables used."""
     used: dict[str, None] = {}
     schemas = {info.schema for info in tables.values()} - {""}
     for node in tree.find_all(exp.Table):
@@ -51,7 +51,7 @@ def resolve_tables(
 
 
 def _key(name: str, schema: str, archive: str, tables: Mapping[str, TableInfo]) -> str | None:
-    """Return the table's own name: with its schema, or where that is clear without it."""
+    """Return a table's full name; without a schema only if it is unambiguous."""
     if schema:
         if f"{schema}.{name}" in tables:
             return f"{schema}.{name}"
@@ -83,7 +83,7 @@ def _unknown(node: exp.Table, schema: str, tables: Mapping[str, TableInfo]) -> s
 
 
 def _visible_ctes(node: exp.Expression) -> set[str]:
-    """Return the names that WITH has defined where a table stands; a definition not in itself."""
+    """Return the WITH names visible to a table; a definition does not see itself."""
     names: set[str] = set()
     inside: exp.Expression = node
     place = node.parent
@@ -99,7 +99,7 @@ def _visible_ctes(node: exp.Expression) -> set[str]:
 
 
 def check_columns(tree: exp.Expression, query: QueryText, tables: Mapping[str, TableInfo]) -> None:
-    """Refuse names that no table in use and no alias gives; DuckDB judges the finer cases."""
+    """Raise `QueryError` for unknown columns and aliases; DuckDB checks the rest."""
     used = {node.name.lower() for node in tree.find_all(exp.Table)} & set(tables)
     pool = {name for table in used for name in tables[table].columns}
     pool |= {node.alias.lower() for node in tree.find_all(exp.Alias)}
@@ -126,7 +126,7 @@ def check_columns(tree: exp.Expression, query: QueryText, tables: Mapping[str, T
 
 
 def name_outputs(tree: exp.Expression, tables: Mapping[str, TableInfo]) -> None:
-    """Name computed columns after what was written, in place: AVG(teff) becomes avg_teff."""
+    """Name computed columns by their expression, in place: AVG(teff) becomes avg_teff."""
     taken = {name for info in tables.values() for name in info.columns}
     for select in tree.find_all(exp.Select):
         for item in select.expressions:

@@ -1,7 +1,7 @@
-"""ADQL as any service speaks it, word by word: what is the same query, and how to split one.
+"""Compare and split ADQL queries word by word.
 
-A service knows functions and names that no parser here does, so a query is not rewritten: its
-words are compared, and conditions are added where its WHERE ends.
+Services support functions and names that no parser here knows, so a query is not rewritten: its
+words are compared, and conditions are added at the end of its WHERE.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ _AGGREGATES = frozenset(
 
 @dataclass(frozen=True)
 class Plain:
-    """A query that can be cut into ranges of a column: one SELECT without order or grouping."""
+    """A query that can be split into ranges of a column: one SELECT without order or grouping."""
 
-    #: What stands between SELECT and FROM.
+    #: Text between SELECT and FROM.
     items: str
-    #: What stands behind FROM.
+    #: Text after FROM.
     source: str
-    #: What stands behind WHERE; empty where there is none.
+    #: Text after WHERE; empty if there is none.
     where: str
 
     def limited(self, condition: str, items: str | None = None) -> str:
-        """Return the query with one more condition, and perhaps other columns."""
+        """Return the query with one more condition and, if given, other columns."""
         inside = f"({self.where}) AND {condition}" if self.where else condition
         return f"SELECT {items or self.items} FROM {self.source} WHERE {inside}"  # noqa: S608
 
     def counted(self, expression: str) -> str:
-        """Return the query for how many rows there are for each value of an expression.
+        """Return a query that counts the rows for each value of an expression.
 
         Columns ``bin`` and ``n``. The subquery is there because ADQL groups by columns only.
         """
@@ -70,13 +70,13 @@ class Plain:
         return f"SELECT h.bin, COUNT(*) AS n FROM ({inside}) AS h GROUP BY h.bin"  # noqa: S608
 
     def alias(self, table: str) -> str | None:
-        """Return by what name the query calls a table that stands first in its FROM.
+        """Return the query's alias of the first table in its FROM.
 
-        Only there: of a table that is joined from outside, rows without it would be lost.
+        Only the first: a condition on an outer-joined table would drop rows.
         """
-        words = list(_words(self.source))
-        name, rest = _dotted(words)
-        if name != "".join(_dotted(list(_words(table)))[0]):
+        tokens = list(_tokens(self.source))
+        name, rest = _dotted(tokens)
+        if name != "".join(_dotted(list(_tokens(table)))[0]):
             return None
         if rest and rest[0].token_type == TokenType.ALIAS:
             rest = rest[1:]
@@ -86,31 +86,31 @@ class Plain:
 
 
 def checked(adql: Any) -> str:
-    """Return a query that may be sent: text that begins like one SELECT."""
+    """Return a query if it is one SELECT; raise `QueryError` otherwise."""
     if not isinstance(adql, str):
         raise QueryError(f"ADQL: a query is text, not {type(adql).__name__}.")
-    words = list(_words(adql))
-    if not words:
+    tokens = list(_tokens(adql))
+    if not tokens:
         raise QueryError("ADQL: the query is empty. Write, say, SELECT TOP 10 * FROM a_table")
-    first = next((w for w in words if w.token_type != TokenType.L_PAREN), words[0])
+    first = next((w for w in tokens if w.token_type != TokenType.L_PAREN), tokens[0])
     if first.text.lower() not in {"select", "with"}:
         raise QueryError(
             f"ADQL: only SELECT is allowed here, not {first.text[:20]!r}: an archive is read, not "
             "changed."
         )
-    ends = [i for i, word in enumerate(words) if word.token_type == TokenType.SEMICOLON]
-    if ends and any(word.token_type != TokenType.SEMICOLON for word in words[ends[0] :]):
+    ends = [i for i, word in enumerate(tokens) if word.token_type == TokenType.SEMICOLON]
+    if ends and any(word.token_type != TokenType.SEMICOLON for word in tokens[ends[0] :]):
         raise QueryError("ADQL: one query at a time; a second begins after the semicolon.")
-    return adql[: words[ends[0]].start] if ends else adql
+    return adql[: tokens[ends[0]].start] if ends else adql
 
 
 def canonical(adql: str) -> str:
-    """Return the same text for queries that differ in blanks, comments and letter case only.
+    """Return a query without comments, extra blanks and letter case.
 
-    What stands in quotes stays as it is: ``"b_rgeo"`` and ``"B_rgeo"`` are two columns.
+    Quoted text stays as it is: ``"b_rgeo"`` and ``"B_rgeo"`` are two columns.
     """
     out: list[str] = []
-    for word in _words(adql):
+    for word in _tokens(adql):
         quoted = word.token_type in {TokenType.STRING, TokenType.IDENTIFIER}
         text = adql[word.start : word.end + 1] if quoted else word.text.lower()
         named = word.token_type in {TokenType.VAR, TokenType.IDENTIFIER}
@@ -122,11 +122,11 @@ def canonical(adql: str) -> str:
 
 
 def plain(adql: str) -> Plain | None:
-    """Return a query in its parts, or None where it cannot be cut into ranges."""
-    words = list(_words(adql))
+    """Return the parts of a query, or None if it cannot be split into ranges."""
+    tokens = list(_tokens(adql))
     marks: dict[str, int] = {}
     depth = 0
-    for i, word in enumerate(words):
+    for i, word in enumerate(tokens):
         depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(word.token_type, 0)
         text = word.text.lower()
         quoted = word.token_type in {TokenType.STRING, TokenType.IDENTIFIER}
@@ -140,30 +140,30 @@ def plain(adql: str) -> Plain | None:
             marks[text] = i
     if "select" not in marks or "from" not in marks or marks["select"] != 0:
         return None
-    begin, middle = words[marks["from"]], words[marks["where"]] if "where" in marks else None
+    begin, middle = tokens[marks["from"]], tokens[marks["where"]] if "where" in marks else None
     end = middle.start if middle is not None else len(adql)
     return Plain(
-        adql[words[0].end + 1 : begin.start].strip(),
+        adql[tokens[0].end + 1 : begin.start].strip(),
         _without_comments(adql, begin.end + 1, end),
         _without_comments(adql, middle.end + 1, len(adql)) if middle is not None else "",
     )
 
 
 def top_of(adql: str) -> int | None:
-    """Return how many rows a query asks for at most, where it says so at its beginning."""
-    words = list(_words(adql))[:3]
-    if len(words) == 3 and words[1].text.lower() == "top" and words[2].text.isdigit():
-        return int(words[2].text)
+    """Return the row limit of a query's TOP, or None."""
+    tokens = list(_tokens(adql))[:3]
+    if len(tokens) == 3 and tokens[1].text.lower() == "top" and tokens[2].text.isdigit():
+        return int(tokens[2].text)
     return None
 
 
 def _without_comments(adql: str, start: int, end: int) -> str:
-    """Return a piece of a query; a comment at its end must not swallow what is added."""
-    inside = [word for word in _words(adql) if start <= word.start < end]
+    """Return a piece of a query without trailing comments."""
+    inside = [word for word in _tokens(adql) if start <= word.start < end]
     return adql[inside[0].start : inside[-1].end + 1] if inside else ""
 
 
-def _words(adql: str) -> Iterator[Any]:
+def _tokens(adql: str) -> Iterator[Any]:
     try:
         yield from Adql().tokenize(adql)
     except SqlglotError as error:
@@ -172,15 +172,15 @@ def _words(adql: str) -> Iterator[Any]:
         ) from error
 
 
-def _dotted(words: list[Any]) -> tuple[str, list[Any]]:
-    """Return a name with its dots, in lower case and without quotes, and the words behind it."""
+def _dotted(tokens: list[Any]) -> tuple[str, list[Any]]:
+    """Return a dotted name in lower case without quotes, and the tokens after it."""
     name, i = "", 0
-    while i < len(words):
-        name += words[i].text.lower()
+    while i < len(tokens):
+        name += tokens[i].text.lower()
         i += 1
-        if i < len(words) and words[i].token_type == TokenType.DOT:
+        if i < len(tokens) and tokens[i].token_type == TokenType.DOT:
             name += "."
             i += 1
         else:
             break
-    return name, words[i:]
+    return name, tokens[i:]

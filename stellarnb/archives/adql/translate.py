@@ -1,4 +1,4 @@
-"""ADQL for DuckDB: what is a query, what it means, and where it breaks.
+"""Translate ADQL to DuckDB's SQL, with errors that point into the query.
 
 ADQL is read as sqlglot's Redshift dialect with the natural LOG and NULLs last. What is not
 known to belong to ADQL is refused: statements, clauses and functions are allowed by name, never
@@ -28,7 +28,7 @@ Columns = dict[str, ColumnInfo | None]
 
 
 def output_columns(tree: exp.Expression, tables: Mapping[str, TableInfo]) -> Columns:
-    """Return for each named output column of a query the archive's column that it is."""
+    """Return the archive's column behind each output column of a query."""
     return _query(tree, {name: dict(info.columns) for name, info in tables.items()})
 
 
@@ -213,7 +213,7 @@ def explain(error: Exception, adql: str) -> QueryError:
 
 
 def _pointed(message: str) -> tuple[str, int]:
-    """Return the word at DuckDB's caret in its own SQL, and how often it stands before that."""
+    """Return the word at DuckDB's caret, and how often it occurs before it."""
     match = re.search(r"\nLINE \d+: (.*)\n( *)\^", message)
     if match is None:
         return "", 0
@@ -223,7 +223,7 @@ def _pointed(message: str) -> tuple[str, int]:
 
 
 def _check_nodes(tree: exp.Expression, query: QueryText) -> None:
-    """Refuse whatever is not known to belong to ADQL."""
+    """Raise `QueryError` for syntax that is not part of ADQL."""
     for node in tree.walk():
         kind = type(node).__name__
         if kind not in _ALLOWED:
@@ -233,7 +233,7 @@ def _check_nodes(tree: exp.Expression, query: QueryText) -> None:
         if isinstance(node, exp.Anonymous) and node.name.upper() not in GEOMETRY:
             _unknown_function(node, query)
         if isinstance(node, exp.Pow) and "start" not in node.meta:
-            query.fail("^ is no power in ADQL; write POWER(x, y)", node)
+            query.fail("ADQL has no operator ^; write POWER(x, y)", node)
         if isinstance(node, exp.With) and node.recursive:
             query.fail("WITH RECURSIVE is not allowed here", node)
         if isinstance(node, (exp.Limit, exp.Offset)) and not node.expression.is_int:
@@ -242,7 +242,7 @@ def _check_nodes(tree: exp.Expression, query: QueryText) -> None:
 
 
 def _check_parts(node: exp.Expression, query: QueryText) -> None:
-    """Refuse parts of a clause that DuckDB would understand and ADQL does not have."""
+    """Raise `QueryError` for clauses of DuckDB that ADQL does not have."""
     parts = next((parts for kind, parts in _PARTS.items() if isinstance(node, kind)), None)
     if parts is None:
         return
@@ -252,8 +252,8 @@ def _check_parts(node: exp.Expression, query: QueryText) -> None:
                 query.fail("RAND takes no seed here", node)
             query.fail(f"{_words(key)} of {_words(type(node).__name__)} is not part of ADQL", node)
     if isinstance(node, exp.Join):
-        for key, words in _JOINS.items():
-            if str(node.args.get(key) or "").upper() not in words:
+        for key, kinds in _JOINS.items():
+            if str(node.args.get(key) or "").upper() not in kinds:
                 query.fail(f"{node.args[key]} JOIN is not part of ADQL", node)
 
 

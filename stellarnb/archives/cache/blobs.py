@@ -1,4 +1,4 @@
-"""The files of the cache: named after their sha256, written once, with a note beside each."""
+"""The files of the cache, named by their sha256 and written once, each with a note."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class PendingFile:
-    """A file that is whole and on the disk, but has no place yet."""
+    """A complete file that has not been moved to its final place."""
 
     path: Path
     sha256: str
@@ -53,12 +53,12 @@ class Objects:
         self.sweep()
 
     def path(self, sha256: str) -> Path:
-        """Return where the file of this content is, or would be."""
+        """Return the path of the file with this content."""
         return self._root / sha256[:2] / f"{sha256}.parquet"
 
     @contextmanager
     def part(self, write: Callable[[Path], None]) -> Iterator[PendingFile]:
-        """Write an unfinished file, and remove it behind the block unless it was settled."""
+        """Write a temporary file, and delete it after the block unless it was settled."""
         path = self.parts / f"{uuid.uuid4().hex}.part"
         try:
             try:
@@ -72,7 +72,7 @@ class Objects:
             path.unlink(missing_ok=True)
 
     def settle(self, part: PendingFile, note: dict[str, Any]) -> None:
-        """Move a file to its place, its note first; only one kernel may do so at a time."""
+        """Write the note and move a file to its place; only one kernel may do so at a time."""
         target = self.path(part.sha256)
         try:
             target.parent.mkdir(exist_ok=True)
@@ -85,7 +85,7 @@ class Objects:
             raise self._words(error) from error
 
     def sound(self, sha256: str) -> bool:
-        """Return whether a file is there and, byte for byte, what its name says.
+        """Return whether a file exists and its content matches the sha256 in its name.
 
         It is read through at the first call in a process, and again whenever it has changed.
         """
@@ -111,7 +111,7 @@ class Objects:
             self._checked.clear()
 
     def notes(self, sha256: str) -> list[dict[str, Any]]:
-        """Return what the notes beside a file say, the oldest first."""
+        """Return the notes of a file, the oldest first."""
         try:
             found = json.loads(self._note_path(sha256).read_text("utf-8"))
         except (OSError, ValueError):  # a lost note loses what it says of the file's origin only
@@ -119,7 +119,7 @@ class Objects:
         return [note for note in found if isinstance(note, dict)] if isinstance(found, list) else []
 
     def remove(self, sha256: str) -> None:
-        """Remove a file and its notes; one that is gone already is no error."""
+        """Delete a file and its notes, if they exist."""
         with self._lock:
             self._checked.pop(sha256, None)
         for path in (self.path(sha256), self._note_path(sha256)):
@@ -129,13 +129,13 @@ class Objects:
                 raise self._words(error) from error
 
     def all(self) -> Iterator[str]:
-        """Yield the sha256 in the name of each file that is there."""
+        """Yield the sha256 of every file."""
         for path in sorted(self._root.glob("??/*.parquet")):
             if _NAME.fullmatch(path.stem) and path.parent.name == path.stem[:2]:
                 yield path.stem
 
     def sweep(self, older_than: float = STALE_SECONDS) -> None:
-        """Remove unfinished files that were left by a process that ended in the middle."""
+        """Delete temporary files that a killed process has left."""
         limit = time.time() - older_than
         for part in self.parts.iterdir():
             try:
@@ -168,7 +168,7 @@ class Objects:
 
 
 def _look(path: Path) -> tuple[int, ...]:
-    """Return what changes about a file whenever it is written to."""
+    """Return the properties of a file that change whenever it is written."""
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 

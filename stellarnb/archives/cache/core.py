@@ -1,4 +1,4 @@
-"""Objects and their index together: what is added, used, evicted and found again."""
+"""Files and their index together: add, use, evict and rebuild."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def without_secrets(text: str) -> str:
 
 
 class Core:
-    """What the parts of `stellarnb.archives.cache.store.Store` share."""
+    """Files and index of a cache, which its tables, spectra and upkeep share."""
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self.folder = folder
@@ -55,7 +55,7 @@ class Core:
         note: dict[str, Any],
         register: Callable[[sqlite3.Connection, int], None],
     ) -> str:
-        """Add an object and its index entries, all of it or nothing, and return its sha256."""
+        """Add a Parquet file and its index entries in one transaction, and return its sha256."""
         note = {"stored": datetime.now(UTC).isoformat(timespec="seconds"), **note}
         note = json.loads(without_secrets(json.dumps(note, default=str)))
         with self.objects.part(write) as part:
@@ -67,7 +67,7 @@ class Core:
             return part.sha256
 
     def used(self, numbers: Iterable[int]) -> None:
-        """Note that objects were used just now."""
+        """Record that objects were used now."""
         now = time.time()
         text = json.dumps(list(numbers))
         # A cache that can be read and not written still serves.
@@ -84,7 +84,7 @@ class Core:
                     db.executemany("UPDATE objects SET used = ? WHERE id = ?", rows)
 
     def drop_damaged(self, sha256: str) -> None:
-        """Take an object out, with all that points to it, if it is damaged or gone indeed."""
+        """Remove an object and its index entries if it is damaged or missing."""
         with self.index.write() as db:
             # Another kernel may have replaced it by a whole one in the meantime.
             if not self.objects.sound(sha256):
@@ -93,7 +93,7 @@ class Core:
 
     @contextmanager
     def pinned(self, name: str, numbers: Iterable[int] = ()) -> Iterator[None]:
-        """Keep objects from being evicted while the block lasts; `pin` adds to them."""
+        """Protect objects from eviction inside the block; `pin` adds to them."""
         self.pin(name, numbers)
         try:
             yield
@@ -102,7 +102,7 @@ class Core:
                 db.execute("DELETE FROM pins WHERE owner = ?", (name,))
 
     def pin(self, name: str, numbers: Iterable[int]) -> None:
-        """Keep more objects from being evicted under a name of `Owners`."""
+        """Protect more objects from eviction under a name of `Owners`."""
         rows = [(name, number) for number in numbers]
         if rows:
             with self.index.write() as db:
@@ -111,12 +111,12 @@ class Core:
                 )
 
     def total(self) -> int:
-        """Return how many bytes the objects have."""
+        """Return the size of all objects [bytes]."""
         with self.index.read() as db:
             return int(db.execute("SELECT coalesce(sum(bytes), 0) FROM objects").fetchone()[0])
 
     def rebuild(self) -> int:
-        """Enter every object that has a note and is not in the index; return how many."""
+        """Index every object that has a note but no entry, and return how many."""
         with self.index.read() as db:
             known = {row[0] for row in db.execute("SELECT sha256 FROM objects")}
         found = 0
@@ -160,7 +160,7 @@ class Core:
             return self.index
 
     def _evict(self, keep: str) -> None:
-        """Take out what was not used for longest, until the cache is within its limit."""
+        """Remove the least recently used objects until the cache is within its limit."""
         if self.total() <= self.limit_bytes:
             return
         with self.index.write() as db:
@@ -183,14 +183,14 @@ class Core:
 
 
 def register_entry(db: sqlite3.Connection, number: int, key: str, title: str) -> None:
-    """Enter which question an object answers."""
+    """Record which question an object answers."""
     db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", (key, number, title))
 
 
 def register_stars(
     db: sqlite3.Connection, number: int, scope: str, stars: Iterable[int | str]
 ) -> None:
-    """Enter which stars the rows of an object are; a star that is there already stays."""
+    """Record the stars in the rows of an object; existing entries stay."""
     place = scope_number(db, scope)
     rows = [(place, star, number, row) for row, star in enumerate(stars)]
     db.executemany("INSERT OR IGNORE INTO stars VALUES (?, ?, ?, ?)", rows)
@@ -199,7 +199,7 @@ def register_stars(
 
 
 def scope_number(db: sqlite3.Connection, scope: str) -> int:
-    """Return the number of a release's product, giving one to a new one."""
+    """Return the number of a release's product, adding a new one."""
     db.execute("INSERT OR IGNORE INTO scopes(name) VALUES (?)", (scope,))
     return int(db.execute("SELECT id FROM scopes WHERE name = ?", (scope,)).fetchone()[0])
 

@@ -47,11 +47,11 @@ CREATE TABLE IF NOT EXISTS jobs(
 
 
 class IndexDamaged(OutputError):
-    """The index cannot be read; it is built anew when the cache is opened the next time."""
+    """The index cannot be read; it is rebuilt when the cache is opened again."""
 
 
 class Index:
-    """A connection for each thread, and transactions."""
+    """The SQLite index, with one connection per thread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,7 +63,7 @@ class Index:
             raise self._judged(error) from error
 
     def close(self) -> None:
-        """Close this thread's connection; the next question opens another."""
+        """Close this thread's connection; the next query opens another."""
         known: tuple[int, sqlite3.Connection] | None = getattr(self._local, "known", None)
         self._local.known = None
         if known is not None and known[0] == os.getpid():
@@ -71,7 +71,7 @@ class Index:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection to ask; each statement sees the index as it is then."""
+        """Yield a connection for reading; each statement sees the current index."""
         try:
             yield self._connect()
         except sqlite3.DatabaseError as error:
@@ -79,7 +79,7 @@ class Index:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection in a transaction: all of it is kept, or nothing; one at a time."""
+        """Yield a connection in an exclusive transaction; an error rolls it back."""
         try:
             db = self._connect()
             db.execute("BEGIN IMMEDIATE")

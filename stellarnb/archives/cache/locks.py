@@ -1,4 +1,4 @@
-"""Who holds something in the cache, and whether that process is still alive."""
+"""Locks of the cache, and the processes that hold them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STALE_SECONDS = 7 * 24 * 3600.0
 
 
 class Owners:
-    """Names for pieces of work; each name tells whether its process lives.
+    """Names for tasks that show whether the process of a task is still alive.
 
     A process holds the lock of a file of its own for as long as it lives, however it ends.
     """
@@ -37,7 +37,7 @@ class Owners:
         self._count = 0
 
     def name(self) -> str:
-        """Return a name that nobody has had."""
+        """Return a new unique name."""
         with self._guard:
             self._count += 1
             if self._own is None or self._own[0] != os.getpid():
@@ -49,7 +49,7 @@ class Owners:
             return f"{self._own[1]}.{self._count}"
 
     def alive(self, name: str) -> bool:
-        """Return whether the process that was given a name is still there."""
+        """Return whether the process behind a name is still alive."""
         word = name.partition(".")[0]
         with self._guard:
             if self._own is not None and self._own[:2] == (os.getpid(), word):
@@ -65,7 +65,7 @@ class Owners:
 
 @contextmanager
 def hold(path: Path, cancel: Cancel | None = None) -> Iterator[None]:
-    """Hold a lock among kernels and threads; wait for it as long as it takes."""
+    """Hold a lock among kernels and threads, waiting until it is free or `cancel` is set."""
     lock = filelock.FileLock(path, thread_local=False)
     while not _acquire(lock, POLL_SECONDS):
         if cancel is not None and cancel.is_set():
@@ -80,7 +80,7 @@ def hold(path: Path, cancel: Cancel | None = None) -> Iterator[None]:
 
 
 def sweep_locks(folder: Path) -> None:
-    """Remove the files of locks that nobody has used for a week: killed kernels, old questions."""
+    """Delete lock files that were not used for a week."""
     limit = time.time() - STALE_SECONDS
     for path in folder.glob("*.lock"):
         with suppress(OSError):
@@ -89,7 +89,7 @@ def sweep_locks(folder: Path) -> None:
 
 
 def _remove_if_free(path: Path) -> bool:
-    """Remove a lock's file unless somebody holds it, and return whether it was removed."""
+    """Delete a lock file unless it is held, and return whether it was deleted."""
     lock = filelock.FileLock(path, thread_local=False)
     if not _acquire(lock, 0.0):
         return False
@@ -99,7 +99,7 @@ def _remove_if_free(path: Path) -> bool:
 
 
 def _leave(lock: filelock.BaseFileLock, pid: int) -> None:
-    """Remove this process's own lock as it ends; a forked child leaves its parent's alone."""
+    """Delete this process's lock when it ends, but not in a forked child."""
     if os.getpid() == pid:
         with suppress(OSError):
             Path(lock.lock_file).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Spectra in the cache, star by star: what is there, what is known not to be, who fetches what."""
+"""Spectra in the cache by star: which are stored, absent, or being fetched."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ Keys = NDArray[Any]
 
 @dataclass(frozen=True)
 class Found:
-    """Where the spectra of some stars are."""
+    """Where the spectra of stars [n] are in the cache."""
 
     #: The stars asked for.
     stars: Keys
-    #: object, row: Number of the object and row in it; -1 where there is none.
+    #: Object number and row of each spectrum [n]; -1 if it is not stored.
     object: NDArray[np.int64]
     row: NDArray[np.int64]
-    #: The archive is known to have no such product of the star.
+    #: True if the archive is known to have no such product of the star [n].
     absent: NDArray[np.bool_]
 
     @property
@@ -91,7 +91,7 @@ class StarShelf:
         self._core = core
 
     def find(self, scope: str, stars: Keys) -> Found:
-        """Say where the spectra of stars are."""
+        """Return where the spectra of stars [n] are."""
         place = np.full((2, len(stars)), -1, dtype=np.int64)
         absent = np.zeros(len(stars), dtype=bool)
         with self._core.index.read() as db:
@@ -118,7 +118,7 @@ class StarShelf:
         return Found(stars, place[0], place[1], absent)
 
     def read(self, found: Found) -> tuple[list[Piece], NDArray[np.int64]]:
-        """Read the spectra that are there."""
+        """Read stored spectra; also return the places of stars whose file turned out damaged."""
         pieces: list[Piece] = []
         lost: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
         numbers = np.unique(found.object[found.here])
@@ -139,7 +139,7 @@ class StarShelf:
     def keep(
         self, scope: str, table: pa.Table, note: Mapping[str, Any], work: Claims | None = None
     ) -> None:
-        """Store spectra: whole, on the disk and found by every kernel, or not at all."""
+        """Store spectra in one transaction; `table` has a column ``star``, each star once."""
         stars = table[STAR].to_pylist()
         if len(set(stars)) != len(stars):
             raise InvalidInput("A star has two rows in what is to be stored; give one.")
@@ -156,7 +156,7 @@ class StarShelf:
         )
 
     def keep_absent(self, scope: str, stars: Keys, seconds: float = ABSENT_SECONDS) -> None:
-        """Note that the archive has no such product of some stars, for some time."""
+        """Record for `seconds` that the archive has no such product of some stars."""
         with self._core.index.write() as db:
             place, until = scope_number(db, scope), time.time() + seconds
             rows = [(place, star, until) for star in stars.tolist()]
@@ -164,7 +164,7 @@ class StarShelf:
 
     @contextmanager
     def work(self) -> Iterator[Claims]:
-        """Give a piece of work that may claim stars, and keep what it uses from eviction."""
+        """Yield claims on stars, and protect the spectra they use from eviction."""
         name = self._core.owners.name()
         claims = Claims(self._core, name)
         with self._core.pinned(name):
@@ -201,14 +201,14 @@ class StarShelf:
 
 
 class Claims:
-    """Stars that one piece of work fetches, so that no other kernel or thread does."""
+    """Stars that one task fetches, so that no other kernel or thread does."""
 
     def __init__(self, core: Core, name: str) -> None:
         self._core = core
         self.name = name
 
     def claim(self, scope: str, stars: Keys) -> NDArray[np.bool_]:
-        """Claim those stars that are neither stored nor known to be absent nor claimed by others."""
+        """Claim stars [n] that are not stored, absent or claimed; return which were claimed."""
         listed = stars.tolist()
         text = json.dumps(listed)
         with self._core.index.write() as db:
@@ -228,11 +228,11 @@ class Claims:
         return claimed
 
     def pin(self, found: Found) -> None:
-        """Keep the objects of spectra from eviction until the work ends."""
+        """Protect spectra from eviction until the task ends."""
         self._core.pin(self.name, np.unique(found.object[found.here]).tolist())
 
     def release(self) -> None:
-        """Give back what is claimed; what was stored stays stored."""
+        """Release all claims; stored spectra stay."""
         with self._core.index.write() as db:
             db.execute("DELETE FROM claims WHERE owner = ?", (self.name,))
 

@@ -1,9 +1,8 @@
-"""The cache of what archives answered: safe under several kernels, resumable, checked.
+"""The cache of archive answers: shared by kernels, resumable, verified.
 
-Under the folder of ``STELLARNB_CACHE``: ``sha256/aa/….parquet`` are the answers, named after their
-content and never changed, a note with the provenance beside each; ``index.sqlite`` says which
-answer belongs to which question, and where each star's spectrum is. What the index lost is found
-again from the notes.
+In the folder of ``STELLARNB_CACHE``, ``sha256/aa/….parquet`` are the answers, named by their content
+and never changed, each with a note of its provenance. ``index.sqlite`` maps questions to answers and
+stars to spectra; it can be rebuilt from the notes.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ Key = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class PendingJob:
-    """A query that runs at an archive."""
+    """A job of a TAP service (UWS)."""
 
     #: The question.
     key: dict[str, Any]
@@ -63,7 +62,7 @@ class Store:
         return f"<Store {self.folder}: {self._core.total() / 1e6:,.1f} MB>"
 
     def table(self, key: Key, *, offline: bool = False) -> Result | None:
-        """Return the answer to a question, if it is here and undamaged."""
+        """Return the stored answer to a question, or None (`CacheMiss` if offline)."""
         text = _text(key)
         with self._core.index.read() as db:
             row = db.execute(
@@ -79,15 +78,15 @@ class Store:
             self._core.drop_damaged(row[1])
         if offline:
             raise CacheMiss(
-                f"Not in the cache {self.folder}, and offline: {text}. Ask once while online, or "
+                f"Not in the cache {self.folder}, and offline: {text}. Run the query once while online, or "
                 "unset STELLARNB_OFFLINE (offline=False)."
             )
         return None
 
     def keep_table(self, key: Key, result: Result) -> None:
-        """Store an answer: whole and on the disk, or not at all."""
+        """Store a complete answer; raise `Truncated` for an incomplete one."""
         if result.truncated:
-            raise Truncated("A truncated answer is not cached: it would pass for a whole one.")
+            raise Truncated("A truncated answer cannot be cached: it would look complete.")
         text = _text(key)
         title = without_secrets(str(key.get("adql") or key.get("title") or text))[:500]
         clean = Result(
@@ -109,17 +108,17 @@ class Store:
         )
 
     def lock(self, key: Key, *, cancel: Cancel | None = None) -> AbstractContextManager[None]:
-        """Hold the lock of a question, so that two kernels or threads don't both ask it."""
+        """Lock a question, so that two kernels or threads do not both send it."""
         name = hashlib.sha256(_text(key).encode()).hexdigest()[:32]
         return hold(self._core.locks / f"key-{name}.lock", cancel)
 
     def job(self, key: Key) -> PendingJob | None:
-        """Return the job that a kernel sent off for a question and has not fetched yet."""
+        """Return the job submitted for a question and not fetched yet, or None."""
         text = _text(key)
         return next((job for job in self.jobs() if _text(job.key) == text), None)
 
     def jobs(self) -> list[PendingJob]:
-        """Return all jobs that were sent off and not fetched yet, the oldest first."""
+        """Return all jobs submitted and not fetched yet, the oldest first."""
         with self._core.index.read() as db:
             rows = db.execute(
                 "SELECT key, url, created, note FROM jobs ORDER BY created"
@@ -130,7 +129,7 @@ class Store:
         ]
 
     def keep_job(self, key: Key, url: str, note: Mapping[str, Any] | None = None) -> None:
-        """Note the address of a job, so that a restarted kernel finds it again."""
+        """Record the address of a job, so that a restarted kernel finds it."""
         more = without_secrets(json.dumps(dict(note or {}), default=str))
         with self._core.index.write() as db:
             db.execute(
@@ -139,13 +138,13 @@ class Store:
             )
 
     def drop_job(self, key: Key) -> None:
-        """Forget a job that was fetched, aborted or has expired."""
+        """Delete the record of a job."""
         with self._core.index.write() as db:
             db.execute("DELETE FROM jobs WHERE key = ?", (_text(key),))
 
 
 def _text(key: Key) -> str:
-    """Return a question as text that is the same for the same question."""
+    """Return a question as canonical JSON text."""
     try:
         text = json.dumps(dict(key), sort_keys=True, ensure_ascii=False)
     except (TypeError, ValueError) as error:

@@ -26,23 +26,23 @@ ORDER BY 6 DESC
 
 @dataclass(frozen=True)
 class Verified:
-    """What a check of the cache found."""
+    """The result of verifying the cache."""
 
-    #: Files that were read through.
+    #: Number of files read.
     checked: int
-    #: sha256 of those that were not what their names say; they were removed, and are fetched
+    #: sha256 of files whose content did not match; they were removed, and are fetched
     #: again when they are needed.
     damaged: tuple[str, ...]
-    #: sha256 of those that were in the index and not on the disk; forgotten.
+    #: sha256 of files in the index but not on the disk; their entries were removed.
     gone: tuple[str, ...]
-    #: Whole files that the index did not know, and now does.
+    #: Number of complete files added to the index.
     adopted: int
-    #: Files without a note, which were removed.
+    #: Number of files without a note, which were removed.
     stray: int
 
     @property
     def sound(self) -> bool:
-        """Whether nothing was damaged or gone."""
+        """Whether no file was damaged or missing."""
         return not (self.damaged or self.gone)
 
 
@@ -54,16 +54,16 @@ class Upkeep:
 
     @property
     def bytes(self) -> int:
-        """How much the cache holds."""
+        """Size of the cache [bytes]."""
         return self._core.total()
 
     @property
     def limit_bytes(self) -> int:
-        """How much it may hold."""
+        """Size limit of the cache [bytes]."""
         return self._core.limit_bytes
 
     def list(self) -> Table:
-        """Return what is in the cache, the last used first."""
+        """Return a table of the cache's content, the last used first."""
         with self._core.index.read() as db:
             rows = db.execute(_LIST).fetchall()
         columns = list(zip(*rows, strict=True)) or [()] * 7
@@ -76,7 +76,7 @@ class Upkeep:
         return Table(table, units={"bytes": "byte"}, provenance={"cache": str(self._core.folder)})
 
     def verify(self) -> Verified:
-        """Read every file through and compare it with its sha256."""
+        """Compare every file with its sha256, and remove damaged ones."""
         core = self._core
         core.objects.forget_checks()
         damaged: list[str] = []
@@ -97,9 +97,9 @@ class Upkeep:
         return Verified(len(on_disk), tuple(damaged), tuple(gone), adopted, len(stray))
 
     def clear(self, what: str | None = None, *, older_than_days: float | None = None) -> int:
-        """Empty the cache, or part of it."""
+        """Delete the cache, or a part of it, and return the bytes freed."""
         if older_than_days is not None and not older_than_days >= 0:
-            raise InvalidInput(f"older_than_days is {older_than_days}; it cannot be negative.")
+            raise InvalidInput(f"older_than_days is {older_than_days}; expected 0 or more days.")
         core = self._core
         limit = time.time() - (older_than_days or 0.0) * 86400 + (older_than_days is None)
         some, values = self._selected(what)
@@ -108,7 +108,7 @@ class Upkeep:
             scopes = [row[0] for row in db.execute("SELECT name FROM scopes ORDER BY name")]
         if values and what not in scopes:
             known = ", ".join(["tables", "spectra", *scopes])
-            raise InvalidInput(f"The cache has no {what!r}; there are: {known}.")
+            raise InvalidInput(f"The cache has no {what!r}. Expected one of: {known}.")
         with core.index.write() as db:
             rows = db.execute(
                 f"SELECT id, sha256, bytes FROM objects WHERE used <= ? AND {some}",  # noqa: S608 - from _selected
@@ -127,7 +127,7 @@ class Upkeep:
 
     @staticmethod
     def _selected(what: str | None) -> tuple[str, tuple[str, ...]]:
-        """Return which objects are meant, as SQL and its values."""
+        """Return the SQL condition and values that select objects."""
         if what is None:
             return "1", ()
         if what == "tables":
@@ -139,7 +139,7 @@ class Upkeep:
 
     @staticmethod
     def _forget(db: sqlite3.Connection, what: str | None, values: tuple[str, ...]) -> None:
-        """Forget what is known to be absent; for everything, jobs too."""
+        """Delete records of absent spectra; if everything is cleared, of jobs too."""
         if what is None:
             db.execute("DELETE FROM jobs")
         if what in {None, "spectra"}:

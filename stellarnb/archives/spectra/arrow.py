@@ -1,4 +1,4 @@
-"""Spectra as rows of an Arrow table, the form in which the cache keeps them, and back."""
+"""Convert spectra to the Arrow tables of the cache and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BINARY = {"flux": "<f4", "flux_error": "<f4", "mask": "|u1"}
 
 
 def pack(spectra: SpectrumSet, stars: Keys) -> pa.Table:
-    """Return spectra as a table: ``star``, ``flux`` and, where there are any, error and mask."""
+    """Return spectra as a table of ``star``, ``flux`` and, if present, error and mask (float32)."""
     grid = spectra.wavelength.to_value(spectra.instrument.unit).astype("<f8")
     columns = {STAR: pa.array(stars), "flux": _binary(spectra.flux.astype("<f4", copy=False))}
     if spectra.error is not None:
@@ -49,7 +49,7 @@ def pack(spectra: SpectrumSet, stars: Keys) -> pa.Table:
 
 
 def join(pieces: Sequence[Piece], provenance: Mapping[str, Any]) -> SpectrumSet:
-    """Put what the cache returned together, in the order of the stars that were found."""
+    """Join cached pieces in the order of the stars; resample if the grids differ."""
     places = np.concatenate([piece.places for piece in pieces])
     kinds = {_kind(piece.table) for piece in pieces}
     if len(kinds) == 1:
@@ -67,7 +67,7 @@ def _kind(table: pa.Table) -> tuple[Any, ...]:
 
 
 def _columns(table: pa.Table) -> dict[str, NDArray[Any]]:
-    """Return the columns as arrays; without a copy where that can be."""
+    """Return the columns as arrays, without a copy if possible."""
     return {name: _array(name, table[name]) for name in table.column_names}
 
 
@@ -128,7 +128,7 @@ def _binary(values: NDArray[Any]) -> pa.Array:
 
 
 def empty(instrument: str, provenance: Mapping[str, Any]) -> SpectrumSet:
-    """Return no spectra at all, on an instrument's grid."""
+    """Return an empty set on an instrument's grid."""
     grid = get_instrument(instrument).wavelength
     none = np.empty((0, len(grid)), dtype=np.float32)
     return SpectrumSet(
@@ -137,7 +137,7 @@ def empty(instrument: str, provenance: Mapping[str, Any]) -> SpectrumSet:
 
 
 def unique_rows(table: pa.Table, title: str) -> pa.Table:
-    """Return each star once; a service may send the same product twice."""
+    """Return each star once; raise `ArchiveDown` if two spectra of a star differ."""
     stars = np.asarray(table[STAR])
     known, first, back = np.unique(stars, return_index=True, return_inverse=True)
     if len(known) == len(stars):

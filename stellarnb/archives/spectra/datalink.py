@@ -45,7 +45,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class DataLink:
-    """A service that answers as Gaia's ``/data-server/data`` does.
+    """A DataLink service like Gaia's ``/data-server/data``.
 
     Products: ``rvs``; ``xp_sampled``; ``xp_continuous``, whose coefficients are cached as they
     came, and sampled through gaiaxpy (extra ``[xp]``) on the grid of ``gaia-xp``.
@@ -84,7 +84,7 @@ class DataLink:
         return tuple(self.names)
 
     def scope(self, product: str) -> str:
-        """Return under what the cache keeps a product."""
+        """Return the cache's name of a product."""
         if product not in self.names:
             known = ", ".join(self.names)
             raise InvalidInput(
@@ -119,7 +119,7 @@ class DataLink:
     def fetch(
         self, product: str, stars: Keys, transport: Transport, cancel: Cancel | None
     ) -> list[pa.Table]:
-        """Ask for some stars once."""
+        """Fetch some stars once, at most `MAX_IDS`."""
         form = {
             "ID": ",".join(map(str, stars.tolist())),
             "RETRIEVAL_TYPE": self.names[product],
@@ -138,7 +138,7 @@ class DataLink:
         return [table] if len(table) else []
 
     def read(self, product: str, body: bytes) -> pa.Table | None:
-        """Read an answer of the service, of any format and structure."""
+        """Read an answer in any format and structure; None if it holds no star."""
         if body.startswith(b"PK\x05\x06"):  # a zip without a file: none of the stars has one
             return None
         name = f"{self.names[product]}.{self.form}"
@@ -156,7 +156,7 @@ class DataLink:
     def assemble(
         self, product: str, pieces: Sequence[Piece], provenance: Mapping[str, Any]
     ) -> SpectrumSet:
-        """Put what the cache has together."""
+        """Join the cached pieces."""
         if not pieces:
             return empty(_INSTRUMENTS[product], provenance)
         if product == "xp_continuous":
@@ -164,7 +164,7 @@ class DataLink:
         return join(pieces, provenance)
 
     def _ask(self, form: Mapping[str, str], transport: Transport, cancel: Cancel | None) -> bytes:
-        """Ask the service, or a mirror where it fails."""
+        """Send the request to the service, or to a mirror if it fails."""
         failed: StellarnbError | None = None
         for url in self.urls:
             try:

@@ -1,4 +1,4 @@
-"""Spectra through the cache: only the gaps are asked for, and nothing is asked for twice."""
+"""Fetch spectra through the cache: request each missing spectrum once."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from stellarnb.spectra import SpectrumSet
 
 __all__ = ["Gaps", "SpectraSource", "fetch_spectra", "fill"]
 
-#: Waits before a chunk is asked for once more, after which its error is passed on [s].
+#: Delays before each retry of a chunk [s].
 WAITS = (0.5, 2.0, 8.0)
-#: How often stars that did not come are asked for again in vain before they count as absent.
+#: Fruitless retries after which missing stars count as absent.
 QUIET = 2
-#: How often one looks whether another kernel has stored what it is fetching [s].
+#: Time between checks for spectra that another kernel is fetching [s].
 POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Gaps:
-    """What is fetched, from where, and where to."""
+    """What is fetched, its source, and the cache it goes to."""
 
     source: SpectraSource
     product: str
@@ -50,7 +50,7 @@ class Gaps:
     work: Claims
 
     def open(self, stars: Keys) -> Keys:
-        """Return those of some stars that are neither stored nor known to be absent."""
+        """Return the stars that are neither stored nor known to be absent."""
         return stars[self.store.stars.find(self.scope, stars).gaps]
 
 
@@ -89,7 +89,7 @@ class _Filler:
         self.counted = 0
 
     def run(self, stars: Keys, advance: Advance) -> None:
-        """Go through the stars once, and fetch those that nobody else is fetching."""
+        """Fetch the stars that no other kernel is fetching."""
         unseen: list[Keys] = []
         place = 0
         while place < len(stars):
@@ -99,7 +99,7 @@ class _Filler:
         self._ask_again(np.concatenate([stars[:0], *unseen]), advance)
 
     def _claim(self, stars: Keys, place: int) -> tuple[Keys, int]:
-        """Claim the next stars, as many as are asked for at once; return where to go on."""
+        """Claim the next chunk of stars; return it and the next position."""
         size = self.gaps.source.chunk
         taken: list[Keys] = [stars[:0]]
         count = 0
@@ -112,7 +112,7 @@ class _Filler:
         return np.concatenate(taken), place
 
     def _ask_again(self, unseen: Keys, advance: Advance) -> None:
-        """Ask for the stars that did not come: archives leave some out without a word."""
+        """Request the missing stars again: archives sometimes omit some without an error."""
         size = self.gaps.source.chunk
         quiet = 0
         while len(unseen):
@@ -126,7 +126,7 @@ class _Filler:
                 return
 
     def _fetch(self, chunk: Keys, advance: Advance) -> Keys:
-        """Ask for stars, store what came, and return those that did not."""
+        """Fetch and store a chunk of stars, and return those that are missing."""
         gaps = self.gaps
         tables = self._patiently(chunk)
         seen: list[Keys] = [chunk[:0]]
@@ -140,7 +140,7 @@ class _Filler:
         return chunk[~np.isin(chunk, came)]
 
     def _patiently(self, chunk: Keys) -> list[pa.Table]:
-        """Ask once more where that may help."""
+        """Fetch a chunk, retrying errors that may be temporary."""
         for wait in WAITS:
             _check(self.cancel)
             try:
@@ -162,14 +162,14 @@ def _check(cancel: Cancel | None) -> None:
         raise Interrupted("Stopped; what had arrived is in the cache.")
 
 
-#: How often spectra whose files turn out damaged are fetched anew before the disk is blamed.
+#: How often damaged files are fetched again before an error is raised.
 ROUNDS = 3
 #: Flux, error and mask as they are read and as they are returned [bytes a pixel].
 PIXEL_BYTES = 17
 
 
 class SpectraSource(Protocol):
-    """Where spectra come from: what `fetch_spectra` has to know of a service."""
+    """A service of spectra, as `fetch_spectra` uses it."""
 
     @property
     def title(self) -> str:
@@ -180,29 +180,29 @@ class SpectraSource(Protocol):
         """How many stars are asked for at once."""
 
     def scope(self, product: str) -> str:
-        """Return under what the cache keeps a product, or raise `InvalidInput`."""
+        """Return the cache's name of a product, or raise `InvalidInput`."""
 
     def describe(self, product: str) -> dict[str, Any]:
-        """Return service and product as JSON, for the notes in the cache."""
+        """Return service and product as JSON, for provenance."""
 
     def pixels(self, product: str) -> int:
         """Return how many pixels a spectrum has."""
 
     def keys(self, ids: Any) -> Keys:
-        """Return identifiers, checked: int64 source_ids or the survey's own, as text."""
+        """Return checked identifiers [n]: int64 source_ids, or the survey's own as text."""
 
     def fetch(
         self, product: str, stars: Keys, transport: Transport, cancel: Cancel | None
     ) -> list[pa.Table]:
-        """Ask for some stars once, and return what came, packed; some may be missing."""
+        """Fetch some stars once and return the packed spectra; some may be missing."""
 
     def assemble(
         self, product: str, pieces: Sequence[Piece], provenance: Mapping[str, Any]
     ) -> SpectrumSet:
-        """Put pieces (there may be none) together, in the order of their places."""
+        """Join pieces (perhaps none) in the order of their places."""
 
     def gaia_ids(self, stars: Keys) -> list[int]:
-        """Return the Gaia source_ids of those stars for which they are known."""
+        """Return the Gaia source_ids of stars, where they are known."""
 
 
 def fetch_spectra(
@@ -217,7 +217,7 @@ def fetch_spectra(
     progress: bool = True,
     cancel: Cancel | None = None,
 ) -> SpectrumSet:
-    """Return spectra of stars; those that the cache has are not asked for again.
+    """Return the spectra of stars `ids` [n], in that order, fetching those not in the cache.
 
     What arrives is stored chunk by chunk, so whatever stops the work, the next call goes on
     where this one ended. Several kernels may fetch into one cache: none asks for a star that
@@ -248,7 +248,7 @@ def fetch_spectra(
 
 
 def _check_memory(spectra: int, pixels: int) -> None:
-    """Refuse what does not fit, before it is fetched for hours."""
+    """Raise `TooLarge` if the spectra do not fit into memory."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # a system that does not tell
@@ -264,7 +264,7 @@ def _check_memory(spectra: int, pixels: int) -> None:
 
 @contextmanager
 def _kept(store: Store | None) -> Iterator[Store]:
-    """Give the cache, or one that is gone afterwards."""
+    """Yield the cache, or a temporary one if it is None."""
     if store is not None:
         yield store
         return
@@ -294,7 +294,7 @@ class _Call:
     def complete(
         self, transport: Transport, *, offline: bool, progress: bool, cancel: Cancel | None
     ) -> tuple[Found, list[Piece]]:
-        """Fetch what is missing, and read all of it; a damaged file is fetched anew."""
+        """Fetch missing spectra and read all; fetch damaged files again."""
         for _ in range(ROUNDS):
             found = self.store.stars.find(self.scope, self.unique)
             # What is needed is not evicted to make room for the rest of it.
@@ -337,7 +337,7 @@ class _Call:
         )
 
     def result(self, pieces: Sequence[Piece], inverse: NDArray[np.int64]) -> SpectrumSet:
-        """Return the spectra in the order that they were asked for."""
+        """Return the spectra in the requested order."""
         provenance = {
             **self.source.describe(self.product),
             "product": self.product,

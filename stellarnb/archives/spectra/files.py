@@ -1,4 +1,4 @@
-"""Spectra of surveys that serve one file a star: fetched, checked, and kept like Gaia's."""
+"""Fetch spectra of surveys that serve one file per star."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ CONNECTIONS = 4
 class Target:
     """One spectrum of a survey."""
 
-    #: Under what it is cached: unique within the release and product.
+    #: Key in the cache, unique within the release and product.
     key: str
     #: The survey's identifier, for people.
     name: str
     #: Its file, or its files where each arm has one.
     urls: tuple[str, ...]
-    #: Of Gaia, where it is known.
+    #: Gaia source_id, if known.
     source_id: int | None = None
 
 
@@ -74,7 +74,7 @@ class SpectraFiles:
         return (self.product,)
 
     def scope(self, product: str) -> str:
-        """Return under what the cache keeps the product."""
+        """Return the cache's name of the product."""
         if product != self.product:
             raise InvalidInput(f"{self.title}: {product!r} is not {self.product!r}.")
         return f"{self.release}/{product}"
@@ -90,11 +90,11 @@ class SpectraFiles:
         return get_instrument(self.instrument).n_pix
 
     def keys(self, ids: Any) -> NDArray[np.str_]:
-        """Return keys, which must be among `stars`."""
+        """Return keys [n], which must be in `stars`."""
         keys = np.atleast_1d(np.asarray(ids, dtype=np.str_))
         strange = sorted(set(keys.tolist()) - set(self._known()))
         if strange:
-            raise InvalidInput(f"{self.title}: {strange[0]!r} is none of the stars given.")
+            raise InvalidInput(f"{self.title}: {strange[0]!r} is not among the given stars.")
         return keys
 
     def gaia_ids(self, stars: Keys) -> list[int]:
@@ -106,7 +106,7 @@ class SpectraFiles:
     def fetch(
         self, product: str, stars: Keys, transport: Transport, cancel: Cancel | None
     ) -> list[pa.Table]:
-        """Fetch the files of some stars, a few at a time."""
+        """Fetch the files of some stars in parallel; one table per grid."""
         self.scope(product)
         known = self._known()
         found: list[pa.Table] = []
@@ -131,7 +131,7 @@ class SpectraFiles:
     def assemble(
         self, product: str, pieces: Sequence[Piece], provenance: Mapping[str, Any]
     ) -> SpectrumSet:
-        """Put what the cache has together.
+        """Join the cached pieces.
 
         ``source_id`` is Gaia's where it is known, else the number of the row in `targets`.
         """
@@ -182,7 +182,7 @@ class SpectraFiles:
         return pack(spectra, np.array([target.key])) if _in_range(spectra) else None
 
     def _body(self, url: str, transport: Transport, cancel: Cancel | None) -> bytes | None:
-        """Return a FITS file; None if there is none: a 404, or a page or table in its place."""
+        """Return a FITS file, or None for a 404 or a page or table in its place."""
         try:
             reply = self._get(url, transport, cancel)
             if reply.kind == "votable":
@@ -205,7 +205,7 @@ class SpectraFiles:
 
 
 def _in_range(spectra: SpectrumSet) -> bool:
-    """Return whether half of the instrument's range is there: a setting of its own is no other."""
+    """Return whether at least half of the instrument's wavelength range is covered."""
     wanted = spectra.instrument.wavelength
     own = spectra.wavelength.to_value(spectra.instrument.unit)
     shared = min(own[-1], wanted[-1]) - max(own[0], wanted[0])
@@ -213,7 +213,7 @@ def _in_range(spectra: SpectrumSet) -> bool:
 
 
 def _direct_link(body: bytes, title: str) -> str | None:
-    """Return where a DataLink document says that the file itself is; None for an empty one."""
+    """Return the address of the file in a DataLink document, or None if it is empty."""
     table = read_votable(body, title).table
     if not {"semantics", "access_url"} <= set(table.column_names):
         return None
@@ -224,7 +224,7 @@ def _direct_link(body: bytes, title: str) -> str | None:
 
 
 def _grouped(tables: Iterable[pa.Table]) -> list[pa.Table]:
-    """Put tables with the same columns and grid into one."""
+    """Concatenate tables with the same columns and grid."""
     groups: list[list[pa.Table]] = []
     for table in tables:
         for group in groups:

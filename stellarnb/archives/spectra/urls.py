@@ -1,4 +1,4 @@
-"""Where the surveys' spectra are: from a row of their catalogues to the address of a file.
+"""Find the addresses of surveys' spectra from rows of their catalogues.
 
 The addresses are built as the surveys document them. Names from catalogues are checked and quoted
 before they become part of one.
@@ -36,16 +36,16 @@ PRODUCTS = {
 }
 #: What a spectrum of HR15N spans at least, and one of HR10 or HR21 does not [m].
 HR15N_RANGE = (6.50e-7, 6.78e-7)
-#: Under what tables carry the Gaia identifier.
+#: Column names of the Gaia identifier.
 _GAIA = ("source_id", "gaiaedr3_source_id", "gaiaedr3", "gaiadr3_source_id", "gaia_source_id")
 
 
 def files_of(
     survey: str, stars: Any, product: str | None = None, *, base: str = ""
 ) -> SpectraFiles:
-    """Find the spectra of stars of a survey; see the function of its name."""
+    """Find the spectra of a survey's stars, with the function of that name."""
     if survey not in PRODUCTS:
-        raise InvalidInput(f"{survey!r} serves no files (surveys: {', '.join(PRODUCTS)}).")
+        raise InvalidInput(f"{survey!r} does not serve files (surveys: {', '.join(PRODUCTS)}).")
     chosen = product or PRODUCTS[survey][0]
     if chosen not in PRODUCTS[survey]:
         known = ", ".join(PRODUCTS[survey])
@@ -97,7 +97,7 @@ def rave(stars: Any, *, base: str = RAVE_BASE) -> SpectraFiles:
 def gaia_eso(
     stars: Any, *, hosts: Sequence[str] = ("eso.org",), base: str = ESO_BASE
 ) -> SpectraFiles:
-    """Find the spectra of observations that ESO's ``ivoa.ObsCore`` lists.
+    """Find the spectra of observations in ESO's ``ivoa.ObsCore``; rows outside HR15N are dropped.
 
     Asked at ``https://archive.eso.org/tap_obs``: ``SELECT dp_id, access_url, target_name, em_min,
     em_max FROM ivoa.ObsCore WHERE obs_collection = 'GAIAESO' AND target_name IN (...)``.
@@ -122,7 +122,7 @@ def galah(stars: Any, *, base: str = GALAH_BASE, release: str = "galah_dr4") -> 
     targets = []
     for name, star in zip(table.text("sobject_id"), table.gaia(), strict=True):
         if not re.fullmatch(r"\d{15}", name):
-            raise InvalidInput(f"GALAH: {name!r} is no sobject_id, which has 15 digits.")
+            raise InvalidInput(f"GALAH: {name!r} is not a sobject_id; expected 15 digits.")
         more = [
             {"ID": name, "DR": release, "IDX": "0", "FILT": arm, "RESPONSEFORMAT": "fits"}
             for arm in "BGRI"
@@ -135,7 +135,7 @@ def galah(stars: Any, *, base: str = GALAH_BASE, release: str = "galah_dr4") -> 
 
 
 def _hr15n(table: pa.Table) -> pa.Table:
-    """Return the rows whose range spans that of HR15N, as far as they say."""
+    """Return the rows whose ``em_min`` and ``em_max`` [m] span HR15N; all if they lack these."""
     names = {name.lower(): name for name in table.column_names}
     if not {"em_min", "em_max"} <= set(names):
         return table
@@ -145,7 +145,7 @@ def _hr15n(table: pa.Table) -> pa.Table:
 
 
 class _Rows:
-    """A table's columns under the first of several names, in any case."""
+    """A table whose columns are found by several names, ignoring case."""
 
     def __init__(self, stars: Any, title: str) -> None:
         self._table = as_arrow(stars)
@@ -180,7 +180,7 @@ class _Rows:
 
 
 def _part(name: str) -> str:
-    """Return a name as one part of an address, or refuse it."""
+    """Return a name quoted for an address; raise if it is unsafe."""
     if not re.fullmatch(r"[\w.+:()\- ]{1,80}", name, re.ASCII) or set(name) <= {".", " "}:
         raise InvalidInput(
             f"{name[:80]!r} cannot be part of a spectrum's address; look at the catalogue's row."

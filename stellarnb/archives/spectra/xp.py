@@ -1,4 +1,4 @@
-"""Gaia BP/RP spectra from their coefficients, sampled by the consortium's own GaiaXPy."""
+"""Sample Gaia BP/RP coefficients with GaiaXPy."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ _LOCK = threading.Lock()
 
 
 def check_installed() -> None:
-    """Raise `MissingInput` if gaiaxpy is not there, before anything is fetched."""
+    """Raise `MissingInput` if gaiaxpy is not installed."""
     if importlib.util.find_spec("gaiaxpy") is None:
         raise MissingInput(
             "xp_continuous needs GaiaXPy, which turns coefficients into spectra: pip install "
-            '"stellarnb[xp]". The product xp_sampled needs nothing, and is there for the brighter '
+            '"stellarnb[xp]". The product xp_sampled needs no extra package, and covers the brighter '
             "stars."
         )
 
 
 def read_coefficients(body: bytes, label: str) -> pa.Table:
-    """Read an answer as the cache keeps it; see `stellarnb.spectra.readers.coefficients`."""
+    """Read coefficients as a table for the cache."""
     table = _read(body, label)
     return table.rename_columns([STAR if n == "source_id" else n for n in table.column_names])
 
 
 def sampled(pieces: Sequence[Piece], provenance: Mapping[str, Any]) -> SpectrumSet:
-    """Sample the coefficients of stars on the grid of ``gaia-xp``."""
+    """Sample coefficients on the grid of ``gaia-xp`` [W m-2 nm-1]; missing bands are NaN and masked."""
     check_installed()
     places = np.concatenate([piece.places for piece in pieces])
     table = pa.concat_tables([piece.table for piece in pieces]).take(pa.array(np.argsort(places)))
@@ -77,7 +77,7 @@ def sampled(pieces: Sequence[Piece], provenance: Mapping[str, Any]) -> SpectrumS
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    """Return rows as gaiaxpy takes them: arrays in the cells."""
+    """Return rows as gaiaxpy expects them, with arrays in cells."""
     import pandas as pd
 
     columns: dict[str, Any] = {"source_id": table[STAR].to_numpy()}
@@ -112,9 +112,7 @@ def _calibrate(frame: pd.DataFrame) -> pd.DataFrame:
             out, grid = calibrate(frame, save_file=False)
         except Exception as error:  # whatever it does with coefficients that make no sense
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise ArchiveDown(
-                f"GaiaXPy can make nothing of these coefficients: {reason}"
-            ) from error
+            raise ArchiveDown(f"GaiaXPy cannot sample these coefficients: {reason}") from error
     if not np.array_equal(grid, get_instrument("gaia-xp").wavelength):
         raise ArchiveDown(f"GaiaXPy samples on {len(grid)} pixels, which are not those of gaia-xp.")
     ordered: pd.DataFrame = out.set_index("source_id").loc[frame["source_id"]]

@@ -1,4 +1,4 @@
-"""Jobs of UWS: made once, run, waited for, fetched, picked up again, aborted."""
+"""UWS jobs: create, run, wait, fetch, resume, abort."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ _OVER = frozenset({"COMPLETED", "ERROR", "ABORTED", "ARCHIVED"})
 
 
 class Expired(ArchiveDown):
-    """A job comes to nothing any more: it was destroyed or aborted at the archive."""
+    """The archive has deleted or aborted the job."""
 
 
 @dataclass(frozen=True)
 class State:
-    """How a job is."""
+    """The state of a job."""
 
     #: Of UWS.
     phase: str
-    #: What went wrong, in plain words.
+    #: The error message, as plain text.
     message: str
     #: Address of the result.
     result: str
-    #: Seconds to go, where the archive says so.
+    #: Seconds left, if the archive states them.
     left: float | None
 
 
 class Job:
-    """A query that runs at an archive."""
+    """A job of a TAP service (UWS)."""
 
     def __init__(self, url: str, transport: Transport) -> None:
         self.url = url.rstrip("/")
@@ -68,20 +68,20 @@ class Job:
         budget: Budget,
         cancel: Cancel | None,
     ) -> Job:
-        """Make a job; it is asked for once and never again, whatever happens."""
+        """Create a job with a request that is never repeated."""
         reply = transport.post(
             url, form, files=files, budget=budget, cancel=cancel, once=True, redirect=False
         )
         where = reply.headers.get("location", "")
         if not where:
             raise ArchiveDown(
-                f"{urlsplit(url).hostname} made no job of the query (status {reply.status}: "
+                f"{urlsplit(url).hostname} created no job for the query (status {reply.status}: "
                 f"{plain_text(reply.text, 200)!r}). Try again, or async_=False."
             )
         return cls(_sound(url, where), transport)
 
     def run(self, cancel: Cancel | None = None) -> None:
-        """Start it; one that runs already goes on."""
+        """Start the job; a running job continues."""
         try:
             with _kept():
                 self._ask("POST", "/phase", {"PHASE": "RUN"}, cancel)
@@ -91,11 +91,11 @@ class Job:
                 raise
 
     def state(self, cancel: Cancel | None = None) -> State:
-        """Return how it is."""
+        """Return the state of the job; raise `Expired` if the archive has deleted it."""
         return self._state(self._ask("GET", "", None, cancel))
 
     def wait(self, deadline: float, watch: Watch, cancel: Cancel | None = None) -> State:
-        """Wait until it is over."""
+        """Wait until the job has completed or `deadline` (of the transport's clock) has passed."""
         clock, pause = self._transport.clock, FIRST_POLL
         while True:
             with _kept():
@@ -118,7 +118,7 @@ class Job:
     def fetch(
         self, state: State, path: Path, *, budget: Budget, cancel: Cancel | None, watch: Watch
     ) -> Answer:
-        """Return the result."""
+        """Return the result, downloaded to `path` so that a broken download resumes."""
         try:
             with _kept():
                 self._transport.download(
@@ -136,12 +136,12 @@ class Job:
         return answer
 
     def abort(self) -> None:
-        """Have the archive stop it, as far as that can be had."""
+        """Ask the archive to abort the job; ignore errors."""
         with suppress(StellarnbError):
             self._ask("POST", "/phase", {"PHASE": "ABORT"}, None)
 
     def delete(self) -> None:
-        """Have the archive forget it, as far as that can be had."""
+        """Ask the archive to delete the job; ignore errors."""
         with suppress(StellarnbError):
             self._transport.delete(self.url, budget=_SMALL, redirect=False)
 
@@ -191,7 +191,9 @@ class Job:
             with suppress(ArchiveDown):  # a QueryError from here tells more
                 reply = self._ask("GET", "/error", None, cancel)
                 message = plain_text(reply.text) if reply.kind == "text" else message
-            raise QueryError(f"{self._host} could not do it: {message or 'it gives no reason'}")
+            raise QueryError(
+                f"{self._host} could not run the query: {message or 'no reason given'}"
+            )
         if state.phase == "ABORTED":
             raise Expired(
                 f"{self._host} aborted the job ({state.message or 'it gives no reason'}): perhaps "
@@ -204,7 +206,7 @@ class Job:
 
 @contextmanager
 def _kept() -> Iterator[None]:
-    """Say of a failure on the way that the job, or what it found, is still there."""
+    """Add to a network error that the job still exists at the archive."""
     try:
         yield
     except (Expired, AddressNotFound):
@@ -216,7 +218,7 @@ def _kept() -> Iterator[None]:
 
 
 def _sound(base: str, where: str) -> str:
-    """Return an address that a service gives for a job, or refuse it.
+    """Return the address that a service gives for a job; raise if it is invalid.
 
     Behind a proxy services are known to name themselves by http; what was asked safely stays so.
     """

@@ -1,7 +1,7 @@
-"""TAP: queries with tables sent along, and what a service says of itself.
+"""TAP: queries, uploads and capabilities of a service.
 
-pyvo knows the protocol (uploads, job documents, capabilities); the bytes go through
-`stellarnb.archives.transport.client`, which knows what goes wrong on the way.
+pyvo implements the protocol (uploads, job documents, capabilities); the bytes go through
+`stellarnb.archives.transport.client`, which handles network faults.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BINARY2 = "serialization=binary2"
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked."""
+    """A query with its row limit and uploads."""
 
     #: The query.
     adql: str
@@ -44,13 +44,13 @@ class Query:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a service says that it can do."""
+    """What a TAP service supports."""
 
-    #: What FORMAT must say for VOTable in BINARY2; empty where it is not offered.
+    #: FORMAT value for VOTable in BINARY2; empty if it is not offered.
     form: str
-    #: More rows than these are never sent.
+    #: Largest number of rows the service returns.
     maxrec: int | None
-    #: Whether tables can be sent along.
+    #: Whether tables can be uploaded.
     uploads: bool
 
 
@@ -64,7 +64,7 @@ class TapService:
         self._form = form
 
     def sync(self, query: Query, *, budget: Budget, cancel: Cancel | None, watch: Watch) -> Answer:
-        """Ask and wait for the answer."""
+        """Run a query synchronously and return its answer."""
         watch.phase("SENDING")
         try:
             reply = self.transport.post(
@@ -83,7 +83,7 @@ class TapService:
         return read_votable(reply.body, self.host)
 
     def submit(self, query: Query, *, budget: Budget, cancel: Cancel | None) -> Job:
-        """Make a job of a query; it does not run yet."""
+        """Create a job for a query, without starting it."""
         return Job.create(
             f"{self.url}/async",
             self._form_of(query),
@@ -94,12 +94,12 @@ class TapService:
         )
 
     def attach(self, url: str) -> Job:
-        """Return a job that was made before."""
+        """Return an existing job."""
         return Job(url, self.transport)
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        """What the service says that it can do; nothing where it does not say."""
+        """What the service supports; defaults if it does not state it."""
         from pyvo.io.vosi import parse_capabilities
 
         try:
@@ -126,7 +126,7 @@ class TapService:
 
 
 def parsed(parser: Callable[[io.BytesIO], T], reply: Reply, host: str) -> T:
-    """Return what one of pyvo's parsers makes of a document."""
+    """Parse a document with pyvo; raise `ArchiveDown` if it cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what it forgives
@@ -156,7 +156,7 @@ def _uploads(query: Query) -> Any:
 
 
 def _files(query: Query) -> dict[str, tuple[str, bytes, str]] | None:
-    """Return the tables as parts of a form: bytes, so that they can be sent twice."""
+    """Return uploads as parts of a multipart form, in bytes so that they can be sent again."""
     if not query.uploads:
         return None
     media = "application/x-votable+xml"

@@ -1,4 +1,4 @@
-"""VOTables as Arrow, fast: the binary serialisations are read by numpy, not cell by cell.
+"""Read VOTables as Arrow; numpy reads the binary serialisations by column.
 
 BINARY2 is what a query is asked for: unlike FITS and CSV it says in itself whether rows were held
 back, whether it is complete, and what unit each column has.
@@ -42,7 +42,7 @@ class Answer:
     #: units, descriptions: By column; units as `astropy.units` spells them.
     units: dict[str, str]
     descriptions: dict[str, str]
-    #: Whether the archive says that it held back rows.
+    #: Whether the archive states that the answer is truncated.
     overflow: bool
 
 
@@ -109,14 +109,16 @@ def _parse(text: bytes, host: str) -> Element:
             "read. Tell the archive's operators."
         ) from error
     except ParseError as error:
-        raise ArchiveDown(f"{host} sent a VOTable that is no XML ({error}); ask again.") from error
+        raise ArchiveDown(
+            f"{host} sent a VOTable that is not valid XML ({error}); ask again."
+        ) from error
     if _local(root) != "VOTABLE":
         raise ArchiveDown(f"{host} sent {_local(root)!r} instead of a VOTable.")
     return root
 
 
 def _status(root: Element, host: str) -> bool:
-    """Return whether rows were held back; raise what went wrong with the query."""
+    """Return whether the answer is truncated; raise the query's error if it has one."""
     overflow = False
     for node in root.iter():
         if _local(node) != "INFO" or node.get("name", "").upper() != "QUERY_STATUS":

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 __all__ = ["VotableField", "read_rows"]
 
-#: What VOTable calls a type, in numpy's words as it is sent.
+#: numpy types of VOTable datatypes, big-endian.
 _NUMPY = {
     "boolean": "S1",
     "unsignedByte": "u1",
@@ -40,7 +40,7 @@ _SLICE = 1 << 16
 
 @dataclass(frozen=True)
 class VotableField:
-    """A column as VOTable declares it: all as written there."""
+    """A column as the VOTable declares it."""
 
     #: name, datatype, arraysize, null: Empty where there is nothing.
     name: str
@@ -87,13 +87,13 @@ class VotableField:
         return pa.array([], pa.list_(kind) if self.arraysize not in {"", "1"} else kind)
 
     def arrays(self, values: NDArray[np.generic], mask: NDArray[np.bool_]) -> pa.Array:
-        """Return cells of several numbers each, as lists of one length."""
+        """Return cells of several numbers as fixed-size lists; values [n, ...], mask [n]."""
         size = math.prod(values.shape[1:])
         flat = self.column(values.reshape(-1), np.zeros(values.size, dtype=bool))
         return pa.FixedSizeListArray.from_arrays(flat, size, mask=pa.array(mask))
 
     def column(self, values: NDArray[np.generic], mask: NDArray[np.bool_]) -> pa.Array:
-        """Return single numbers or truth values as Arrow."""
+        """Return numbers or booleans [n] as Arrow; `mask` [n] marks missing ones."""
         if self.datatype == "boolean":
             true = np.isin(values, [b"T", b"t", b"1"])
             mask = mask | ~(true | np.isin(values, [b"F", b"f", b"0"]))
@@ -105,7 +105,7 @@ class VotableField:
 
 
 def read_rows(stream: bytes, fields: list[VotableField], *, flags: bool) -> list[pa.Array]:
-    """Return the columns of a binary stream."""
+    """Return the columns of a big-endian binary stream; `flags` for BINARY2's null flags."""
     n_flags = (len(fields) + 7) // 8 if flags else 0
     runs = _runs(fields, n_flags)
     raw = np.frombuffer(stream, dtype=np.uint8)
@@ -132,7 +132,7 @@ def read_rows(stream: bytes, fields: list[VotableField], *, flags: bool) -> list
 
 
 def _runs(fields: list[VotableField], n_flags: int) -> list[np.dtype[np.void]]:
-    """Return what lies between cells of variable length, each run as one structure."""
+    """Return the fixed-length runs between variable cells, each as one structure."""
     run: list[tuple[str, np.dtype[np.generic], tuple[int, ...]]] = []
     if n_flags:
         run.append(("flags", np.dtype("u1"), (n_flags,)))
@@ -152,7 +152,7 @@ def _runs(fields: list[VotableField], n_flags: int) -> list[np.dtype[np.void]]:
 def _walk(
     stream: bytes, fields: list[VotableField], runs: list[np.dtype[np.void]]
 ) -> tuple[list[NDArray[np.int64]], dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]]:
-    """Return where each run begins in each row, and begin and length of each variable cell."""
+    """Return the start of each run in each row, and start and length of variable cells."""
     variable = [i for i, field in enumerate(fields) if field.variable]
     steps = [
         (kind.itemsize, fields[i].item.itemsize) for kind, i in zip(runs, variable, strict=False)
@@ -184,7 +184,7 @@ def _walk(
 def _gather(
     raw: NDArray[np.uint8], starts: NDArray[np.int64], kind: np.dtype[np.void]
 ) -> NDArray[np.void]:
-    """Return the structures that begin at some places, packed."""
+    """Return the structures that begin at given offsets as one array."""
     size = kind.itemsize
     if size == 0:
         return np.zeros(len(starts), dtype=kind)

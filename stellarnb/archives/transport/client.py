@@ -1,8 +1,7 @@
-"""HTTP as archives need it: budgets, safe retries, resumed downloads, answers judged by body.
+"""HTTP for archives: budgets, safe retries, resumed downloads and checked answers.
 
-A server may answer 200 with a maintenance page or an error, end a stream half-way without a
-word, or drip for hours. Whatever comes out of here is whole and of the kind that was wanted;
-anything else is a named error.
+A server may answer 200 with a maintenance page, end a stream early without an error, or send a
+few bytes an hour. This module returns complete answers of the expected kind, or raises an error.
 """
 
 from __future__ import annotations
@@ -36,7 +35,11 @@ __all__ = ["AddressNotFound", "Budget", "Clock", "OnBytes", "Reply", "Transport"
 
 
 class Transport:
-    """Sends requests, and returns whole answers or raises named errors."""
+    """Send requests, and return complete answers or raise named errors.
+
+    Failed connections, incomplete bodies and the statuses 429, 500, 502, 503 and 504 are retried
+    (after Retry-After), but not requests that create something (``once=True``) nor wrong queries.
+    """
 
     def __init__(
         self,
@@ -69,26 +72,26 @@ class Transport:
         return f"<Transport offline={self.offline}>"
 
     def get(self, url: str, params: Mapping[str, Any] | None = None, **how: Any) -> Reply:
-        """Fetch an address; `how` as in `post`."""
+        """Fetch an address; `how` takes the keywords of `Ask`."""
         return self._run(self._ask("GET", url, params=params, **how))
 
     def post(self, url: str, data: Any = None, *, files: Any = None, **how: Any) -> Reply:
-        """Send a form, and return the answer."""
+        """Send a form and return the answer; `how` takes the keywords of `Ask`."""
         return self._run(self._ask("POST", url, data=data, files=files, **how))
 
     def delete(self, url: str, **how: Any) -> Reply:
-        """Have something removed; `how` as in `post`."""
+        """Delete a resource; `how` takes the keywords of `Ask`."""
         return self._run(self._ask("DELETE", url, **how))
 
     def download(self, url: str, path: Path, **how: Any) -> Reply:
-        """Fetch an address into a file, whole or not at all, going on where an earlier try ended."""
+        """Download to a file, resuming an earlier download if the server's file has not changed."""
         ask = self._ask("GET", url, **how)
         part = ResumableDownload(path, url=scrub_url(ask.url), params=ask.params)
         with part.locked(self.clock, ask.deadline, ask.cancel):
             return self._run(ask, lambda attempt: part.fetch(self._connection, attempt))
 
     def use(self, cookie: Cookie) -> None:
-        """Show a session's cookie to the server that gave it, and to no other."""
+        """Send a session cookie to the server that set it, and to no other."""
         self._session.cookies.set(
             cookie.name,
             cookie.value,
@@ -98,13 +101,15 @@ class Transport:
         )
 
     def forget(self) -> None:
-        """Forget all sessions."""
+        """Delete all session cookies."""
         self._session.cookies.clear()
 
     def _ask(self, method: str, url: str, **how: Any) -> Ask:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise InvalidInput(f"{scrub_url(url)!r} is no address; it must begin with https://.")
+            raise InvalidInput(
+                f"{scrub_url(url)!r} is not a valid address; it must begin with https://."
+            )
         if parts.username or parts.password:
             raise InvalidInput(
                 f"{scrub_url(url)}: the address holds a user name or password. Leave it out, and "
@@ -127,7 +132,7 @@ class Transport:
         if self.offline:
             raise CacheMiss(
                 f"{ask.host} would have to be asked, and this is offline (STELLARNB_OFFLINE or "
-                "offline=True). What was fetched before can still be had; the rest needs a network."
+                "offline=True). Results in the cache remain available; the rest needs a network."
             )
         once = attempt or self._connection.read
         retry = self.policy
@@ -145,7 +150,7 @@ class Transport:
                 retry = self._again(retry, ask, fault)
 
     def _again(self, retry: Any, ask: Ask, fault: Transient) -> Any:
-        """Wait as long as is polite, or raise if there is no use in waiting."""
+        """Wait before the next try, or raise if no try or time is left."""
         from urllib3.exceptions import MaxRetryError
 
         tries = len(retry.history) + 1

@@ -23,19 +23,19 @@ from stellarnb.progress import Cancel
 
 __all__ = ["Clock", "Connection", "SystemClock"]
 
-#: As many bytes are handled at once.
+#: Bytes handled at once.
 BLOCK = 1 << 18
 _ERROR_BYTES = 1 << 20
 
 
 class Clock(Protocol):
-    """What tells the time and waits; tests give one that does both at once."""
+    """A clock that can wait; tests pass one that never sleeps."""
 
     def now(self) -> float:
         """Return seconds since some moment."""
 
     def wait(self, seconds: float, cancel: Cancel | None) -> None:
-        """Wait, but no longer than until `cancel` is set."""
+        """Wait, or return early if `cancel` is set."""
 
 
 class SystemClock:
@@ -67,7 +67,7 @@ class Connection:
         return judged(reply, ask, self.policy)
 
     def open(self, ask: Ask) -> Any:
-        """Send a request, and return requests' answer as soon as its headers are there."""
+        """Send a request and return the response of `requests` once its headers have arrived."""
         import requests
 
         left = ask.deadline - self.clock.now()
@@ -95,7 +95,7 @@ class Connection:
             raise ArchiveDown(f"{ask.host}: {_gist(error)}.") from error
 
     def blocks(self, raw: Any, ask: Ask) -> Iterator[bytes]:
-        """Yield the body, unpacked, within the budget; raises where it breaks or ends early."""
+        """Yield the unpacked body within the budget; raise if it breaks off or ends early."""
         limit = ask.budget.bytes if raw.ok else min(ask.budget.bytes, _ERROR_BYTES)
         packed = _unpacker(raw.headers.get("Content-Encoding", ""))
         total = _length(raw) if packed is None else None
@@ -155,7 +155,7 @@ def _late(ask: Ask, done: int) -> ArchiveDown:
 
 
 def _gist(error: BaseException) -> str:
-    """Return why, without the address, which may hold what is nobody's business."""
+    """Return the reason of an error without the address, which may contain secrets."""
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     words = getattr(error, "strerror", None) or str(error)
@@ -163,7 +163,7 @@ def _gist(error: BaseException) -> str:
 
 
 def _unpacker(encoding: str) -> Any:
-    """Return what unpacks gzip or deflate, or None where nothing is packed."""
+    """Return a decompressor for gzip or deflate, or None if the body is not packed."""
     name = encoding.strip().lower()
     if name in {"", "identity"}:
         return None
@@ -175,7 +175,7 @@ def _unpacker(encoding: str) -> Any:
 
 
 def _unpacked(packed: Any, block: bytes) -> Iterator[bytes]:
-    """Yield a block unpacked, in pieces of bounded size: a bomb never unfolds at once."""
+    """Yield a block unpacked, in pieces of bounded size, so that a zip bomb cannot fill memory."""
     if packed is None:
         yield block
         return

@@ -1,4 +1,4 @@
-"""Downloads that go on where they broke off."""
+"""Downloads that resume where they broke off."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class ResumableDownload:
-    """A file that is on its way."""
+    """A partly downloaded file.
+
+    Beside the final path, ``.part`` holds the bytes received and ``.part.json`` their source.
+    """
 
     def __init__(self, path: Path, *, url: str, params: Mapping[str, Any] | None) -> None:
         self.path = path
@@ -43,7 +46,7 @@ class ResumableDownload:
 
     @contextmanager
     def locked(self, clock: Clock, deadline: float, cancel: Cancel | None) -> Iterator[None]:
-        """Keep other kernels from writing to the same file meanwhile."""
+        """Lock the file against other kernels."""
         from filelock import FileLock, Timeout
 
         make_folder(self.path.parent)
@@ -56,8 +59,8 @@ class ResumableDownload:
                 check_cancel(cancel, self.path.name)
                 if clock.now() > deadline:
                     raise ArchiveDown(
-                        f"{self.path.name} is being fetched by another kernel, and that takes "
-                        f"long. Wait for it; if none runs, delete {self._lock}."
+                        f"{self.path.name} is still being downloaded by another kernel. "
+                        f"Wait for it; if none runs, delete {self._lock}."
                     ) from None
         try:
             yield
@@ -65,7 +68,7 @@ class ResumableDownload:
             lock.release()
 
     def fetch(self, connection: Connection, ask: Ask) -> Reply:
-        """Fetch what is missing, once; on success the file stands in its place."""
+        """Fetch the missing bytes once, and move the complete file to its path."""
         have, tag = self._had()
         # Ranges count packed bytes, so nothing may be packed on the way.
         headers = {**ask.headers, "Accept-Encoding": "identity"}
@@ -75,7 +78,7 @@ class ResumableDownload:
             status = raw.status_code
             if status == 416:
                 self._drop()
-                raise Transient("the part that had arrived does not fit any more", 0.0)
+                raise Transient("the partial download no longer matches the server's file", 0.0)
             said = lower_headers(raw)
             if status == 206:
                 self._check_range(said, have, tag)
@@ -94,7 +97,7 @@ class ResumableDownload:
             return self._finish(connection, Reply(scrub_url(raw.url), 200, said, b"", ""), ask)
 
     def _had(self) -> tuple[int, str]:
-        """Return how much has arrived, and of which version; 0 where it cannot be continued."""
+        """Return the bytes received and their version tag; 0 if the download cannot be resumed."""
         try:
             note = json.loads(self._note.read_text("utf-8"))
             size = self.part.stat().st_size
@@ -154,6 +157,6 @@ class ResumableDownload:
 
 
 def _tag(said: Mapping[str, str]) -> str:
-    """Return what tells one version of a file from another; a weak ETag does not."""
+    """Return the version tag of a file: a strong ETag, or else Last-Modified."""
     tag = said.get("etag", "")
     return tag if tag and not tag.startswith("W/") else said.get("last-modified", "")

@@ -13,7 +13,7 @@ __all__ = ["Cookie", "gaia_session"]
 
 @dataclass(frozen=True, repr=False)
 class Cookie:
-    """What tells a server who asks; it is never shown and never written anywhere."""
+    """A session cookie; it is never shown and never written to disk."""
 
     host: str
     path: str
@@ -26,7 +26,7 @@ class Cookie:
 
 
 def gaia_session(tap_url: str, data_url: str, user: str | None) -> list[Cookie]:
-    """Log in to Gaia's archive; astroquery asks for the password, and forgets it here."""
+    """Log in to Gaia's archive for TAP and DataLink; astroquery asks for the password."""
     import requests
 
     try:
@@ -61,7 +61,7 @@ def _keeper(url: str) -> Any:
     from astroquery.utils.tap.conn.tapconn import TapConn
 
     class Keeper(TapConn):  # type: ignore[misc]
-        """A connection of astroquery that gives its session away."""
+        """A connection of astroquery that exposes its session cookie."""
 
         kept = ""
 

@@ -1,4 +1,4 @@
-"""What a long query is doing: phase, rows, bytes, time left."""
+"""The progress of a long query: phase, rows, bytes, time left."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ PATIENCE = 1.5
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a query is."""
+    """The progress of a query."""
 
-    #: Who is asked.
+    #: Name of the archive.
     archive: str
     #: ``SENDING``, ``RECEIVING``, or the phase of a job: ``PENDING QUEUED EXECUTING COMPLETED``.
     phase: str = "SENDING"
@@ -50,12 +50,12 @@ class Progress:
         return ", ".join(words)
 
 
-#: Told how far a query is, now and then, from the thread that asks.
+#: Called with the progress of a query by the thread that runs it.
 OnProgress = Callable[[Progress], None]
 
 
 class Watch:
-    """Tells how far a query is, to a bar or to a function."""
+    """Report the progress of a query to a progress bar or to a function."""
 
     def __init__(
         self, archive: str, show: bool | OnProgress, now: Callable[[], float] = time.monotonic
@@ -74,11 +74,11 @@ class Watch:
             self._bar.close()
 
     def phase(self, phase: str, left: float | None = None) -> None:
-        """Say what the archive is doing, and for how long still, where it says so."""
+        """Report the phase, and the seconds left if the archive states them."""
         self._tell(phase=phase, left=left, bytes=0, total=None)
 
     def part(self, part: int, parts: int) -> None:
-        """Say which piece of how many comes next."""
+        """Report which part of how many comes next."""
         self._tell(part=part, parts=parts)
 
     def rows(self, count: int) -> None:
@@ -86,7 +86,7 @@ class Watch:
         self._tell(rows=(self.progress.rows or 0) + count)
 
     def bytes(self, done: int, total: int | None) -> None:
-        """Say how much of the answer has arrived."""
+        """Report how much of the answer has arrived."""
         now = self._now()
         if self.progress.phase != "RECEIVING" or done < self.progress.bytes:
             self._received = now

@@ -35,7 +35,7 @@ __all__ = [
     "whole",
 ]
 
-#: What a body may be; see `kind_of`.
+#: First bytes of each kind of body.
 _MAGIC = (
     (b"SIMPLE  =", "fits"),
     (b"PK\x03\x04", "zip"),
@@ -63,7 +63,7 @@ _TAG = re.compile(
 
 
 def kind_of(body: bytes) -> str:
-    """Return what a body is, by its first bytes."""
+    """Return the kind of a body by its first bytes: ``fits``, ``votable``, ``html``, ``empty`` and others."""
     for magic, kind in _MAGIC:
         if body.startswith(magic):
             return kind
@@ -96,10 +96,9 @@ def _root(head: bytes) -> bytes:
 
 
 def whole(head: bytes, tail: bytes, size: int) -> bool:
-    """Return whether a body has the end that its kind must have.
+    """Return whether a body ends as its kind requires.
 
-    A stream that was cut where its announced length says so looks sound to HTTP. What has no
-    end of its own (text) always passes.
+    A body cut at its announced length looks complete to HTTP. Text, which has no end mark, passes.
     """
     kind = kind_of(head)
     if kind == "fits":
@@ -125,7 +124,7 @@ def _closed(head: bytes, tail: bytes) -> bool:
 
 
 def query_status(body: bytes) -> tuple[str, str]:
-    """Return the last QUERY_STATUS of a VOTable and its text; both empty where there is none.
+    """Return the last QUERY_STATUS of a VOTable and its text, or two empty strings.
 
     It may stand before the table or, as OVERFLOW does, behind it.
     """
@@ -146,13 +145,13 @@ def query_status(body: bytes) -> tuple[str, str]:
 
 
 def status_text(text: bytes) -> str:
-    """Return the words of an error message of a server, for people."""
+    """Return a server's error message as plain text."""
     decoded = text.decode("utf-8", "replace").strip()
     return plain_text(decoded.removeprefix("<![CDATA[").removesuffix("]]>"))
 
 
 def plain_text(text: str, limit: int = 500) -> str:
-    """Return a server's text as plain words: no tags, no control characters, not too long."""
+    """Return a server's text without tags and control characters, cut to `limit` characters."""
     bare = _COMMENT.sub(" ", _SILENT.sub(" ", text[: 100 * limit]))
     bare = unescape(_TAG.sub(" ", bare))
     # Once more: what was escaped twice must not become markup further on.
@@ -161,26 +160,26 @@ def plain_text(text: str, limit: int = 500) -> str:
     return words if len(words) <= limit else words[: limit - 1].rstrip() + "…"
 
 
-#: Told how many bytes have arrived, and how many there will be, where that is known.
+#: Called with the bytes received, and the total if it is known.
 OnBytes = Callable[[int, int | None], None]
 
-#: Statuses after which a request may be sent again.
+#: HTTP statuses after which a request may be sent again.
 RETRIED = frozenset({429, 500, 502, 503, 504})
-#: So much of both ends of a file is looked at.
+#: Bytes checked at both ends of a file.
 EDGE = 1 << 16
 _SECRET = frozenset({"password", "passwd", "pwd", "token", "access_token", "auth", "key", "apikey"})
 
 
 class AddressNotFound(ArchiveDown):
-    """The address names nothing, or nothing any more (HTTP 404 or 410)."""
+    """The address does not exist, or no longer exists (HTTP 404 or 410)."""
 
-    #: What the server says of it, where it says so as a TAP service does.
+    #: The server's own message, if it is a TAP error.
     refusal: str = ""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What one call may cost.
+    """Limits on the time and size of one request.
 
     Attributes
     ----------
@@ -202,7 +201,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer that has been judged."""
+    """An answer that has been checked."""
 
     #: Where it came from, without secrets.
     url: str
@@ -243,12 +242,12 @@ class Ask:
 
     @property
     def host(self) -> str:
-        """Who is asked."""
+        """Name of the archive."""
         return urlsplit(self.url).hostname or self.url
 
 
 class Transient(Exception):
-    """Something that may go well the next time; `wait` are the seconds the server asks for."""
+    """A fault that may not recur; `wait` is the delay the server asks for [s]."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
@@ -258,7 +257,7 @@ class Transient(Exception):
 def judged(
     reply: Reply, ask: Ask, policy: Any, edges: tuple[bytes, bytes, int] | None = None
 ) -> Reply:
-    """Return an answer that is what was wanted, with its kind; raise for any other."""
+    """Return an answer with its kind if it is what was expected; raise otherwise."""
     head, tail, size = edges or (reply.body[:EDGE], reply.body[-EDGE:], len(reply.body))
     ends = head if size <= len(head) else head + tail
     kind = kind_of(head)
@@ -273,7 +272,7 @@ def judged(
             wait = policy.get_retry_after(_Headers(reply.headers))
         raise Transient(f"HTTP status {reply.status}, {said!r}", wait)
     if reply.status in {404, 410}:
-        gone = AddressNotFound(f"{ask.host} has nothing at {reply.url} (any more): {said!r}")
+        gone = AddressNotFound(f"{ask.host} has nothing at {reply.url}: {said!r}")
         gone.refusal = said if value == "ERROR" else ""
         raise gone
     if value == "ERROR":
@@ -344,7 +343,7 @@ def lower_headers(raw: Any) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Headers:
-    """As much of an answer as urllib3 needs to find Retry-After."""
+    """The part of an answer that urllib3 needs to find Retry-After."""
 
     lower: Mapping[str, str]
 

@@ -279,7 +279,7 @@ def test_an_address_that_leads_elsewhere_is_not_asked(get, server):
         (lambda: rave({"rave_obs_id": ["a", None]}), InvalidInput, "empty in 1 rows"),
         (lambda: apogee(ALLSTAR, "apSter"), InvalidInput, "no product"),
         (lambda: files_of("apogee", ALLSTAR, "apsta"), InvalidInput, "did you mean 'apstar'"),
-        (lambda: files_of("gaia", ALLSTAR), InvalidInput, "serves no files"),
+        (lambda: files_of("gaia", ALLSTAR), InvalidInput, "does not serve files"),
     ],
 )
 def test_bad_input_is_refused(call, error, words):
@@ -289,7 +289,7 @@ def test_bad_input_is_refused(call, error, words):
 
 def test_a_star_that_was_not_given_is_refused(get, server):
     files = apogee_files(server)
-    with pytest.raises(InvalidInput, match="none of the stars given"):
+    with pytest.raises(InvalidInput, match="not among the given stars"):
         get(files, ["x"])
     with pytest.raises(InvalidInput, match="'rvs' is not"):
         files.scope("rvs")

@@ -162,7 +162,7 @@ def parse_fault(text: str) -> tuple[Fault, FaultOptions]:
     match = re.fullmatch(r"([\w-]+)(?::(\d+))?(?:@(\d*\.?\d+))?(?:/(\w+))?", text.strip())
     if match is None:
         raise InvalidInput(
-            f"{text!r} is no fault; write NAME[:TIMES][@PROBABILITY][/WHERE], as in unavailable:3."
+            f"{text!r} is not a fault; write NAME[:TIMES][@PROBABILITY][/WHERE], as in unavailable:3."
         )
     options: FaultOptions = {}
     if match[2]:

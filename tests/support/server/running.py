@@ -114,7 +114,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _serving(service: Service, door: socket.socket) -> Iterator[None]:
-    # Answers cut short on purpose are no news.
+    # Answers cut short on purpose are not logged.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         service.app,

@@ -43,7 +43,7 @@ def run_query(store: ServerStore, call: ServerCall, max_rows: int) -> ServerRepl
 def _maxrec(call: ServerCall, max_rows: int) -> int:
     text = call.get("MAXREC", str(max_rows))
     if not text.isdigit():
-        raise InvalidInput(f"MAXREC={text} is no number of rows.")
+        raise InvalidInput(f"MAXREC={text} is not a number of rows.")
     return min(int(text), max_rows)
 
 

@@ -179,13 +179,13 @@ def _time(text: str) -> datetime:
     try:
         value = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInput(f"{text!r} is no time; write 2030-01-31T12:00:00Z.") from error
+        raise InvalidInput(f"{text!r} is not a time; write 2030-01-31T12:00:00Z.") from error
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _digits(text: str) -> str:
     if not text.isdigit():
-        raise InvalidInput(f"{text!r} is no whole number.")
+        raise InvalidInput(f"{text!r} is not an integer.")
     return text
 
 
