@@ -286,7 +286,7 @@ def test_a_cache_too_small_for_the_question_answers_and_asks_for_nothing_twice(
     assert set(server.log.served.values()) == {1}
     get([5], store=small)
     small.keep_table({"n": 1}, Result({"a": [1]}))
-    assert small.bytes <= small.limit_bytes
+    assert small.upkeep.bytes <= small.upkeep.limit_bytes
 
 
 def test_the_users_login_goes_with_the_transport(get, server, truth):

@@ -258,7 +258,7 @@ def test_an_address_that_leads_elsewhere_is_not_asked(get, server):
         "ftp://eso.org/x",
     ):
         files = gaia_eso({"access_url": [url], "target_name": ["x"]})
-        with pytest.raises(StellarnbError, match=r"none of its own hosts|no address"):
+        with pytest.raises(StellarnbError, match=r"none of its own hosts|not a valid address"):
             get(files)
     row = "<TR><TD>x</TD><TD>http://localhost:1/x</TD><TD>#this</TD></TR>"
     server.files["links/2"] = STUB.format(row).encode()

@@ -242,7 +242,7 @@ def test_a_server_that_is_not_there(transport):
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://x/y", "no address", "http://", ""])
 def test_only_web_addresses(transport, url):
-    with pytest.raises(InvalidInput, match="no address"):
+    with pytest.raises(InvalidInput, match="not a valid address"):
         transport.get(url)
 
 
