@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-__all__ = ["Advance", "Cancel", "progress_bar"]
+__all__ = ["Advance", "Cancel", "open_bar", "progress_bar"]
 
 #: Called with the number of items just finished.
 Advance = Callable[[int], None]
@@ -38,6 +39,13 @@ class Cancel:
         return self._event.wait(seconds)
 
 
+def open_bar(**options: Any) -> Any:
+    """Draw a bar of tqdm in a terminal or a notebook, and return it."""
+    from tqdm.auto import tqdm  # imported late: it is needed only where a bar is drawn
+
+    return tqdm(**options)
+
+
 @contextmanager
 def progress_bar(
     total: int, label: str, *, show: bool = True, unit: str = " stars"
@@ -46,9 +54,7 @@ def progress_bar(
     if not show:
         yield lambda count: None
         return
-    from tqdm.auto import tqdm  # imported late: it is needed only where a bar is drawn
-
-    with tqdm(total=total, desc=label, unit=unit) as bar:
+    with open_bar(total=total, desc=label, unit=unit) as bar:
 
         def advance(count: int) -> None:
             bar.update(count)

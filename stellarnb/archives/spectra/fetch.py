@@ -29,7 +29,7 @@ from stellarnb.errors import (
 from stellarnb.progress import Advance, Cancel, progress_bar
 from stellarnb.spectra import SpectrumSet
 
-__all__ = ["Gaps", "SpectraSource", "fetch_spectra", "fill"]
+__all__ = ["SpectraSource", "fetch_spectra"]
 
 #: Delays before each retry of a chunk [s].
 WAITS = (0.5, 2.0, 8.0)
@@ -37,10 +37,51 @@ WAITS = (0.5, 2.0, 8.0)
 QUIET = 2
 #: Time between checks for spectra that another kernel is fetching [s].
 POLL_SECONDS = 0.2
+#: How often damaged files are fetched again before an error is raised.
+ROUNDS = 3
+#: Flux, error and mask as they are read and as they are returned [bytes a pixel].
+PIXEL_BYTES = 17
+
+
+class SpectraSource(Protocol):
+    """A service of spectra, as `fetch_spectra` uses it."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+
+    @property
+    def chunk(self) -> int:
+        """How many stars are asked for at once."""
+
+    def scope(self, product: str) -> str:
+        """Return the cache's name of a product, or raise `InvalidInput`."""
+
+    def describe(self, product: str) -> dict[str, Any]:
+        """Return service and product as JSON, for provenance."""
+
+    def pixels(self, product: str) -> int:
+        """Return how many pixels a spectrum has."""
+
+    def keys(self, ids: Any) -> Keys:
+        """Return checked identifiers [n]: int64 source_ids, or the survey's own as text."""
+
+    def fetch(
+        self, product: str, stars: Keys, transport: Transport, cancel: Cancel | None
+    ) -> list[pa.Table]:
+        """Fetch some stars once and return the packed spectra; some may be missing."""
+
+    def assemble(
+        self, product: str, pieces: Sequence[Piece], provenance: Mapping[str, Any]
+    ) -> SpectrumSet:
+        """Join pieces (perhaps none) in the order of their places."""
+
+    def gaia_ids(self, stars: Keys) -> list[int]:
+        """Return the Gaia source_ids of stars, where they are known."""
 
 
 @dataclass(frozen=True)
-class Gaps:
+class _Gaps:
     """What is fetched, its source, and the cache it goes to."""
 
     source: SpectraSource
@@ -54,8 +95,145 @@ class Gaps:
         return stars[self.store.stars.find(self.scope, stars).gaps]
 
 
-def fill(
-    gaps: Gaps, stars: Keys, transport: Transport, advance: Advance, cancel: Cancel | None
+def fetch_spectra(
+    source: SpectraSource,
+    ids: Any,
+    product: str,
+    *,
+    store: Store | None,
+    transport: Transport,
+    offline: bool = False,
+    strict: bool = False,
+    progress: bool = True,
+    cancel: Cancel | None = None,
+) -> SpectrumSet:
+    """Return the spectra of stars `ids` [n], in that order, fetching those not in the cache.
+
+    What arrives is stored chunk by chunk, so whatever stops the work, the next call goes on
+    where this one ended. Several kernels may fetch into one cache: none asks for a star that
+    another is fetching.
+    """
+    wanted = source.keys(ids)
+    scope = source.scope(product)
+    _check_memory(len(wanted), source.pixels(product))
+    unique, inverse = np.unique(wanted, return_inverse=True)
+    with _kept(store) as cache, cache.stars.work() as work:
+        job = _SpectraRequest(_Gaps(source, product, scope, cache, work), unique)
+        try:
+            found, pieces = job.complete(
+                transport, offline=offline or transport.offline, progress=progress, cancel=cancel
+            )
+        except Interrupted as stop:
+            pieces, _ = cache.stars.read(cache.stars.find(scope, unique))
+            raise Interrupted(str(stop), job.result(pieces, inverse)) from stop
+    spectra = job.result(pieces, inverse)
+    gone = unique[found.absent]
+    if len(gone) and strict:
+        some = ", ".join(map(str, gone[:3].tolist())) + (", …" if len(gone) > 3 else "")
+        raise PartialProducts(
+            f"{source.title} has no {product} of {len(gone)} of the {len(unique)} stars: {some}. "
+            "Leave them out, or call without strict=True and look at .missing."
+        )
+    return spectra
+
+
+def _check_memory(spectra: int, pixels: int) -> None:
+    """Raise `TooLarge` if the spectra do not fit into memory."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # a system that does not tell
+        return
+    need = spectra * pixels * PIXEL_BYTES
+    if need > memory:
+        raise TooLarge(
+            f"{spectra:,} spectra of {pixels} pixels need {need / 1e9:,.0f} GB of memory, and this "
+            f"machine has {memory / 1e9:,.0f}. Ask for {memory // (2 * pixels * PIXEL_BYTES):,} at "
+            "a time: what was fetched stays in the cache."
+        )
+
+
+@contextmanager
+def _kept(store: Store | None) -> Iterator[Store]:
+    """Yield the cache, or a temporary one if it is None."""
+    if store is not None:
+        yield store
+        return
+    with tempfile.TemporaryDirectory(prefix="stellarnb-", ignore_cleanup_errors=True) as folder:
+        yield Store(folder)
+
+
+class _SpectraRequest:
+    """One call of `fetch_spectra`."""
+
+    def __init__(self, gaps: _Gaps, unique: Keys) -> None:
+        self.gaps, self.unique = gaps, unique
+        self.source, self.product, self.scope = gaps.source, gaps.product, gaps.scope
+        self.store, self.work = gaps.store, gaps.work
+
+    def complete(
+        self, transport: Transport, *, offline: bool, progress: bool, cancel: Cancel | None
+    ) -> tuple[Found, list[Piece]]:
+        """Fetch missing spectra and read all; fetch damaged files again."""
+        for _ in range(ROUNDS):
+            found = self.store.stars.find(self.scope, self.unique)
+            # What is needed is not evicted to make room for the rest of it.
+            self.work.pin(found)
+            if found.gaps.any():
+                if offline:
+                    raise self._miss(found)
+                self._fill(found, transport, progress=progress, cancel=cancel)
+                found = self.store.stars.find(self.scope, self.unique)
+                self.work.pin(found)
+            pieces, lost = self.store.stars.read(found)
+            if not len(lost) and not found.gaps.any():
+                return found, pieces
+        raise ArchiveDown(
+            f"{len(lost)} spectra were damaged on the disk as soon as they were stored, or were "
+            f"removed by someone else, {ROUNDS} times. Check the disk of {self.store.folder}."
+        )
+
+    def _fill(
+        self, found: Found, transport: Transport, *, progress: bool, cancel: Cancel | None
+    ) -> None:
+        stars = self.unique[found.gaps]
+        label = f"{self.source.title}: {self.product}"
+        with progress_bar(len(stars), label, show=progress) as advance:
+            _fill(self.gaps, stars, transport, advance, cancel)
+
+    def _miss(self, found: Found) -> CacheMiss:
+        gaps = self.unique[found.gaps]
+        some = ", ".join(map(str, gaps[:3].tolist())) + (", …" if len(gaps) > 3 else "")
+        return CacheMiss(
+            f"{len(gaps)} of {len(self.unique)} spectra are not in the cache {self.store.folder}, "
+            f"and this is offline: {self.scope} of {some}. Fetch them once while online, or unset "
+            "STELLARNB_OFFLINE (offline=False)."
+        )
+
+    def result(self, pieces: Sequence[Piece], inverse: NDArray[np.int64]) -> SpectrumSet:
+        """Return the spectra in the requested order."""
+        provenance = {
+            **self.source.describe(self.product),
+            "product": self.product,
+            "cache": self.scope,
+            "objects": sorted({piece.sha256 for piece in pieces})[:100],
+        }
+        spectra = self.source.assemble(self.product, pieces, provenance)
+        here = np.zeros(len(self.unique), dtype=bool)
+        for piece in pieces:
+            here[piece.places] = True
+        row = np.cumsum(here) - 1
+        rows = row[inverse[here[inverse]]]
+        if not np.array_equal(rows, np.arange(len(spectra))):
+            spectra = spectra[rows]
+        gone = self.unique[~here]
+        spectra.missing = tuple(self.source.gaia_ids(gone))
+        if gone.dtype.kind != "i" and len(gone):
+            spectra.provenance["missing_names"] = gone.tolist()
+        return spectra
+
+
+def _fill(
+    gaps: _Gaps, stars: Keys, transport: Transport, advance: Advance, cancel: Cancel | None
 ) -> None:
     """Fetch spectra until every star is stored or known to have none."""
     total = len(stars)
@@ -82,7 +260,7 @@ def fill(
 
 
 class _Filler:
-    def __init__(self, gaps: Gaps, transport: Transport, cancel: Cancel | None) -> None:
+    def __init__(self, gaps: _Gaps, transport: Transport, cancel: Cancel | None) -> None:
         self.gaps = gaps
         self.transport = transport
         self.cancel = cancel
@@ -160,200 +338,3 @@ class _Filler:
 def _check(cancel: Cancel | None) -> None:
     if cancel is not None and cancel.is_set():
         raise Interrupted("Stopped; what had arrived is in the cache.")
-
-
-#: How often damaged files are fetched again before an error is raised.
-ROUNDS = 3
-#: Flux, error and mask as they are read and as they are returned [bytes a pixel].
-PIXEL_BYTES = 17
-
-
-class SpectraSource(Protocol):
-    """A service of spectra, as `fetch_spectra` uses it."""
-
-    @property
-    def title(self) -> str:
-        """For people."""
-
-    @property
-    def chunk(self) -> int:
-        """How many stars are asked for at once."""
-
-    def scope(self, product: str) -> str:
-        """Return the cache's name of a product, or raise `InvalidInput`."""
-
-    def describe(self, product: str) -> dict[str, Any]:
-        """Return service and product as JSON, for provenance."""
-
-    def pixels(self, product: str) -> int:
-        """Return how many pixels a spectrum has."""
-
-    def keys(self, ids: Any) -> Keys:
-        """Return checked identifiers [n]: int64 source_ids, or the survey's own as text."""
-
-    def fetch(
-        self, product: str, stars: Keys, transport: Transport, cancel: Cancel | None
-    ) -> list[pa.Table]:
-        """Fetch some stars once and return the packed spectra; some may be missing."""
-
-    def assemble(
-        self, product: str, pieces: Sequence[Piece], provenance: Mapping[str, Any]
-    ) -> SpectrumSet:
-        """Join pieces (perhaps none) in the order of their places."""
-
-    def gaia_ids(self, stars: Keys) -> list[int]:
-        """Return the Gaia source_ids of stars, where they are known."""
-
-
-def fetch_spectra(
-    source: SpectraSource,
-    ids: Any,
-    product: str,
-    *,
-    store: Store | None,
-    transport: Transport,
-    offline: bool = False,
-    strict: bool = False,
-    progress: bool = True,
-    cancel: Cancel | None = None,
-) -> SpectrumSet:
-    """Return the spectra of stars `ids` [n], in that order, fetching those not in the cache.
-
-    What arrives is stored chunk by chunk, so whatever stops the work, the next call goes on
-    where this one ended. Several kernels may fetch into one cache: none asks for a star that
-    another is fetching.
-    """
-    wanted = source.keys(ids)
-    scope = source.scope(product)
-    _check_memory(len(wanted), source.pixels(product))
-    unique, inverse = np.unique(wanted, return_inverse=True)
-    with _kept(store) as cache, cache.stars.work() as work:
-        job = _Call(source, product, scope, unique, cache, work)
-        try:
-            found, pieces = job.complete(
-                transport, offline=offline or transport.offline, progress=progress, cancel=cancel
-            )
-        except Interrupted as stop:
-            pieces, _ = cache.stars.read(cache.stars.find(scope, unique))
-            raise Interrupted(str(stop), job.result(pieces, inverse)) from stop
-    spectra = job.result(pieces, inverse)
-    gone = unique[found.absent]
-    if len(gone) and strict:
-        some = ", ".join(map(str, gone[:3].tolist())) + (", …" if len(gone) > 3 else "")
-        raise PartialProducts(
-            f"{source.title} has no {product} of {len(gone)} of the {len(unique)} stars: {some}. "
-            "Leave them out, or call without strict=True and look at .missing."
-        )
-    return spectra
-
-
-def _check_memory(spectra: int, pixels: int) -> None:
-    """Raise `TooLarge` if the spectra do not fit into memory."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # a system that does not tell
-        return
-    need = spectra * pixels * PIXEL_BYTES
-    if need > memory:
-        raise TooLarge(
-            f"{spectra:,} spectra of {pixels} pixels need {need / 1e9:,.0f} GB of memory, and this "
-            f"machine has {memory / 1e9:,.0f}. Ask for {memory // (2 * pixels * PIXEL_BYTES):,} at "
-            "a time: what was fetched stays in the cache."
-        )
-
-
-@contextmanager
-def _kept(store: Store | None) -> Iterator[Store]:
-    """Yield the cache, or a temporary one if it is None."""
-    if store is not None:
-        yield store
-        return
-    with tempfile.TemporaryDirectory(prefix="stellarnb-", ignore_cleanup_errors=True) as folder:
-        yield Store(folder)
-
-
-class _Call:
-    """One call of `fetch_spectra`."""
-
-    def __init__(
-        self,
-        source: SpectraSource,
-        product: str,
-        scope: str,
-        unique: Keys,
-        store: Store,
-        work: Claims,
-    ) -> None:
-        self.source = source
-        self.product = product
-        self.scope = scope
-        self.unique = unique
-        self.store = store
-        self.work = work
-
-    def complete(
-        self, transport: Transport, *, offline: bool, progress: bool, cancel: Cancel | None
-    ) -> tuple[Found, list[Piece]]:
-        """Fetch missing spectra and read all; fetch damaged files again."""
-        for _ in range(ROUNDS):
-            found = self.store.stars.find(self.scope, self.unique)
-            # What is needed is not evicted to make room for the rest of it.
-            self.work.pin(found)
-            if found.gaps.any():
-                if offline:
-                    raise self._miss(found)
-                self._fill(found, transport, progress=progress, cancel=cancel)
-                found = self.store.stars.find(self.scope, self.unique)
-                self.work.pin(found)
-            pieces, lost = self.store.stars.read(found)
-            if not len(lost) and not found.gaps.any():
-                return found, pieces
-        raise ArchiveDown(
-            f"{len(lost)} spectra were damaged on the disk as soon as they were stored, or were "
-            f"removed by someone else, {ROUNDS} times. Check the disk of {self.store.folder}."
-        )
-
-    def _fill(
-        self, found: Found, transport: Transport, *, progress: bool, cancel: Cancel | None
-    ) -> None:
-        stars = self.unique[found.gaps]
-        label = f"{self.source.title}: {self.product}"
-        with progress_bar(len(stars), label, show=progress) as advance:
-            fill(
-                Gaps(self.source, self.product, self.scope, self.store, self.work),
-                stars,
-                transport,
-                advance,
-                cancel,
-            )
-
-    def _miss(self, found: Found) -> CacheMiss:
-        gaps = self.unique[found.gaps]
-        some = ", ".join(map(str, gaps[:3].tolist())) + (", …" if len(gaps) > 3 else "")
-        return CacheMiss(
-            f"{len(gaps)} of {len(self.unique)} spectra are not in the cache {self.store.folder}, "
-            f"and this is offline: {self.scope} of {some}. Fetch them once while online, or unset "
-            "STELLARNB_OFFLINE (offline=False)."
-        )
-
-    def result(self, pieces: Sequence[Piece], inverse: NDArray[np.int64]) -> SpectrumSet:
-        """Return the spectra in the requested order."""
-        provenance = {
-            **self.source.describe(self.product),
-            "product": self.product,
-            "cache": self.scope,
-            "objects": sorted({piece.sha256 for piece in pieces})[:100],
-        }
-        spectra = self.source.assemble(self.product, pieces, provenance)
-        here = np.zeros(len(self.unique), dtype=bool)
-        for piece in pieces:
-            here[piece.places] = True
-        row = np.cumsum(here) - 1
-        rows = row[inverse[here[inverse]]]
-        if not np.array_equal(rows, np.arange(len(spectra))):
-            spectra = spectra[rows]
-        gone = self.unique[~here]
-        spectra.missing = tuple(self.source.gaia_ids(gone))
-        if gone.dtype.kind != "i" and len(gone):
-            spectra.provenance["missing_names"] = gone.tolist()
-        return spectra

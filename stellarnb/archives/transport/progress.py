@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from stellarnb.progress import open_bar
+
 __all__ = ["OnProgress", "Progress", "Watch"]
 
 #: Seconds before anything is drawn: most queries are over by then.
@@ -103,8 +105,6 @@ class Watch:
             self._draw()
 
     def _draw(self) -> None:
-        from tqdm.auto import tqdm  # imported late: it is needed only where something is drawn
-
         if self._bar is None:
-            self._bar = tqdm(bar_format="{desc}", leave=False)
+            self._bar = open_bar(bar_format="{desc}", leave=False)
         self._bar.set_description_str(str(self.progress))
