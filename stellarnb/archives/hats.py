@@ -35,13 +35,7 @@ _NEIGHBOURS = 8
 
 
 def is_hats(name: str | os.PathLike[str]) -> bool:
-    """Return whether a name is that of a HATS catalogue: a folder, or an address.
-
-    Parameters
-    ----------
-    name : str or path-like
-        ``s3://…``, ``hats:ADDRESS``, ``https://…/hats/…``, or a folder that one was written to.
-    """
+    """Return whether a name is that of a HATS catalogue: a folder, or an address."""
     text = os.fspath(name)
     if re.match(r"(?:s3|gs|hats):", text):
         return True

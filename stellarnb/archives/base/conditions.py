@@ -25,33 +25,7 @@ def stars_query(
     where: str = "",
     ids: str = "",
 ) -> str:
-    """Return the ADQL that the quick form stands for.
-
-    Parameters
-    ----------
-    tables : mapping of str to TableInfo
-        Tables that may be used; a column that `table` lacks is looked for in the others that
-        have a source_id, which are joined by it.
-    table : str
-        The main table, a key of `tables`.
-    conditions : mapping of str to object
-        What each column must be: see `condition`.
-    columns : sequence of str, optional
-        Which columns; where not given all of the main table, and those with a condition.
-    limit : int, optional
-        Rows at most.
-    where : str, optional
-        A condition more, in ADQL; the main table is called ``t``.
-    ids : str, optional
-        A table with ``source_id`` and ``k``: only these stars, ordered by ``k``.
-
-    Raises
-    ------
-    InvalidInput
-        For an unknown column (says the nearest), or a condition that is none.
-    MissingInput
-        If a column lies in another table and there is no source_id to join by.
-    """
+    """Return the ADQL that the quick form stands for."""
     homes = {
         word: _home(word, tables, table) for word in dict.fromkeys([*conditions, *(columns or ())])
     }
@@ -93,24 +67,7 @@ def check_limit(limit: Any) -> int:
 
 
 def condition(place: str, column: ColumnInfo, value: Any) -> str:
-    """Return the ADQL condition that a keyword's value stands for.
-
-    Parameters
-    ----------
-    place : str
-        The column as the query writes it.
-    column : ColumnInfo
-        What it is.
-    value : object
-        ``True`` or ``False``; a number, text or Quantity: equal to it; a pair in a tuple: from ..
-        to, both included, ``None`` for an open side; a list or set: one of them; ``None``: not
-        there.
-
-    Raises
-    ------
-    InvalidInput
-        If it is something else, or does not fit the column.
-    """
+    """Return the ADQL condition that a keyword's value stands for."""
     if value is None:
         return f"{place} IS NULL"
     if isinstance(value, tuple):

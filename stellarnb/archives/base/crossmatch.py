@@ -77,13 +77,7 @@ class Pairs:
 
 
 class SkyTree:
-    """Positions to search; built once, asked often.
-
-    Parameters
-    ----------
-    ra, dec : array_like of float, shape [n]
-        Degrees; a row that is not finite is never found.
-    """
+    """Positions to search; built once, asked often."""
 
     def __init__(self, ra: Any, dec: Any) -> None:
         from scipy.spatial import cKDTree
@@ -98,30 +92,7 @@ class SkyTree:
         return len(self.ra)
 
     def near(self, ra: Any, dec: Any, radius: float, keep: str = "best") -> Pairs:
-        """Return the pairs of other positions with those of the tree.
-
-        Parameters
-        ----------
-        ra, dec : array_like of float, shape [m]
-            Degrees; a row that is not finite has no pair.
-        radius : float
-            Degrees; the edge counts.
-        keep : {"best", "all", "mutual"}, optional
-            For each row its nearest one (several rows may share it); all; or the pairs in which
-            each is the other's nearest.
-
-        Returns
-        -------
-        Pairs
-            Rows of the other positions first.
-
-        Raises
-        ------
-        InvalidInput
-            For another `keep`.
-        TooLarge
-            If all pairs are too many.
-        """
+        """Return the pairs of other positions with those of the tree."""
         if keep not in KEEP:
             raise InvalidInput(f"keep={keep!r}: there are {', '.join(KEEP)}.")
         ra, dec = np.asarray(ra, float), np.asarray(dec, float)
@@ -179,17 +150,7 @@ class SkyTree:
 def match_positions(
     ra1: Any, dec1: Any, ra2: Any, dec2: Any, radius: float, keep: str = "best"
 ) -> Pairs:
-    """Return the pairs of two lists of positions that lie within a radius.
-
-    Parameters
-    ----------
-    ra1, dec1, ra2, dec2 : array_like of float, shapes [n] and [m]
-        Degrees.
-    radius : float
-        Degrees; the edge counts.
-    keep : {"best", "all", "mutual"}, optional
-        See `SkyTree.near`.
-    """
+    """Return the pairs of two lists of positions that lie within a radius."""
     return SkyTree(ra2, dec2).near(ra1, dec1, radius, keep)
 
 
@@ -246,30 +207,7 @@ def crossmatch_table(
     columns: Sequence[str] | None,
     take: Take,
 ) -> Result:
-    """Return the pairs of a table with an archive's; see `LocalArchive.crossmatch`.
-
-    Parameters
-    ----------
-    stars : table, or SkyCoord
-        One's own.
-    tree : SkyTree
-        Positions of the archive's table.
-    radius : float
-        Degrees.
-    keep : {"best", "all", "mutual"}
-        Which pairs.
-    info : TableInfo
-        The archive's table.
-    columns : sequence of str or None
-        Which of its columns.
-    take : callable
-        See `Take`.
-
-    Returns
-    -------
-    Result
-        Its provenance says how the match was made and what it left out.
-    """
+    """Return the pairs of a table with an archive's; see `LocalArchive.crossmatch`."""
     mine = describe_table(as_table(stars), "the table to match")
     ra, dec = sky_positions(mine)
     pairs = tree.near(ra, dec, radius, keep)
@@ -305,20 +243,7 @@ def crossmatch_table(
 
 
 def sky_positions(upload: Upload) -> tuple[Floats, Floats]:
-    """Return right ascension and declination [deg] of a table, NaN where there is none.
-
-    Parameters
-    ----------
-    upload : Upload
-        Columns by their usual names, in degrees or in the unit that the table states.
-
-    Raises
-    ------
-    MissingInput
-        If there is no such column.
-    InvalidInput
-        If one holds no numbers, or its unit is no angle.
-    """
+    """Return right ascension and declination [deg] of a table, NaN where there is none."""
     out = []
     for wanted in ("ra", "dec"):
         name = find_column(upload.rows.column_names, wanted)

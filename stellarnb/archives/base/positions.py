@@ -14,18 +14,7 @@ _WORDS = {"deg": "degrees", "arcsec": "arcsec"}
 
 
 def as_position(center: Any) -> tuple[float, float]:
-    """Return right ascension and declination [deg, ICRS] of what stands for a position.
-
-    Parameters
-    ----------
-    center : astropy SkyCoord, or (ra, dec)
-        Plain numbers are degrees.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no position, several of them, or a name.
-    """
+    """Return right ascension and declination [deg, ICRS] of what stands for a position."""
     if isinstance(center, (str, bytes)):
         raise InvalidInput(
             f"{center!r} is a name: finding where an object lies needs an online archive. Give a "
@@ -48,20 +37,7 @@ def as_position(center: Any) -> tuple[float, float]:
 
 
 def as_radius(radius: Any, unit: str = "deg") -> float:
-    """Return a radius [deg].
-
-    Parameters
-    ----------
-    radius : Quantity or float
-        A plain number is in `unit`.
-    unit : {"deg", "arcsec"}, optional
-        Of a plain number.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no angle from 0 to 180 degrees.
-    """
+    """Return a radius [deg]."""
     size = as_degrees(radius, "radius", unit)
     if not 0 <= size <= 180:
         raise InvalidInput(f"radius is {size:g} degrees; it must lie within 0 and 180.")
@@ -69,22 +45,7 @@ def as_radius(radius: Any, unit: str = "deg") -> float:
 
 
 def as_degrees(angle: Any, name: str, unit: str = "deg") -> float:
-    """Return an angle [deg].
-
-    Parameters
-    ----------
-    angle : Quantity or float
-        A plain number is in `unit`.
-    name : str
-        What it is, for an error.
-    unit : {"deg", "arcsec"}, optional
-        Of a plain number.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no finite angle.
-    """
+    """Return an angle [deg]."""
     scale = {"deg": 1.0, "arcsec": 3600.0}[unit]
     if hasattr(angle, "to_value"):
         from astropy.units import UnitsError

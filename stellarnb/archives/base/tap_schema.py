@@ -149,24 +149,7 @@ def tap_schema(
     *,
     apart: Container[str] = (),
 ) -> dict[str, pa.Table]:
-    """Return the five tables of TAP_SCHEMA for some tables and for themselves.
-
-    Parameters
-    ----------
-    tables : iterable of TableInfo
-        The other tables. Those with a ``source_id`` can be joined to the first of them by it.
-    default : str
-        Schema of the tables that name none.
-    titles : mapping of str to str, optional
-        What the schemas hold.
-    apart : container of str, optional
-        Schemas whose identifiers are none of Gaia's.
-
-    Returns
-    -------
-    dict of str to pyarrow.Table
-        By name: schemas, tables, columns, keys, key_columns.
-    """
+    """Return the five tables of TAP_SCHEMA for some tables and for themselves."""
     given = list(tables)
     everything = [*given, *schema_infos().values()]
     schemas = dict.fromkeys(info.schema or default for info in everything)

@@ -45,19 +45,7 @@ class Upload:
 
 
 def read_uploads(uploads: Mapping[str, Any] | None) -> dict[str, Upload]:
-    """Return the tables to upload, by their names in the query.
-
-    Parameters
-    ----------
-    uploads : mapping of str to table, or None
-        Tables of any kind by plain names; in the query they are ``tap_upload.name``.
-
-    Raises
-    ------
-    InvalidInput
-        For a name that is none, something that is no table, two columns of one name, a column
-        that holds no plain values, or a source_id that went through float.
-    """
+    """Return the tables to upload, by their names in the query."""
     if uploads is None:
         return {}
     if not isinstance(uploads, Mapping):
@@ -76,20 +64,7 @@ def read_uploads(uploads: Mapping[str, Any] | None) -> dict[str, Upload]:
 
 
 def describe_table(table: Any, name: str) -> Upload:
-    """Return any table as rows of plain values and a description of its columns.
-
-    Parameters
-    ----------
-    table : table
-        Of any kind; a stellarnb or astropy table brings its units along.
-    name : str
-        What it is called.
-
-    Raises
-    ------
-    InvalidInput
-        See `read_uploads`.
-    """
+    """Return any table as rows of plain values and a description of its columns."""
     rows = as_arrow(table)
     names = [column.lower() for column in rows.column_names]
     twice = sorted({column for column in names if names.count(column) > 1})

@@ -53,18 +53,9 @@ class Source(Protocol):
 
 
 class Engine:
-    """Runs SQL over tables that are read once, when a query first names them.
+    """Run SQL over tables that are read when a query first names them; NaN counts as null.
 
-    Parquet files that are large for this machine's memory are not read: queries run over the
-    file. A value NaN counts as not there, so that no comparison is true of it.
-
-    Parameters
-    ----------
-    sources : mapping of str to Source
-        The tables by name.
-    limit : int, optional
-        The largest table [bytes] that is read into memory; a quarter of the memory where not
-        given.
+    Parquet files larger than `limit` [bytes] stay on disk, and queries run over the file.
     """
 
     def __init__(self, sources: Mapping[str, Source], *, limit: int | None = None) -> None:
@@ -83,29 +74,7 @@ class Engine:
     def run(
         self, sql: str, tables: Iterable[str] = (), uploads: Mapping[str, pa.Table] | None = None
     ) -> pa.Table:
-        """Return the rows of a query.
-
-        Parameters
-        ----------
-        sql : str
-            One SELECT.
-        tables : iterable of str, optional
-            The tables that it names.
-        uploads : mapping of str to pyarrow.Table, optional
-            Tables for this query alone.
-
-        Returns
-        -------
-        pyarrow.Table
-            Names in lower case, each once; text as plain strings.
-
-        Raises
-        ------
-        duckdb.Error
-            If DuckDB refuses it.
-        TooLarge
-            If the memory does not suffice.
-        """
+        """Return the rows of a query."""
         with self._cursor(tables) as cursor:
             for name, table in (uploads or {}).items():
                 _create(cursor, f"TEMP TABLE {quoted(name)}", table)
@@ -124,13 +93,7 @@ class Engine:
         return self._pads[table]
 
     def positions(self, table: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return right ascension and declination [deg] of all rows, NaN where there is none.
-
-        Raises
-        ------
-        InvalidInput
-            If they are no numbers.
-        """
+        """Return right ascension and declination [deg] of all rows, NaN where there is none."""
         if not self._numeric(table):
             raise InvalidInput(f"ra and dec of table {table!r} are no numbers of degrees.")
         parts = list(self._batches(table, ("ra", "dec")))
@@ -141,17 +104,7 @@ class Engine:
         return ra, dec
 
     def take(self, table: str, rows: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
-        """Return some rows of a table, in the order asked for, as `positions` numbers them.
-
-        Parameters
-        ----------
-        table : str
-            Its name.
-        rows : numpy.ndarray of int64, shape [n]
-            Numbers of rows; each may come several times.
-        columns : sequence of str
-            Which columns.
-        """
+        """Return some rows of a table, in the order asked for, as `positions` numbers them."""
         wanted = pa.table({"k": np.arange(len(rows)), "wanted": rows})
         source, number = self._numbered(table)
         names = ", ".join(f"t.{quoted(name)}" for name in columns)

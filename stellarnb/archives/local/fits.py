@@ -65,13 +65,7 @@ class FitsTable:
     left_out: tuple[str, ...] = ()
 
     def read(self) -> pa.Table:
-        """Return the rows: text without trailing blanks, TNULL as null.
-
-        Raises
-        ------
-        InvalidInput
-            If the file is damaged, or another than when it was opened.
-        """
+        """Return the rows: text without trailing blanks, TNULL as null."""
         with _reading(self.path) as hdus:
             table = hdus[self.hdu]
             names = {column.name.lower(): column for column in table.columns}
@@ -84,26 +78,7 @@ class FitsTable:
 
 
 def describe_fits(name: str, path: Path) -> dict[str, FitsTable]:
-    """Return the binary tables in a FITS file; only headers are read.
-
-    Parameters
-    ----------
-    name : str
-        What the first table is called; a further one has the name of its extension, or its
-        number, behind that.
-    path : pathlib.Path
-        The file.
-
-    Returns
-    -------
-    dict of str to FitsTable
-        By name; empty for a file of images.
-
-    Raises
-    ------
-    InvalidInput
-        If the file is damaged or cut short, or two columns differ by case only.
-    """
+    """Return the binary tables in a FITS file; only headers are read."""
     out: dict[str, FitsTable] = {}
     with _reading(path) as hdus:
         if path.suffix.lower() != ".gz":

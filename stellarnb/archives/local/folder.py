@@ -14,25 +14,7 @@ _ENDINGS = (".parquet", *FITS_ENDINGS)
 
 
 def read_tables(folder: Path) -> dict[str, ParquetFile | FitsTable]:
-    """Return what a folder's Parquet and FITS files hold, by table name in lower case.
-
-    Only footers and headers are read.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder; folders inside it are left alone.
-
-    Returns
-    -------
-    dict of str to ParquetFile or FitsTable
-        Sorted by file name.
-
-    Raises
-    ------
-    InvalidInput
-        If the folder is not there, holds no table, a damaged file, or two tables of one name.
-    """
+    """Return what a folder's Parquet and FITS files hold, by table name in lower case."""
     paths = list_files(folder, _ENDINGS)
     if not paths:
         raise InvalidInput(f"{folder} holds no .parquet file and no .fits file; each is a table.")

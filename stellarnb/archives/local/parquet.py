@@ -58,26 +58,7 @@ class ParquetFile:
 
 
 def read_folder(folder: Path) -> dict[str, ParquetFile]:
-    """Return what a folder's Parquet files hold, by file stem in lower case.
-
-    Only the files' footers are read.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder; folders inside it are left alone.
-
-    Returns
-    -------
-    dict of str to ParquetFile
-        Sorted by name.
-
-    Raises
-    ------
-    InvalidInput
-        If the folder is not there, holds no Parquet file, one that is damaged, or two that
-        differ in upper and lower case only.
-    """
+    """Return what a folder's Parquet files hold, by file stem in lower case."""
     paths = list_files(folder, (".parquet",))
     if not paths:
         raise InvalidInput(f"{folder} holds no .parquet file; each one would be a table.")
@@ -92,13 +73,7 @@ def read_folder(folder: Path) -> dict[str, ParquetFile]:
 
 
 def list_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Return the files of a folder with some endings (in any case), sorted; hidden ones are not.
-
-    Raises
-    ------
-    InvalidInput
-        If the folder is not there or cannot be read.
-    """
+    """Return the files of a folder with some endings (in any case), sorted; hidden ones are not."""
     try:
         if not folder.is_dir():
             raise InvalidInput(f"There is no folder {folder}.")
@@ -119,20 +94,7 @@ def table_name(path: Path) -> str:
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return a file's rows with column names in lower case.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    columns : sequence of str, optional
-        Which columns, in lower case; all where not given.
-
-    Raises
-    ------
-    InvalidInput
-        If it is damaged.
-    """
+    """Return a file's rows with column names in lower case."""
     try:
         with pq.ParquetFile(path) as file:
             return _lowered(file.read(columns=_spelt(file, columns)))
@@ -141,22 +103,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def read_rows(path: Path, rows: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
-    """Return some rows of a file; of the others, only what lies in the same row groups is read.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    rows : numpy.ndarray of int64, shape [n]
-        Numbers of rows, rising.
-    columns : sequence of str
-        Which columns, in lower case.
-
-    Raises
-    ------
-    InvalidInput
-        If it is damaged.
-    """
+    """Return some rows of a file; of the others, only what lies in the same row groups is read."""
     try:
         with pq.ParquetFile(path) as file:
             names = _spelt(file, columns)
@@ -185,20 +132,7 @@ def _lowered(table: pa.Table) -> pa.Table:
 
 
 def describe_parquet(name: str, path: Path) -> ParquetFile:
-    """Return what a Parquet file holds; only its footer is read.
-
-    Parameters
-    ----------
-    name : str
-        What the table is called.
-    path : pathlib.Path
-        The file.
-
-    Raises
-    ------
-    InvalidInput
-        If it is damaged, or two columns differ by case only.
-    """
+    """Return what a Parquet file holds; only its footer is read."""
     try:
         with pq.ParquetFile(path) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows

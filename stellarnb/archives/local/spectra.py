@@ -25,15 +25,9 @@ _IN_MEMORY = 500_000_000
 
 
 class LocalProduct:
-    """Spectra of one kind in a Parquet file: ``source_id, flux`` and, if there is one, ``flux_error``.
+    """Read spectra of one kind from a Parquet file: ``source_id, flux``, perhaps ``flux_error``.
 
-    A spectrum is a fixed-size binary of float32 or float16; where there is a column ``medflux``,
-    flux and error are multiplied by it.
-
-    Parameters
-    ----------
-    file : ParquetFile
-        Whose provenance names the ``instrument``; it is read at the first call of `spectra`.
+    Each spectrum is a fixed-size binary of float32 or float16, multiplied by ``medflux`` if given.
     """
 
     def __init__(self, file: ParquetFile) -> None:

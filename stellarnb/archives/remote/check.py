@@ -12,15 +12,7 @@ __all__ = ["check_survey"]
 
 
 def check_survey(survey: Survey, asker: Asker) -> Table:
-    """Return what a comparison finds; see `RemoteArchive.check`.
-
-    Parameters
-    ----------
-    survey : Survey
-        As the registry has it.
-    asker : Asker
-        Asks the service.
-    """
+    """Return what a comparison finds; see `RemoteArchive.check`."""
     found: list[tuple[str, str, bool, str]] = []
     listed = read_columns(asker, [part.name for part in survey.parts], refresh=True)
     for part in survey.parts:

@@ -48,13 +48,7 @@ class Known:
 
 
 class Knowledge:
-    """Finds out, once, what the columns of a survey are.
-
-    Parameters
-    ----------
-    asker : Asker
-        Asks the service, or the cache.
-    """
+    """Finds out, once, what the columns of a survey are."""
 
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
@@ -63,13 +57,7 @@ class Knowledge:
         asker.learn = self.of
 
     def of(self, table: str | None = None) -> Known:
-        """Return what is known of the survey's main table, or of another one.
-
-        Raises
-        ------
-        InvalidInput
-            If the service does not list the table, or VizieR the catalogue.
-        """
+        """Return what is known of the survey's main table, or of another one."""
         with self._lock:
             key = table or ""
             if key not in self._known:

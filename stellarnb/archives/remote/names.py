@@ -15,26 +15,7 @@ _CREDIT = "This research has made use of the Sesame name resolver, CDS, Strasbou
 
 
 def resolve(center: Any, store: Store | None, *, offline: bool) -> tuple[float, float]:
-    """Return right ascension and declination [deg, ICRS] of a position or of a named object.
-
-    Parameters
-    ----------
-    center : str, astropy SkyCoord, or (ra, dec)
-        Such as ``"M 67"``; a name that was found once is found offline too.
-    store : Store or None
-        The cache.
-    offline : bool
-        Ask nobody.
-
-    Raises
-    ------
-    InvalidInput
-        If nobody knows the name, or it is no position.
-    CacheMiss
-        If a name was never asked for, offline.
-    ArchiveDown
-        If the name service cannot be reached.
-    """
+    """Return right ascension and declination [deg, ICRS] of a position or of a named object."""
     if not isinstance(center, str):
         return as_position(center)
     name = " ".join(center.split())

@@ -66,32 +66,7 @@ def in_pieces(
     options: Options,
     watch: Watch,
 ) -> Result | None:
-    """Return the whole answer to a query of which a service sent only some rows.
-
-    Parameters
-    ----------
-    asker : Asker
-        Asks the service; each piece is kept, so that the next kernel goes on where this one ended.
-    query, uploads, options, watch
-        What was asked and how.
-    rows : int
-        As many rows are sent at once.
-
-    Returns
-    -------
-    Result or None
-        None where the query cannot be cut: it orders, groups or limits, or does not begin with
-        a table whose source_id is known.
-
-    Raises
-    ------
-    Truncated
-        If a piece that cannot be cut further is still too large.
-    ArchiveDown
-        If the pieces have not as many rows as the archive counts.
-    Interrupted
-        With what had arrived, as a truncated table.
-    """
+    """Return the whole answer to a query of which a service sent only some rows."""
     bare = plain(query.adql)
     column = _id_column(asker, bare) if bare is not None else None
     if bare is None or column is None:

@@ -31,13 +31,7 @@ _HIDDEN = "stellarnb_"
 
 
 class Stars:
-    """Writes the queries of the quick forms, and asks them.
-
-    Parameters
-    ----------
-    asker : Asker
-        Asks the service, or the cache.
-    """
+    """Writes the queries of the quick forms, and asks them."""
 
     def __init__(self, asker: Asker) -> None:
         self._asker = asker

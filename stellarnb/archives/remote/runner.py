@@ -50,19 +50,7 @@ class Options:
 
 
 class Asker:
-    """Asks one service, and keeps its answers.
-
-    Parameters
-    ----------
-    survey : Survey
-        Whose service it is.
-    tap : TapService
-        The service.
-    store : Store or None
-        The cache; None for none.
-    offline : bool
-        Ask nobody.
-    """
+    """Asks one service, and keeps its answers."""
 
     def __init__(self, survey: Survey, tap: TapService, store: Store | None, offline: bool) -> None:
         self.survey = survey
@@ -75,18 +63,7 @@ class Asker:
         self.learn: Callable[[], object] = lambda: None
 
     def ask(self, query: Query, uploads: Mapping[str, Upload], options: Options) -> Result:
-        """Return the whole answer, from the cache or from the service.
-
-        Raises
-        ------
-        Truncated
-            If rows were held back, unless that is allowed and unless the query can be cut into
-            pieces.
-        CacheMiss
-            While offline, if it is not in the cache.
-        StellarnbError
-            See `RemoteArchive.query`.
-        """
+        """Return the whole answer, from the cache or from the service."""
         clock = self.tap.transport.clock
         if options.timeout is not None:
             options = replace(options, deadline=clock.now() + options.timeout)
@@ -107,16 +84,7 @@ class Asker:
         watch: Watch,
         complete: Callable[[Answer], Result] | None = None,
     ) -> Result:
-        """Return an answer, from the cache or from the service.
-
-        Parameters
-        ----------
-        query, uploads, options, watch
-            What is asked and how.
-        complete : callable, optional
-            Given an answer with rows held back, returns a whole one; where not given, the answer
-            is returned as it is, and not kept.
-        """
+        """Return an answer, from the cache or from the service."""
         key = self.key(query, uploads)
         found = None if options.refresh and not self.offline else self._look(key)
         if found is not None:

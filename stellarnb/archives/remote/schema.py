@@ -62,22 +62,7 @@ class Listed:
 def read_columns(
     asker: Asker, tables: Iterable[str], *, refresh: bool = False
 ) -> dict[str, Listed]:
-    """Return the columns of some tables, by the table's name as `bare` gives it.
-
-    Parameters
-    ----------
-    asker : Asker
-        Asks the service, or the cache.
-    tables : iterable of str
-        As a query writes them.
-    refresh : bool, optional
-        Ask the service whatever the cache has.
-
-    Returns
-    -------
-    dict of str to Listed
-        Without tables that the service does not list.
-    """
+    """Return the columns of some tables, by the table's name as `bare` gives it."""
     wanted = list(dict.fromkeys(tables))
     spellings = {spelling: table for table in wanted for spelling in _spellings(table)}
     names = ", ".join("'" + spelling.replace("'", "''") + "'" for spelling in spellings)
@@ -101,17 +86,7 @@ def read_columns(
 
 
 def read_tables(asker: Asker, like: str = "", *, refresh: bool = False) -> Table:
-    """Return which tables there are: ``name, type, description``.
-
-    Parameters
-    ----------
-    asker : Asker
-        Asks the service, or the cache.
-    like : str, optional
-        Only those whose names begin so.
-    refresh : bool, optional
-        Ask the service whatever the cache has.
-    """
+    """Return which tables there are: ``name, type, description``."""
     where = ""
     if like:
         text = like.replace("'", "''")

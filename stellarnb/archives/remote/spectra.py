@@ -32,15 +32,7 @@ _OBSCORE = "dp_id, access_url, target_name, em_min, em_max"
 
 
 class Spectra:
-    """Finds who serves an archive's spectra, and fetches them through the cache.
-
-    Parameters
-    ----------
-    asker : Asker
-        Of the archive.
-    stars : Stars
-        Its quick forms, for identifiers that the user does not bring along.
-    """
+    """Finds who serves an archive's spectra, and fetches them through the cache."""
 
     def __init__(self, asker: Asker, stars: Stars) -> None:
         self._asker = asker

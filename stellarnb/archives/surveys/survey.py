@@ -113,13 +113,7 @@ class Survey:
         return cls(name=name, **known)
 
     def at_mirror(self, mirror: str) -> Self:
-        """Return the same data at another place.
-
-        Raises
-        ------
-        InvalidInput
-            If there is no such mirror.
-        """
+        """Return the same data at another place."""
         if mirror not in self.mirrors:
             known = ", ".join(self.mirrors) or "none"
             raise InvalidInput(
@@ -135,13 +129,7 @@ class Survey:
 
     @property
     def main(self) -> Part:
-        """The main table.
-
-        Raises
-        ------
-        MissingInput
-            If there is none.
-        """
+        """The main table."""
         if not self.parts:
             raise MissingInput(
                 f"{self.name!r} has no main table that is known here: say which, with table=…, or "
@@ -150,14 +138,7 @@ class Survey:
         return self.parts[0]
 
     def resolved(self, schema: Mapping[str, Iterable[str]]) -> Self:
-        """Return the survey with one place for each column: the first that the service has.
-
-        Parameters
-        ----------
-        schema : mapping of str to iterable of str
-            Columns of each table, by its name in lower case and without quotes, as the service
-            spells them; a table that is not in it is not asked about.
-        """
+        """Return the survey with one place for each column: the first that the service has."""
         names = {alias: self._spelt(alias, schema) for alias in (part.alias for part in self.parts)}
         columns: dict[str, tuple[str, ...]] = {}
         for label, places in self.columns.items():
@@ -172,13 +153,7 @@ class Survey:
         return None if columns is None else {bare(column): column for column in columns}
 
     def place(self, label: str) -> str:
-        """Return what a column is in the survey, as it stands in a query.
-
-        Raises
-        ------
-        InvalidInput
-            If the survey has no such column.
-        """
+        """Return what a column is in the survey, as it stands in a query."""
         if label not in self.columns:
             raise InvalidInput(
                 f"{self.name!r} has no column {label!r}{nearest(label, self.columns)}. There are: "
