@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from stellarnb.archives.base.catalog import ColumnInfo, TableInfo, nearest, quoted
+from stellarnb.archives.base.identifiers import ids_of
 from stellarnb.errors import InvalidInput, MissingInput
+from stellarnb.tables import Result
 
-__all__ = ["check_limit", "condition", "positions_table", "stars_query"]
+__all__ = ["check_limit", "condition", "positions_table", "select_stars", "stars_query"]
 
 
 def stars_query(
@@ -172,3 +175,34 @@ def _home(word: str, tables: Mapping[str, TableInfo], main: str) -> tuple[str, C
 
 def _word(name: str) -> str:
     return name if name.isidentifier() and name.isascii() and name[0] != "_" else quoted(name)
+
+
+def select_stars(
+    query: Callable[[str, Mapping[str, Any] | None], Result],
+    tables: Mapping[str, TableInfo],
+    main: str,
+    conditions: Mapping[str, Any],
+    *,
+    ids: Any = None,
+    columns: Sequence[str] | None = None,
+    limit: int | None = None,
+    where: str = "",
+) -> Result:
+    """Run `stars_query` with `query`, noting missing identifiers and whether there are more rows."""
+    ask = functools.partial(stars_query, tables, main, conditions, columns=columns, where=where)
+    upload, wanted = None, None if ids is None else ids_of(ids)
+    if wanted is not None:
+        ask = functools.partial(ask, ids="tap_upload.ids")
+        upload = {"ids": {"source_id": wanted, "k": np.arange(len(wanted))}}
+    if limit is None:
+        out = query(ask(), upload)
+    else:
+        # One row more than is wanted tells whether there are more.
+        out = query(ask(limit=check_limit(limit) + 1), upload)
+        more, out = len(out) > limit, out.take(slice(0, limit))
+        out.truncated = more
+        out.provenance = {**out.provenance, "adql": ask(limit=limit), "rows": len(out)}
+    if wanted is not None and "source_id" in out:
+        found = set(out["source_id"].tolist())
+        out.missing = tuple(dict.fromkeys(i for i in wanted.tolist() if i not in found))
+    return out

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from stellarnb.archives.base.catalog import quoted
-from stellarnb.archives.local.engine import Engine, Source
+from stellarnb.archives.local.engine import Engine, RowSource
 from stellarnb.archives.local.spectra import LocalProduct
 from stellarnb.errors import StellarnbError
 from stellarnb.tables import Table
@@ -40,7 +40,7 @@ def check_archive(
     )
 
 
-def _table(name: str, source: Source, engine: Engine) -> Iterator[Finding]:
+def _table(name: str, source: RowSource, engine: Engine) -> Iterator[Finding]:
     try:
         rows = engine.run(f"SELECT COUNT(*) AS n FROM {quoted(name)}", [name])["n"][0].as_py()  # noqa: S608
     except StellarnbError as error:

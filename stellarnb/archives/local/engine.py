@@ -22,7 +22,7 @@ from stellarnb.archives.base.catalog import TableInfo, quoted, unique_names
 from stellarnb.archives.base.healpix import position_pad
 from stellarnb.errors import InvalidInput, TooLarge
 
-__all__ = ["Engine", "Source"]
+__all__ = ["Engine", "RowSource"]
 
 #: After these errors DuckDB refuses all further work with a database.
 _BROKEN = (duckdb.InternalException, duckdb.FatalException)
@@ -33,7 +33,7 @@ _ROW_GROUP = 122_880
 _SHARE = 0.25
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """Where a table's rows come from."""
 
     @property
@@ -58,7 +58,7 @@ class Engine:
     Parquet files larger than `limit` [bytes] stay on disk, and queries run over the file.
     """
 
-    def __init__(self, sources: Mapping[str, Source], *, limit: int | None = None) -> None:
+    def __init__(self, sources: Mapping[str, RowSource], *, limit: int | None = None) -> None:
         self._sources = dict(sources)
         limit = int(_memory() * _SHARE) if limit is None else limit
         self._on_disk = {

@@ -14,32 +14,33 @@ from numpy.typing import NDArray
 from stellarnb.archives.base.catalog import ColumnInfo, TableInfo
 from stellarnb.archives.base.conditions import condition
 from stellarnb.archives.base.crossmatch import SkyTree, separations
+from stellarnb.archives.base.options import QueryOptions
 from stellarnb.archives.base.uploads import describe_table
-from stellarnb.archives.remote.columns import Knowledge, Known
-from stellarnb.archives.remote.runner import Asker, Options, joined
+from stellarnb.archives.remote.columns import ResolvedSurvey, SurveyColumns
+from stellarnb.archives.remote.runner import QueryRunner, joined
 from stellarnb.archives.surveys.selection import EVERYTHING, circle, select
 from stellarnb.archives.tap.service import Query
 from stellarnb.errors import ArchiveDown, InvalidInput, MissingInput
 from stellarnb.ids import as_source_ids
 from stellarnb.tables import Result
 
-__all__ = ["Stars"]
+__all__ = ["StarQueries"]
 
 #: Identifiers in one query, written out or sent along as a table; positions to match.
 IN_LIST, IN_TABLE, POSITIONS = 2_000, 20_000, 5_000
 _HIDDEN = "stellarnb_"
 
 
-class Stars:
+class StarQueries:
     """Writes the queries of the quick forms, and asks them."""
 
-    def __init__(self, asker: Asker) -> None:
-        self._asker = asker
-        self._knowledge = Knowledge(asker)
+    def __init__(self, runner: QueryRunner) -> None:
+        self._runner = runner
+        self._survey_columns = SurveyColumns(runner)
 
-    def known(self, table: str | None = None) -> Known:
+    def known(self, table: str | None = None) -> ResolvedSurvey:
         """Return what is known of the columns."""
-        return self._knowledge.of(table)
+        return self._survey_columns.of(table)
 
     def stars(
         self,
@@ -49,7 +50,7 @@ class Stars:
         limit: int | None,
         where: str,
         conditions: Mapping[str, Any],
-        options: Options,
+        options: QueryOptions,
         *,
         good: bool,
     ) -> Result:
@@ -87,7 +88,7 @@ class Stars:
         table: str | None,
         columns: Sequence[str] | None,
         limit: int | None,
-        options: Options,
+        options: QueryOptions,
     ) -> Result:
         """Return the stars of a cone, the nearest first; see `RemoteArchive.cone`."""
         known = _with_positions(self.known(table))
@@ -111,7 +112,7 @@ class Stars:
         table: str | None,
         columns: Sequence[str] | None,
         keep: str,
-        options: Options,
+        options: QueryOptions,
     ) -> Result:
         """Return pairs of one's own stars with the archive's; see `RemoteArchive.crossmatch`."""
         from stellarnb.archives.base.crossmatch import as_table, crossmatch_table, sky_positions
@@ -153,19 +154,20 @@ class Stars:
             list(infos),
             lambda _, at, names: rows.select(names).take(at),
         )
-        notes = self._asker.result(answer, Query(adql), {}).provenance
+        notes = self._runner.result(answer, Query(adql), {}).provenance
         notes["columns"] = _meanings(known, labels)
         found.provenance = {**notes, "pieces": len(parts), **found.provenance}
+        found.truncated = answer.overflow
         return found
 
     def _by_id(
         self,
-        known: Known,
+        known: ResolvedSurvey,
         ids: NDArray[np.int64],
         labels: list[str],
         told: list[str],
         limit: int | None,
-        options: Options,
+        options: QueryOptions,
     ) -> Result:
         if "source_id" not in known.every.columns:
             raise MissingInput(
@@ -183,7 +185,7 @@ class Stars:
         answer = joined(parts)
         digest = hashlib.sha256(wanted.tobytes()).hexdigest()
         more = {"ids": {"n": len(wanted), "sha256": digest}, "pieces": len(parts)}
-        out = self._asker.result(answer, Query(parts[0].provenance["adql"]), {}, more=more)
+        out = self._runner.result(answer, Query(parts[0].provenance["adql"]), {}, more=more)
         out.provenance["columns"] = _meanings(known, labels)
         here = as_source_ids(out[_id_name(known, out)])
         rank = {star: i for i, star in enumerate(wanted.tolist())}
@@ -195,12 +197,12 @@ class Stars:
 
     def _some_ids(
         self,
-        known: Known,
+        known: ResolvedSurvey,
         ids: NDArray[np.int64],
         place: str,
         labels: list[str],
         told: list[str],
-        options: Options,
+        options: QueryOptions,
     ) -> Result:
         if len(ids) <= IN_LIST:
             listed = ", ".join(map(str, ids.tolist()))
@@ -214,23 +216,23 @@ class Stars:
 
     def _asked(
         self,
-        known: Known,
+        known: ResolvedSurvey,
         adql: str,
         labels: Sequence[str],
-        options: Options,
+        options: QueryOptions,
         upload: Mapping[str, pa.Table] | None = None,
     ) -> Result:
         uploads = {
             f"tap_upload.{name}": describe_table(table, f"tap_upload.{name}")
             for name, table in (upload or {}).items()
         }
-        out = self._asker.ask(Query(adql, uploads=upload or {}), uploads, options)
+        out = self._runner.ask(Query(adql, options.maxrec, upload or {}), uploads, options)
         out.arrow = _whole_ids(out.arrow, known.survey.name)
         out.provenance["columns"] = _meanings(known, labels)
         return out
 
 
-def _chosen(known: Known, columns: Sequence[str] | None) -> list[str]:
+def _chosen(known: ResolvedSurvey, columns: Sequence[str] | None) -> list[str]:
     if columns is None:
         return known.usual
     if isinstance(columns, str):
@@ -242,11 +244,11 @@ def _chosen(known: Known, columns: Sequence[str] | None) -> list[str]:
     return labels
 
 
-def _meanings(known: Known, labels: Sequence[str]) -> dict[str, str]:
+def _meanings(known: ResolvedSurvey, labels: Sequence[str]) -> dict[str, str]:
     return {name: known.every.place(name) for name in labels if name != EVERYTHING}
 
 
-def _with_positions(known: Known) -> Known:
+def _with_positions(known: ResolvedSurvey) -> ResolvedSurvey:
     lacking = [name for name in ("ra", "dec") if name not in known.every.columns]
     if lacking:
         raise MissingInput(
@@ -256,14 +258,14 @@ def _with_positions(known: Known) -> Known:
     return known
 
 
-def _places(known: Known, found: Result, name: str) -> NDArray[np.float64]:
+def _places(known: ResolvedSurvey, found: Result, name: str) -> NDArray[np.float64]:
     """Return positions [deg] of an answer, also where it has them under the table's own name."""
     own = known.every.columns[name][0].rpartition(".")[2].strip('"').lower()
     column = name if name in found else own
     return np.ma.filled(np.ma.asarray(found[column], dtype=np.float64), np.nan)
 
 
-def _id_name(known: Known, found: Result) -> str:
+def _id_name(known: ResolvedSurvey, found: Result) -> str:
     own = known.every.columns["source_id"][0].rpartition(".")[2].strip('"').lower()
     return "source_id" if "source_id" in found else own
 
@@ -294,7 +296,7 @@ def _pieces(ids: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     return [ids[i : i + size] for i in range(0, max(len(ids), 1), size)]
 
 
-def _sync(options: Options) -> Options:
+def _sync(options: QueryOptions) -> QueryOptions:
     return options if options.async_ is not None else replace(options, async_=False)
 
 

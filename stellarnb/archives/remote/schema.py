@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stellarnb.archives.base.catalog import ColumnInfo
+from stellarnb.archives.base.options import QueryOptions
 from stellarnb.archives.base.units import astropy_unit
-from stellarnb.archives.remote.runner import Asker, Options
+from stellarnb.archives.remote.runner import QueryRunner
 from stellarnb.archives.surveys.survey import bare
 from stellarnb.archives.tap.service import Query
 from stellarnb.archives.transport.request import plain_text
 from stellarnb.tables import Table
 
-__all__ = ["Listed", "column_table", "read_columns", "read_tables"]
+__all__ = ["ListedTable", "column_table", "read_columns", "read_tables"]
 
 _COLUMNS = "table_name, column_name, description, unit, ucd, datatype"
 #: What services call types, in words of Arrow.
@@ -41,7 +42,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedTable:
     """A table as TAP_SCHEMA lists it.
 
     Attributes
@@ -60,21 +61,21 @@ class Listed:
 
 
 def read_columns(
-    asker: Asker, tables: Iterable[str], *, refresh: bool = False
-) -> dict[str, Listed]:
+    runner: QueryRunner, tables: Iterable[str], *, refresh: bool = False
+) -> dict[str, ListedTable]:
     """Return the columns of some tables, by the table's name as `bare` gives it."""
     wanted = list(dict.fromkeys(tables))
     spellings = {spelling: table for table in wanted for spelling in _spellings(table)}
     names = ", ".join("'" + spelling.replace("'", "''") + "'" for spelling in spellings)
     adql = f"SELECT {_COLUMNS} FROM tap_schema.columns WHERE table_name IN ({names})"  # noqa: S608
-    rows = _ask(asker, adql, refresh=refresh)
-    out: dict[str, Listed] = {}
+    rows = _ask(runner, adql, refresh=refresh)
+    out: dict[str, ListedTable] = {}
     for row in rows:
         table = spellings.get(row["table_name"])
         column = row["column_name"].strip('"')
         if table is None or not column:
             continue
-        listed = out.setdefault(bare(table), Listed(table, {}, {}))
+        listed = out.setdefault(bare(table), ListedTable(table, {}, {}))
         listed.columns[column] = ColumnInfo(
             column.lower(),
             arrow_word(row["datatype"]),
@@ -85,14 +86,14 @@ def read_columns(
     return out
 
 
-def read_tables(asker: Asker, like: str = "", *, refresh: bool = False) -> Table:
+def read_tables(runner: QueryRunner, like: str = "", *, refresh: bool = False) -> Table:
     """Return which tables there are: ``name, type, description``."""
     where = ""
     if like:
         text = like.replace("'", "''")
         where = f" WHERE table_name LIKE '{text}%' OR table_name LIKE '\"{text}%'"
     adql = f"SELECT table_name, table_type, description FROM tap_schema.tables{where}"  # noqa: S608
-    rows = _ask(asker, adql, refresh=refresh)
+    rows = _ask(runner, adql, refresh=refresh)
     if like:  # an underscore is any letter to LIKE
         rows = [row for row in rows if bare(row["table_name"]).startswith(bare(like))]
     return Table(
@@ -104,7 +105,7 @@ def read_tables(asker: Asker, like: str = "", *, refresh: bool = False) -> Table
     )
 
 
-def column_table(listed: Iterable[Listed], *, with_table: bool) -> Table:
+def column_table(listed: Iterable[ListedTable], *, with_table: bool) -> Table:
     """Return columns as a table: ``name, type, unit, description``, and ``table`` if wanted."""
     rows = [(table.name, n, info) for table in listed for n, info in table.columns.items()]
     where = {"table": [table for table, _, _ in rows]} if with_table else {}
@@ -125,9 +126,9 @@ def arrow_word(datatype: str) -> str:
     return _TYPES.get(word, word)
 
 
-def _ask(asker: Asker, adql: str, *, refresh: bool) -> list[dict[str, str]]:
-    options = Options(async_=False, refresh=refresh, progress=False)
-    table = asker.ask(Query(adql), {}, options).arrow
+def _ask(runner: QueryRunner, adql: str, *, refresh: bool) -> list[dict[str, str]]:
+    options = QueryOptions(async_=False, refresh=refresh, progress=False)
+    table = runner.ask(Query(adql), {}, options).arrow
     rows = table.to_pylist()
     return [{name: str(value or "") for name, value in row.items()} for row in rows]
 

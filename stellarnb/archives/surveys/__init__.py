@@ -2,6 +2,6 @@
 
 from stellarnb.archives.surveys.discover import discover
 from stellarnb.archives.surveys.selection import select
-from stellarnb.archives.surveys.survey import Part, Survey
+from stellarnb.archives.surveys.survey import Survey, SurveyTable
 
-__all__ = ["Part", "Survey", "discover", "select"]
+__all__ = ["Survey", "SurveyTable", "discover", "select"]

@@ -10,7 +10,7 @@ from typing import Any, Self
 from stellarnb.archives.base.catalog import nearest, quoted
 from stellarnb.errors import InvalidInput, MissingInput
 
-__all__ = ["MAIN", "Part", "Survey", "bare", "named", "written"]
+__all__ = ["MAIN", "Survey", "SurveyTable", "bare", "named", "written"]
 
 #: Alias of the main table.
 MAIN = "t"
@@ -21,7 +21,7 @@ _RESERVED = frozenset({"size", "date", "time", "year", "position", "distance", "
 
 
 @dataclass(frozen=True)
-class Part:
+class SurveyTable:
     """A table of a survey.
 
     Attributes
@@ -51,7 +51,7 @@ class Survey:
         The service that has its spectra, or lists them; empty where it has none.
     files : str
         Where files of spectra are, if elsewhere than published.
-    parts : tuple of Part
+    parts : tuple of SurveyTable
         Its tables, the main one first; none where only queries are asked.
     columns : dict of str to tuple of str
         By shared name what it may be in the survey: ``alias.column``, or an expression.
@@ -85,7 +85,7 @@ class Survey:
     url: str
     data: str = ""
     files: str = ""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[SurveyTable, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     good: str = ""
     frame: str = "ICRS"
@@ -104,7 +104,7 @@ class Survey:
     def from_entry(cls, name: str, entry: Mapping[str, Any]) -> Self:
         """Return the survey of an entry of the registry."""
         known = {key: value for key, value in entry.items() if key not in {"kind", "tables"}}
-        known["parts"] = tuple(Part(**part) for part in entry.get("tables", ()))
+        known["parts"] = tuple(SurveyTable(**part) for part in entry.get("tables", ()))
         known["columns"] = {
             label: (place,) if isinstance(place, str) else tuple(place)
             for label, place in entry.get("columns", {}).items()
@@ -124,11 +124,15 @@ class Survey:
         changes: dict[str, Any] = {"format": None, "login": "", **entry}
         tables = changes.pop("tables", None)
         if tables is not None:
-            changes |= {"parts": tuple(Part(**part) for part in tables), "columns": {}, "good": ""}
+            changes |= {
+                "parts": tuple(SurveyTable(**part) for part in tables),
+                "columns": {},
+                "good": "",
+            }
         return replace(self, **changes)
 
     @property
-    def main(self) -> Part:
+    def main(self) -> SurveyTable:
         """The main table."""
         if not self.parts:
             raise MissingInput(
@@ -161,7 +165,7 @@ class Survey:
             )
         return written(self.columns[label][0])
 
-    def aliases(self, expressions: Iterable[str]) -> list[Part]:
+    def aliases(self, expressions: Iterable[str]) -> list[SurveyTable]:
         """Return the tables that some expressions need, the main one first."""
         text = " ".join(expressions)
         return [

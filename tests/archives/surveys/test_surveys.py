@@ -71,8 +71,8 @@ class FakeTap:
 
 def archive(tap: FakeTap, known: Survey) -> RemoteArchive:
     out = RemoteArchive(known, cache=False, transport=tap.transport)
-    out._asker.tap = tap
-    out._asker.survey = known
+    out._runner.tap = tap
+    out._runner.survey = known
     return out
 
 
@@ -364,7 +364,7 @@ def test_identifiers_alone_are_looked_up_for_spectra(server, store, tmp_path):
 
     known = replace(survey("apogee"), files=server.files_url)
     apogee = RemoteArchive(known, store=store, transport=tap.transport)
-    apogee._asker.tap = tap
+    apogee._runner.tap = tap
     spectra = apogee.spectra([4, 5], progress=False)
     assert len(spectra) == 0
     assert spectra.missing == (4, 5)  # the server has none of these files
