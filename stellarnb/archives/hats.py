@@ -1,4 +1,4 @@
-"""HATS catalogues of any size, through LSDB (extra [lsdb]): the user owns the cluster."""
+"""HATS catalogues of any size, through LSDB (extra [lsdb])."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["HatsArchive", "is_hats"]
 
 #: Files that make a folder a HATS catalogue.
 _MARKS = ("hats.properties", "collection.properties")
-#: Rows that a query reads at most: what it does not say itself, `cone` and Dask are for.
+#: Rows that a query reads at most; `cone` and Dask handle larger catalogues.
 MOST_ROWS = 20_000_000
 #: Neighbours that a crossmatch looks at.
 _NEIGHBOURS = 8
@@ -50,19 +50,19 @@ def is_hats(name: str | os.PathLike[str]) -> bool:
 
 
 class HatsArchive(Archive):
-    """A HATS catalogue: one table, cut by sky position and read piece by piece.
+    """A HATS catalogue: one table, partitioned by sky position and read in parts.
 
     Parameters
     ----------
     path : str or path-like
         See `is_hats`.
     offline : bool, optional
-        Ask nobody; ``STELLARNB_OFFLINE`` where not given.
+        Do not use the network; if omitted, ``STELLARNB_OFFLINE``.
 
     Attributes
     ----------
     catalog : lsdb.catalog.Catalog
-        LSDB's own, lazy: for whatever goes beyond a table that fits in memory, such as
+        LSDB's own, lazy: for work on more rows than fit in memory, such as
         `Model.predict_partitions`.
 
     Raises
@@ -70,7 +70,7 @@ class HatsArchive(Archive):
     MissingInput
         If LSDB is not installed.
     CacheMiss
-        While offline, for a catalogue elsewhere.
+        While offline, for a catalogue on the network.
     InvalidInput
         If there is no such catalogue, or it cannot be read.
     """
@@ -82,7 +82,10 @@ class HatsArchive(Archive):
         if ":" in address.partition("/")[0] and (
             settings().offline if offline is None else offline
         ):
-            raise CacheMiss(f"{address} lies elsewhere, and this is offline.")
+            raise CacheMiss(
+                f"{address} needs the network, and this is offline. Use a local copy, or pass "
+                "offline=False."
+            )
         self.catalog = _opened(address)
         about = self.catalog.hc_structure.catalog_info
         self.name = str(about.catalog_name).lower()
@@ -232,7 +235,7 @@ class HatsArchive(Archive):
         return options.limited(found, self.name)
 
     def _near(self, ra: Any, dec: Any, radius: float, names: list[str]) -> pa.Table:
-        """Return the rows near some positions, each once; LSDB finds them partition by partition."""
+        """Return the rows near some positions, each once, found by LSDB in its partitions."""
         if not len(ra):
             return self._computed(self.catalog[names].head(0))
         import lsdb
@@ -261,8 +264,8 @@ class HatsArchive(Archive):
         ]
         if rows.num_rows and max(counts.to_pylist()) >= _NEIGHBOURS:
             raise TooLarge(
-                f"A position has {_NEIGHBOURS} neighbours or more within the radius; choose a "
-                "smaller one."
+                f"A position has {_NEIGHBOURS} or more neighbours within the radius. Choose a "
+                "smaller radius."
             )
         kept = [name.lower() for name in names]
         return rows.select(kept).group_by(kept).aggregate([])
@@ -291,8 +294,8 @@ class HatsArchive(Archive):
         rows = self._infos[self.name].rows
         if rows > MOST_ROWS:
             raise TooLarge(
-                f"{self.name!r} has {rows:,} rows, too many to ask in ADQL here. Cut out a part of "
-                "the sky with cone(), or work with .catalog on Dask."
+                f"{self.name!r} has {rows:,} rows, too many for a query in ADQL. Select a part of "
+                "the sky with cone(), or use .catalog with Dask."
             )
         text = adql.lower()
         used = [name for key, name in self._spelling.items() if key in text or "*" in text]
@@ -309,7 +312,7 @@ class HatsArchive(Archive):
 
 @dataclass(frozen=True)
 class _RowsInMemory:
-    """Rows that are at hand."""
+    """Rows in memory, as a source for the database."""
 
     info: TableInfo
     rows: pa.Table

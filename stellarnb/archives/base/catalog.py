@@ -1,4 +1,4 @@
-"""What is known of an archive's tables and columns."""
+"""Descriptions of an archive's tables and columns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ColumnInfo:
     name : str
         In lower case.
     type : str
-        Its type in words of Arrow, such as ``int64`` or ``float``.
+        Its Arrow type, such as ``int64`` or ``float``.
     unit : str
         As `astropy.units` spells it; empty where there is none.
     description : str
@@ -73,7 +73,7 @@ class TableInfo:
 
     @property
     def written(self) -> str:
-        """The name as it stands in a query: in double quotes where ADQL needs them."""
+        """The name as a query writes it: in double quotes where ADQL needs them."""
         if _TWO_PARTS.fullmatch(self.name) or _WORD.fullmatch(self.name):
             return self.name
         return quoted(self.name)

@@ -1,4 +1,4 @@
-"""The quick form: keywords such as ``has_rvs=True, snr=(15, 25)`` as ADQL."""
+"""The short form of a query: keywords such as ``has_rvs=True, snr=(15, 25)`` as ADQL."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stars_query(
     where: str = "",
     ids: str = "",
 ) -> str:
-    """Return the ADQL that the quick form stands for."""
+    """Return the ADQL of the short form."""
     homes = {
         word: _home(word, tables, table) for word in dict.fromkeys([*conditions, *(columns or ())])
     }
@@ -62,10 +62,10 @@ def stars_query(
 
 
 def check_limit(limit: Any) -> int:
-    """Return a limit of rows, or refuse what is none."""
+    """Return a row limit as an int; raise InvalidInput if it is not one."""
     whole = isinstance(limit, numbers.Integral) and not isinstance(limit, bool)
     if not whole or limit < 0:
-        raise InvalidInput(f"limit={limit!r}: a number of rows is needed.")
+        raise InvalidInput(f"limit={limit!r}: expected a number of rows, as an integer.")
     return int(limit)
 
 
@@ -92,11 +92,11 @@ def positions_table(tables: Mapping[str, TableInfo]) -> list[str]:
 def _range(place: str, column: ColumnInfo, value: tuple[Any, ...]) -> str:
     if len(value) != 2 or all(side is None for side in value):
         raise InvalidInput(
-            f"{column.name}={value!r}: a range is a pair, {column.name}=(low, high); None leaves a "
+            f"{column.name}={value!r}: expected a pair, {column.name}=(low, high), where None leaves a "
             "side open."
         )
     if any(isinstance(side, (bool, str)) for side in value):
-        raise InvalidInput(f"{column.name}={value!r}: a range needs two numbers.")
+        raise InvalidInput(f"{column.name}={value!r}: expected two numbers.")
     sides = [None if side is None else _literal(column, side) for side in value]
     if sides[0] is None:
         return f"{place} <= {sides[1]}"
@@ -121,26 +121,28 @@ def _truth(place: str, column: ColumnInfo, value: bool) -> str:
         return f"{place} = '{'true' if value else 'false'}'"
     if "int" in column.type or column.type in {"short", "long"}:
         return f"{place} <> 0" if value else f"{place} = 0"
-    raise InvalidInput(f"{column.name} is {column.type}, and not true or false.")
+    raise InvalidInput(f"{column.name} is {column.type}; cannot compare with True or False.")
 
 
 def _literal(column: ColumnInfo, value: Any) -> str:
-    """Return a value as it stands in a query; a Quantity in the column's unit."""
+    """Return a value as ADQL; a Quantity in the column's unit."""
     if hasattr(value, "to_value"):
         value = _in_unit(column, value)
     text = any(word in column.type for word in ("string", "char"))
     if isinstance(value, str):
         if not text:
-            raise InvalidInput(f"{column.name} is {column.type}; {value!r} is no such value.")
+            raise InvalidInput(
+                f"{column.name} is {column.type}; cannot compare with the text {value!r}."
+            )
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise InvalidInput(f"{column.name}: {value!r} is no value to compare with.")
+        raise InvalidInput(f"{column.name}: cannot compare with {value!r}. Give a number.")
     if text:
         raise InvalidInput(f"{column.name} holds text; write {column.name}='{value}'.")
     if isinstance(value, numbers.Integral):
         return str(int(value))
     if not math.isfinite(value):
-        raise InvalidInput(f"{column.name}: {value} is no number to compare with.")
+        raise InvalidInput(f"{column.name}: cannot compare with {value}. Give a finite number.")
     return repr(float(value))
 
 
@@ -151,7 +153,7 @@ def _in_unit(column: ColumnInfo, value: Any) -> float:
         return float(value.to_value(column.unit))
     except (UnitsError, TypeError, ValueError) as error:
         raise InvalidInput(
-            f"{column.name} is in {column.unit or 'no unit'}; {value} is not."
+            f"{column.name} is in {column.unit or 'no unit'}; cannot convert {value} to it."
         ) from error
 
 
@@ -188,7 +190,7 @@ def select_stars(
     limit: int | None = None,
     where: str = "",
 ) -> Result:
-    """Run `stars_query` with `query`, noting missing identifiers and whether there are more rows."""
+    """Run `stars_query`; note missing identifiers, and whether there are more rows."""
     ask = functools.partial(stars_query, tables, main, conditions, columns=columns, where=where)
     upload, wanted = None, None if ids is None else ids_of(ids)
     if wanted is not None:

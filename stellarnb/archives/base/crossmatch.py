@@ -1,4 +1,4 @@
-"""Which positions of one list lie near those of another."""
+"""Crossmatches by position: which stars of one list are near those of another."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 #: Which pairs to keep: the nearest for each row, all, or those who are each other's nearest.
 KEEP = ("best", "all", "mutual")
-#: More pairs than this are no crossmatch but an accident.
+#: More pairs than this are an accident, not a crossmatch.
 MOST_PAIRS = 200_000_000
 
 #: Up to so many neighbours a row come as arrays, more as lists.
@@ -77,7 +77,7 @@ class Pairs:
 
 
 class SkyTree:
-    """Positions to search; built once, asked often."""
+    """A search tree of positions."""
 
     def __init__(self, ra: Any, dec: Any) -> None:
         from scipy.spatial import cKDTree
@@ -94,7 +94,7 @@ class SkyTree:
     def near(self, ra: Any, dec: Any, radius: float, keep: str = "best") -> Pairs:
         """Return the pairs of other positions with those of the tree."""
         if keep not in KEEP:
-            raise InvalidInput(f"keep={keep!r}: there are {', '.join(KEEP)}.")
+            raise InvalidInput(f"keep={keep!r}: expected one of {', '.join(KEEP)}.")
         ra, dec = np.asarray(ra, float), np.asarray(dec, float)
         rows = _along_the_sky(ra, dec)
         vectors = unit_vectors(ra[rows], dec[rows])
@@ -132,7 +132,7 @@ class SkyTree:
         total = int(np.sum(counts))
         if total > MOST_PAIRS:
             raise TooLarge(
-                f"{total:,} pairs lie within the radius. Choose a smaller one, or keep='best'."
+                f"{total:,} pairs lie within the radius. Choose a smaller radius, or keep='best'."
             )
         if total == 0:
             return _NOTHING
@@ -155,7 +155,7 @@ def match_positions(
 
 
 def separations(ra1: Any, dec1: Any, ra2: Any, dec2: Any) -> Floats:
-    """Return how far positions lie apart [deg], by Vincenty's formula; all [n] in degrees."""
+    """Return the separations of positions [deg], by Vincenty's formula; all [n] in degrees."""
     from astropy.coordinates import angular_separation
 
     apart = angular_separation(*(np.radians(angle) for angle in (ra1, dec1, ra2, dec2)))
@@ -253,7 +253,7 @@ def sky_positions(upload: Upload) -> tuple[Floats, Floats]:
         column = upload.rows[name]
         kind = column.type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-            raise InvalidInput(f"{name} is {kind}; degrees are needed, not text.")
+            raise InvalidInput(f"{name} is {kind}; expected numbers in degrees.")
         values = column_to_numpy(column.cast(pa.float64()))
         out.append(np.asarray(values, float) * _to_degrees(name, upload.info.columns[name]))
     return out[0], out[1]
@@ -267,7 +267,9 @@ def _to_degrees(name: str, column: ColumnInfo) -> float:
     try:
         return float(u.Unit(column.unit).to(u.deg))
     except (u.UnitsError, ValueError) as error:
-        raise InvalidInput(f"{name} is in {column.unit}, which is no angle.") from error
+        raise InvalidInput(
+            f"{name} is in {column.unit}: expected a unit of angle, such as deg."
+        ) from error
 
 
 def as_table(stars: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Regions of the sky as numbers: ranges of source_id, and what a polygon is like."""
+"""Regions of the sky as ranges of source_id, and checks of polygons."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class TableIndex:
         )
 
     def columns(self, table: str | None = None) -> Table:
-        """Return the columns of a table: ``name, type, unit, description``; of all, with ``table``."""
+        """Return the columns of a table: ``name, type, unit, description``; or of all tables."""
         infos = list(self.infos.values()) if table is None else [self.find(table)]
         rows = [(info.name, column) for info in infos for column in info.columns.values()]
         where = {"table": [name for name, _ in rows]} if table is None else {}
@@ -88,7 +88,7 @@ class TableIndex:
             return info
         if not places:
             raise MissingInput(
-                f"No table of {self.archive!r} has ra and dec, so it cannot be searched by position."
+                f"No table of {self.archive!r} has ra and dec, so it has no cones. Use a query."
             )
         return self.infos[places[0]]
 

@@ -1,4 +1,4 @@
-"""TAP_SCHEMA: the tables that tell of the tables."""
+"""TAP_SCHEMA: the tables that describe an archive's tables and columns."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _UCDS = {
 
 
 def vo_type(kind: str) -> tuple[str, str]:
-    """Return VOTable's datatype and arraysize for a type in Arrow's words."""
+    """Return VOTable's datatype and arraysize of an Arrow type."""
     return (TYPES[kind][0], "") if kind in TYPES else ("char", "*")
 
 
@@ -156,10 +156,10 @@ def tap_schema(
     keys, key_columns = _keys(
         [info for info in given if "source_id" in info.columns and info.schema not in apart]
     )
-    words = {TAP_SCHEMA: "What there is", **(titles or {})}
+    names = {TAP_SCHEMA: "What there is", **(titles or {})}
     rows: dict[str, list[dict[str, Any]]] = {
         "schemas": [
-            {"schema_name": name, "description": words.get(name, name)} for name in schemas
+            {"schema_name": name, "description": names.get(name, name)} for name in schemas
         ],
         "tables": [
             {

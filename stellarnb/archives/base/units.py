@@ -35,7 +35,7 @@ def _plain(text: str) -> str:
     for form in ("vounit", "cds", "generic", "ogip"):
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # a guess is no unit
+                warnings.simplefilter("error")  # a guess does not count
                 unit = u.Unit(text, format=form)
                 spelt = str(unit.to_string())
                 if u.Unit(spelt) == unit:

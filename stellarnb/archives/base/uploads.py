@@ -1,4 +1,4 @@
-"""Tables that a user brings along to a query."""
+"""Tables that a user uploads with a query."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Upload:
 
     @property
     def note(self) -> dict[str, Any]:
-        """What the provenance says of it: rows, and a hash of what they hold."""
+        """The provenance entry: the number of rows, and a hash of their values."""
         digest = hashlib.sha256(str(self.rows.schema).encode())
         for batch in self.rows.combine_chunks().to_batches():
             digest.update(batch.serialize())
@@ -49,16 +49,20 @@ def read_uploads(uploads: Mapping[str, Any] | None) -> dict[str, Upload]:
     if uploads is None:
         return {}
     if not isinstance(uploads, Mapping):
-        raise InvalidInput("upload= needs names and tables: upload={'mine': table}.")
+        raise InvalidInput(
+            "Expected upload= as a mapping of names to tables: upload={'mine': table}."
+        )
     out: dict[str, Upload] = {}
     for name, table in uploads.items():
         key = str(name).lower().removeprefix(f"{UPLOAD}.")
         if not _NAME.fullmatch(key):
             raise InvalidInput(
-                f"upload: {name!r} is no name for a table; letters, digits and _ make one."
+                f"upload: {name!r} is not a valid table name. Use letters, digits and _."
             )
         if f"{UPLOAD}.{key}" in out:
-            raise InvalidInput(f"upload: two tables are called {key!r}; case makes no difference.")
+            raise InvalidInput(
+                f"upload: two tables are called {key!r}; upper and lower case count as the same."
+            )
         out[f"{UPLOAD}.{key}"] = describe_table(table, f"{UPLOAD}.{key}")
     return out
 
@@ -69,13 +73,17 @@ def describe_table(table: Any, name: str) -> Upload:
     names = [column.lower() for column in rows.column_names]
     twice = sorted({column for column in names if names.count(column) > 1})
     if twice or not names:
-        what = f"two columns {twice[0]!r}; case makes no difference here" if twice else "no columns"
+        what = (
+            f"two columns {twice[0]!r}; upper and lower case count as the same"
+            if twice
+            else "no columns"
+        )
         raise InvalidInput(f"{name} has {what}.")
     rows = rows.rename_columns(names)
     for field in rows.schema:
         if pa.types.is_nested(field.type):
             raise InvalidInput(
-                f"{name}: column {field.name!r} holds several values a row ({field.type}); leave "
+                f"{name}: column {field.name!r} has several values per row ({field.type}). Leave "
                 "it out."
             )
         if field.name == "source_id" and pa.types.is_floating(field.type):
@@ -83,10 +91,10 @@ def describe_table(table: Any, name: str) -> Upload:
                 f"{name}: source_id is {field.type}; a float cannot hold a source_id exactly. "
                 "Read the table again with source_id as int64."
             )
-    units, words = _notes(table)
+    units, texts = _notes(table)
     columns = {
         field.name: ColumnInfo(
-            field.name, str(field.type), units.get(field.name, ""), words.get(field.name, "")
+            field.name, str(field.type), units.get(field.name, ""), texts.get(field.name, "")
         )
         for field in rows.schema
     }
@@ -96,13 +104,13 @@ def describe_table(table: Any, name: str) -> Upload:
 def _notes(table: Any) -> tuple[dict[str, str], dict[str, str]]:
     """Return units and descriptions of a table that has some, by names in lower case."""
     if isinstance(table, Table):
-        units, words = table.units, table.descriptions
+        units, texts = table.units, table.descriptions
     elif hasattr(table, "colnames"):
         units = {n: str(table[n].unit) for n in table.colnames if getattr(table[n], "unit", None)}
-        words = {n: table[n].info.description or "" for n in table.colnames}
+        texts = {n: table[n].info.description or "" for n in table.colnames}
     else:
         return {}, {}
     return (
         {name.lower(): text for name, text in units.items()},
-        {name.lower(): text for name, text in words.items()},
+        {name.lower(): text for name, text in texts.items()},
     )

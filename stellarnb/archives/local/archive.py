@@ -1,4 +1,4 @@
-"""Archives that lie in a folder: the embedded sample, or Parquet and FITS files of one's own."""
+"""Archives in a folder: the embedded sample, or the user's Parquet and FITS files."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class LocalArchive(Archive):
     is table ``stars`` of schema ``gaiadr3``; ``J%2FA+A%2F682%2FA9%2Ftable1.fits`` is VizieR's
     ``"J/A+A/682/A9/table1"``. Files that `Result.write` made bring their units along. Footers
     and headers are read at once, the rows of a table when a query first names it; a Parquet
-    file that is large for the memory stays on the disk. NaN counts as not there.
+    file that is large for the memory stays on the disk. NaN counts as null.
 
     Parameters
     ----------
     folder : path-like
         The folder.
     name : str, optional
-        The archive's name; the folder's where not given. It may stand before a table's name.
+        The archive's name; if omitted, the folder's. It may precede a table's name.
     title : str, optional
         What it holds, for people.
     version : str, optional
@@ -215,19 +215,23 @@ class LocalArchive(Archive):
         *,
         strict: bool,
     ) -> SpectrumSet:
-        product = next(iter(self._products), "") if product is None else product
+        if not self._products:
+            raise InvalidInput(
+                f"{self.name!r} has no spectra. A Parquet file with a product in its provenance "
+                "holds some."
+            )
+        product = next(iter(self._products)) if product is None else product
         if product not in self._products:
-            known = ", ".join(self._products) or "none at all"
             raise InvalidInput(
                 f"{self.name!r} has no product {product!r}"
-                f"{nearest(str(product), self._products)} (products: {known})."
+                f"{nearest(str(product), self._products)} (products: {', '.join(self._products)})."
             )
         provenance = self._provenance(product=product)
         return self._products[product].spectra(ids_of(stars), provenance, strict=strict)
 
     @property
     def engine(self) -> Engine:
-        """The database behind it, which takes its own SQL: for measurements and checks."""
+        """The DuckDB database, which takes its own SQL: for measurements and checks."""
         with self._lock:
             if self._engine is None:
                 from stellarnb.archives.local.engine import Engine

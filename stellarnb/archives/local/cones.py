@@ -23,7 +23,7 @@ _MARGIN = 1e-9
 def cone_adql(
     info: TableInfo, columns: Sequence[str] | None, cone: Cone, top: int | None = None
 ) -> str:
-    """Return the ADQL that asks for a cone."""
+    """Return the ADQL of a cone."""
     ra, dec, radius = cone
     first = "" if top is None else f"TOP {top} "
     chosen = ", ".join(map(quoted, columns)) if columns else "*"
@@ -38,7 +38,10 @@ def cone_adql(
 def quick_cone(
     engine: Engine, info: TableInfo, columns: Sequence[str] | None, cone: Cone
 ) -> pa.Table | None:
-    """Return the rows of a cone, where source_id tells where to look for them."""
+    """Return the rows of a cone by ranges of source_id; None if every row must be read.
+
+    Separations are computed here, which takes less time than planning the formula as SQL.
+    """
     if not {"source_id", "ra", "dec"} <= set(info.columns):
         return None
     pad = engine.pad(info.name)

@@ -1,4 +1,4 @@
-"""DuckDB in memory, with the door locked."""
+"""DuckDB in memory, without access to files or the network beyond the archive's own."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Engine:
                 raise
 
     def pad(self, table: str) -> float | None:
-        """Return how far [deg] stars lie from their source_id's pixels; see `PadOf`."""
+        """Return how far [deg] stars lie from their source_id's pixels."""
         if table not in self._sources:
             return None
         if table not in self._pads:
@@ -95,7 +95,7 @@ class Engine:
     def positions(self, table: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return right ascension and declination [deg] of all rows, NaN where there is none."""
         if not self._numeric(table):
-            raise InvalidInput(f"ra and dec of table {table!r} are no numbers of degrees.")
+            raise InvalidInput(f"ra and dec of table {table!r} are not numbers; expected degrees.")
         parts = list(self._batches(table, ("ra", "dec")))
         ra, dec = (
             np.concatenate([np.empty(0), *(part[i] for part in parts)]).astype(float)
@@ -146,14 +146,14 @@ class Engine:
                     yield [_numbers(column) for column in batch.columns]
 
     def _numbered(self, table: str) -> tuple[str, str]:
-        """Return what stands after FROM for a table, and its column that numbers the rows."""
+        """Return the FROM clause of a table, and the column that numbers its rows."""
         if table in self._on_disk:
             return _scan(self._on_disk[table]), "file_row_number"
         return quoted(table), "rowid"
 
     @contextmanager
     def _cursor(self, tables: Iterable[str] = ()) -> Iterator[Any]:
-        """Give a connection of its own, so that threads don't share one."""
+        """Yield a connection that no other thread uses."""
         try:
             with self._lock:
                 if self._connection is None:
@@ -166,7 +166,7 @@ class Engine:
                 cursor.close()
         except duckdb.OutOfMemoryException as error:
             raise TooLarge(
-                "The answer does not fit into memory. Ask for fewer rows (TOP, WHERE) or columns."
+                "The answer does not fit into memory. Select fewer rows (TOP, WHERE) or columns."
             ) from error
         except _BROKEN:
             self._forget()
@@ -212,7 +212,7 @@ class Engine:
 
 
 def _create(connection: Any, what: str, table: pa.Table) -> None:
-    """Make a table of the database out of an Arrow table; sorted, if by source_id it can be."""
+    """Make a table of the database out of an Arrow table; sorted by source_id if large."""
     kinds = {field.name: str(field.type) for field in table.schema}
     order = ""
     large = table.num_rows > _ROW_GROUP and {"source_id", "ra", "dec"} <= set(kinds)
@@ -255,7 +255,7 @@ def _text(path: Path) -> str:
 
 
 def _memory() -> int:
-    """Return the machine's memory [bytes]; 8 GB where it does not say."""
+    """Return the machine's memory [bytes]; 8 GB if unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -271,7 +271,7 @@ def _numbers(column: pa.Array) -> NDArray[Any]:
 
 
 def _tidy(table: pa.Table) -> pa.Table:
-    """Give DuckDB's output the names and types that people work with."""
+    """Return DuckDB's output with unique lower-case names and plain types."""
     names = unique_names(table.column_names)
     return pa.table([_plain(column) for column in table.columns], names=names)
 

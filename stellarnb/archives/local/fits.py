@@ -20,7 +20,7 @@ __all__ = ["FITS_ENDINGS", "FitsTable", "describe_fits"]
 
 FITS_ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz")
 
-#: FITS's letters for types, in Arrow's words.
+#: Arrow types by FITS's letters.
 _TYPES = {
     "L": "bool",
     "B": "uint8",
@@ -112,7 +112,7 @@ def _reading(path: Path) -> Iterator[Any]:
     except (*_BROKEN, fits.VerifyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InvalidInput(
-            f"{path} cannot be read as FITS ({reason}). Take it out of the folder or copy it anew."
+            f"{path} cannot be read as FITS ({reason}). Remove it from the folder, or copy it again."
         ) from error
 
 
@@ -138,9 +138,9 @@ def _table(name: str, path: Path, number: int, hdu: Any) -> FitsTable:
             left_out.append(key)
             continue
         if key in columns:
-            raise InvalidInput(f"{path} has two columns {key!r}; case makes no difference here.")
-        words = hdu.header.get(f"TCOMM{i}", "") or hdu.header.get(f"TDESC{i}", "")
-        columns[key] = ColumnInfo(key, kind, astropy_unit(column.unit or ""), str(words))
+            raise InvalidInput(f"{path} has two columns {key!r}, differing only in case.")
+        text = hdu.header.get(f"TCOMM{i}", "") or hdu.header.get(f"TDESC{i}", "")
+        columns[key] = ColumnInfo(key, kind, astropy_unit(column.unit or ""), str(text))
     title = str(hdu.header.get("TITLE", "") or hdu.name or "")
     rows = int(hdu.header["NAXIS2"])
     info = TableInfo(name, rows, title, columns)
@@ -150,7 +150,7 @@ def _table(name: str, path: Path, number: int, hdu: Any) -> FitsTable:
 
 
 def _kind(column: Any) -> str | None:
-    """Return the type of a column in Arrow's words; None for arrays, complex numbers and bits."""
+    """Return the Arrow type of a column; None for arrays, complex numbers and bits."""
     form = column.format
     letter = form.format
     if letter == "A":

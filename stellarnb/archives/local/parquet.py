@@ -1,4 +1,4 @@
-"""A folder of Parquet files as tables and spectra."""
+"""Parquet files as tables and spectra of an archive."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def read_folder(folder: Path) -> dict[str, ParquetFile]:
     """Return what a folder's Parquet files hold, by file stem in lower case."""
     paths = list_files(folder, (".parquet",))
     if not paths:
-        raise InvalidInput(f"{folder} holds no .parquet file; each one would be a table.")
+        raise InvalidInput(f"{folder} has no .parquet file; each such file is a table.")
     out: dict[str, ParquetFile] = {}
     for path in paths:
         file = describe_parquet(table_name(path), path)
         name = file.info.name
         if name in out:
-            raise InvalidInput(f"{out[name].path.name} and {path.name} would be one table {name}.")
+            raise InvalidInput(f"{out[name].path.name} and {path.name} both name table {name}.")
         out[name] = file
     return out
 
@@ -76,7 +76,7 @@ def list_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     """Return the files of a folder with some endings (in any case), sorted; hidden ones are not."""
     try:
         if not folder.is_dir():
-            raise InvalidInput(f"There is no folder {folder}.")
+            raise InvalidInput(f"There is no folder {folder}. Check the path.")
         names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         return [path for path in names if path.name.lower().endswith(endings)]
     except OSError as error:
@@ -141,14 +141,14 @@ def describe_parquet(name: str, path: Path) -> ParquetFile:
         note = json.loads((schema.metadata or {}).get(_NOTE, b"{}"))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InvalidInput(_damaged(path, error)) from error
-    units, words = _lower(note.get("units")), _lower(note.get("descriptions"))
+    units, texts = _lower(note.get("units")), _lower(note.get("descriptions"))
     columns: dict[str, ColumnInfo] = {}
     for field in schema:
         column = field.name.lower()
         if column in columns:
-            raise InvalidInput(f"{path} has two columns {column!r}; case makes no difference here.")
+            raise InvalidInput(f"{path} has two columns {column!r}, differing only in case.")
         columns[column] = ColumnInfo(
-            column, str(field.type), units.get(column, ""), words.get(column, "")
+            column, str(field.type), units.get(column, ""), texts.get(column, "")
         )
     provenance = dict(note.get("provenance") or {})
     title = str(provenance.get("title", ""))

@@ -50,8 +50,8 @@ class LocalProduct:
         if missing and strict:
             some = ", ".join(map(str, missing[:3])) + (", …" if len(missing) > 3 else "")
             raise PartialProducts(
-                f"{len(missing)} of the stars asked for have no spectrum here: {some}. Leave them "
-                "out, or call without strict=True and look at .missing."
+                f"{len(missing)} of the stars have no spectrum in this archive: {some}. Leave them "
+                "out, or call without strict=True and read .missing."
             )
         rows = self._take(row[found])
         scale = np.ones((1, 1), np.float32)
@@ -75,7 +75,7 @@ class LocalProduct:
                 lacking = sorted({"source_id", "flux"} - known)
                 if lacking:
                     raise MissingInput(
-                        f"{self._file.path} lacks {', '.join(lacking)}, so it holds no spectra."
+                        f"{self._file.path} lacks {', '.join(lacking)}, so it has no spectra."
                     )
                 if self._file.n_bytes <= _IN_MEMORY:
                     self._rows = read_parquet(self._file.path).combine_chunks()

@@ -41,11 +41,11 @@ class RemoteArchive(Archive):
     survey : Survey
         What is known of it.
     offline : bool, optional
-        Answer from the cache alone; ``STELLARNB_OFFLINE`` where not given.
+        Answer from the cache alone; if omitted, ``STELLARNB_OFFLINE``.
     cache : bool, optional
         Keep what the archive answers.
     store : Store, optional
-        The cache; that of ``STELLARNB_CACHE`` where not given.
+        The cache; if omitted, that of ``STELLARNB_CACHE``.
     transport : Transport, optional
         Carries the bytes.
 
@@ -104,7 +104,7 @@ class RemoteArchive(Archive):
         )
 
     def login(self, user: str | None = None) -> None:
-        """Log in, to see tables and products of one's own; the password is asked for.
+        """Log in to see your own tables and products; you are asked for the password.
 
         astroquery asks for it and sends it to the archive. Neither the password nor the session
         is shown, written or kept longer than this object lives.
@@ -112,30 +112,32 @@ class RemoteArchive(Archive):
         Parameters
         ----------
         user : str, optional
-            Who; asked for where not given.
+            The user name; if omitted, it is asked for.
 
         Raises
         ------
         InvalidInput
-            If nobody can log in here, or the password is wrong.
+            If the archive has no login, or the password is wrong.
         ArchiveDown
             If the archive cannot be reached.
         CacheMiss
             While offline.
         """
         if self.survey.login != "gaia":
-            raise InvalidInput(f"{self.name!r} has no login here.")
+            raise InvalidInput(f"{self.name!r} does not support login.")
         if self._runner.offline:
-            raise CacheMiss(f"{self.name!r} is offline, so nobody can log in.")
+            raise CacheMiss(
+                f"{self.name!r} is offline, so login is impossible. Open it with offline=False."
+            )
         from stellarnb.archives.transport.login import gaia_session
 
         for cookie in gaia_session(self.survey.url, self.survey.data, user):
             self._runner.tap.transport.use(cookie)
-            # Others may see other tables, so a user has a cache of his or her own.
+            # Users may see different tables, so each has a separate cache.
             self._runner.user = hashlib.sha256((user or cookie.value).encode()).hexdigest()
 
     def logout(self) -> None:
-        """Forget the session."""
+        """Log out and forget the session."""
         self._runner.tap.transport.forget()
         self._runner.user = ""
 
@@ -232,7 +234,7 @@ class RemoteArchive(Archive):
         uploads = read_uploads(upload)
         if uploads and not self.survey.uploads:
             raise InvalidInput(
-                f"{self.name!r} takes no tables. Use stars(ids=…), or crossmatch on this machine."
+                f"{self.name!r} takes no uploaded tables. Use stars(ids=…), or match here."
             )
         rows = {key.removeprefix("tap_upload."): entry.rows for key, entry in uploads.items()}
         return self._runner.ask(Query(text, options.maxrec, rows), uploads, options)
@@ -281,8 +283,8 @@ class RemoteArchive(Archive):
         size = as_radius(radius, "arcsec")
         if not self.survey.uploads:
             raise InvalidInput(
-                f"{self.name!r} takes no tables, so it cannot be matched by position from here. "
-                "Fetch what you need with cone() or stars(), and match that on this machine."
+                f"{self.name!r} accepts no uploaded tables, so it cannot match positions. "
+                "Fetch stars with cone() or stars(), and match them on this machine."
             )
         return self._queries.crossmatch(stars, size, table, columns, keep, options)
 

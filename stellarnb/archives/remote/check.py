@@ -1,4 +1,4 @@
-"""Comparing what is known here of a survey with what its service says."""
+"""Comparison of a survey in the registry with its service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["check_survey"]
 
 
 def check_survey(survey: Survey, runner: QueryRunner) -> Table:
-    """Return what a comparison finds; see `RemoteArchive.check`."""
+    """Return the result of each comparison; see `RemoteArchive.check`."""
     found: list[tuple[str, str, bool, str]] = []
     listed = read_columns(runner, [part.name for part in survey.parts], refresh=True)
     for part in survey.parts:

@@ -1,4 +1,4 @@
-"""What a remote archive's columns are: the registry's names, as the service spells them."""
+"""Columns of a remote archive: the registry's names, as the service spells them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["ResolvedSurvey", "SurveyColumns"]
 
 @dataclass(frozen=True)
 class ResolvedSurvey:
-    """A survey, ready to be asked.
+    """A survey whose column names have been resolved with the service.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class ResolvedSurvey:
 
     @property
     def usual(self) -> list[str]:
-        """The columns to ask for where nothing is said."""
+        """The columns that a query gets if `columns` is omitted."""
         survey = self.survey
         labels = [
             label
@@ -72,7 +72,7 @@ class SurveyColumns:
         try:
             listed = read_columns(self._runner, [part.name for part in survey.parts])
         except (QueryError, CacheMiss):
-            # A service that can't tell, or nobody to ask: then the registry's first names hold.
+            # The service has no TAP_SCHEMA, or this is offline: use the registry's first names.
             listed = {}
         return _known(survey.resolved({name: t.columns for name, t in listed.items()}), listed)
 
@@ -87,7 +87,7 @@ class SurveyColumns:
         if not listed:
             raise InvalidInput(
                 f"{self._runner.tap.host} lists no table of {survey.catalogue or survey.name!r}. "
-                "Check the name; VizieR's look like J/A+A/682/A9 or I/355."
+                "Check the name; VizieR's names look like J/A+A/682/A9 or I/355."
             )
         found = [_found(survey, table) for table in listed.values()]
         best = max(found, key=lambda one: _worth(one.columns))

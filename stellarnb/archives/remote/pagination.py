@@ -1,4 +1,4 @@
-"""More rows than a service sends at once, by ranges of source_id."""
+"""Pagination: more rows than a service sends at once, by ranges of source_id."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class _IdRange:
         return " AND ".join(ends) or f"{column} IS NOT NULL"
 
     def halves(self) -> tuple[_IdRange, _IdRange] | None:
-        """Return it in two, or None where it is too narrow for that."""
+        """Return the range in two halves, or None if it is too narrow."""
         low, high = self.low or 0, self.high if self.high is not None else _BINS << _SHIFT
         if self.null or high - low <= _NARROWEST:
             return None
@@ -77,7 +77,7 @@ def paginated(
 
 @dataclass(frozen=True)
 class _Pagination:
-    """One query on its way through the pieces."""
+    """One query, split into ranges of source_id."""
 
     runner: QueryRunner
     query: Query
@@ -88,7 +88,7 @@ class _Pagination:
     watch: Watch
 
     def whole(self, rows: int) -> Result:
-        """Ask for all pieces, those that turn out too large in halves, and join them."""
+        """Ask for all ranges, halve those that are too large, and join the answers."""
         ranges, total = self.ranges(rows)
         waiting = list(reversed(ranges))
         parts: list[Result] = []
@@ -99,8 +99,8 @@ class _Pagination:
             try:
                 part = self.asked(self.bare.limited(piece.condition(self.column)))
             except Interrupted as stop:
-                words = f"{stop} {len(parts)} pieces of the answer are stored."
-                raise Interrupted(words, self.partial(parts)) from stop
+                message = f"{stop} {len(parts)} parts of the answer are stored."
+                raise Interrupted(message, self.partial(parts)) from stop
             if not part.truncated:
                 parts.append(part)
                 self.watch.rows(len(part))
@@ -108,8 +108,8 @@ class _Pagination:
             halves = piece.halves()
             if halves is None:
                 raise Truncated(
-                    f"{name}: even one spot of the sky has more rows than are sent at once. Ask "
-                    "for fewer with WHERE."
+                    f"{name}: one pixel of the sky has more rows than the service sends at once. "
+                    "Ask for fewer with WHERE."
                 )
             waiting += reversed(halves)
         answer = joined(parts)
@@ -122,7 +122,7 @@ class _Pagination:
         return self.runner.result(answer, self.query, self.uploads, more=more)
 
     def asked(self, adql: str) -> Result:
-        """Return the answer to one piece, whole or not."""
+        """Return the answer for one range, complete or truncated."""
         query = replace(self.query, adql=adql)
         return self.runner.cached(query, self.uploads, self.options, self.watch)
 

@@ -1,4 +1,4 @@
-"""The quick forms of a remote archive: stars, cones, crossmatches."""
+"""Queries by shared column names: stars, cones, crossmatches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HIDDEN = "stellarnb_"
 
 
 class StarQueries:
-    """Writes the queries of the quick forms, and asks them."""
+    """Write and run the queries for stars, cones and crossmatches."""
 
     def __init__(self, runner: QueryRunner) -> None:
         self._runner = runner
@@ -64,7 +64,9 @@ class StarQueries:
         told += [f"({where})"] if where.strip() else []
         if good:
             if not known.survey.good:
-                raise InvalidInput(f"{known.survey.name!r} recommends no cut; write one in where=.")
+                raise InvalidInput(
+                    f"{known.survey.name!r} recommends no cut for good=True. Write one in where=."
+                )
             told.append(f"({known.survey.good})")
         if ids is not None:
             return self._by_id(known, ids, labels, told, limit, options)
@@ -73,7 +75,7 @@ class StarQueries:
         # One row more than is wanted tells whether there are more.
         adql = select(known.every, labels, told, limit=limit + 1)
         found = self._asked(known, adql, labels, options)
-        more = len(found) > limit
+        more = len(found) > limit or found.truncated
         out = found.take(slice(0, limit))
         out.truncated = more
         shown = select(known.every, labels, told, limit=limit)
@@ -114,7 +116,7 @@ class StarQueries:
         keep: str,
         options: QueryOptions,
     ) -> Result:
-        """Return pairs of one's own stars with the archive's; see `RemoteArchive.crossmatch`."""
+        """Return pairs of the user's stars with the archive's; see `RemoteArchive.crossmatch`."""
         from stellarnb.archives.base.crossmatch import as_table, crossmatch_table, sky_positions
 
         own = as_table(stars)
@@ -140,7 +142,7 @@ class StarQueries:
             for mine in tables
         ]
         answer = joined(parts)
-        # A star near two of one's own came twice.
+        # A star near two of the user's stars came twice.
         rows = answer.table.group_by(answer.table.column_names).aggregate([])
         tree = SkyTree(*(np.asarray(rows[name], dtype=float) for name in there))
         infos = {n: _info(parts[0], n, rows[n].type) for n in rows.column_names if n not in there}
@@ -174,7 +176,7 @@ class StarQueries:
                 f"{known.survey.name!r} has no source_id; use crossmatch() with positions."
             )
         if limit is not None:
-            raise InvalidInput("ids= and limit= exclude each other: give fewer ids.")
+            raise InvalidInput("ids= and limit= cannot be combined. Give fewer ids.")
         wanted = np.array(list(dict.fromkeys(ids.tolist())), dtype=np.int64)
         hidden = [] if {"source_id", EVERYTHING} & set(labels) else ["source_id"]
         place = known.every.place("source_id")
@@ -279,15 +281,15 @@ def _whole_ids(table: pa.Table, name: str) -> pa.Table:
         return table
     if pa.types.is_floating(column.type):
         raise ArchiveDown(
-            f"{name} sends source_id as floating-point numbers, which name other stars. Tell its "
-            "operators."
+            f"{name} sends source_id as floating-point numbers, whose rounding names other stars. "
+            "Report it to the service."
         )
     texts = column.cast(pa.string())
     present = texts.is_valid()
     try:
         whole = pa.compute.if_else(present, texts, None).cast(pa.int64())
     except pa.ArrowInvalid as error:
-        raise ArchiveDown(f"{name} sends a source_id that is no number: {error}.") from error
+        raise ArchiveDown(f"{name} sends a source_id that is not a number: {error}.") from error
     place = table.column_names.index("source_id")
     return table.set_column(place, "source_id", whole)
 

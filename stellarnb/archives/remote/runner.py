@@ -105,7 +105,7 @@ class QueryRunner:
             return result
 
     def key(self, query: Query, uploads: Mapping[str, Upload]) -> dict[str, Any]:
-        """Return under what the cache keeps an answer."""
+        """Return the cache key of an answer."""
         key: dict[str, Any] = {
             "service": scrub_url(self.tap.url),
             "release": self.survey.release,

@@ -1,4 +1,4 @@
-"""What a service says of its tables: TAP_SCHEMA, read once."""
+"""Tables and columns of a service, from TAP_SCHEMA."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from stellarnb.tables import Table
 __all__ = ["ListedTable", "column_table", "read_columns", "read_tables"]
 
 _COLUMNS = "table_name, column_name, description, unit, ucd, datatype"
-#: What services call types, in words of Arrow.
+#: Arrow types by the names that services use.
 _TYPES = {
     "boolean": "bool",
     "bool": "bool",
@@ -78,7 +78,7 @@ def read_columns(
         listed = out.setdefault(bare(table), ListedTable(table, {}, {}))
         listed.columns[column] = ColumnInfo(
             column.lower(),
-            arrow_word(row["datatype"]),
+            arrow_type(row["datatype"]),
             astropy_unit(plain_text(row["unit"], 60)),
             plain_text(row["description"], 1000),
         )
@@ -120,8 +120,8 @@ def column_table(listed: Iterable[ListedTable], *, with_table: bool) -> Table:
     )
 
 
-def arrow_word(datatype: str) -> str:
-    """Return a type of TAP_SCHEMA in words of Arrow, such as ``int64``; itself where unknown."""
+def arrow_type(datatype: str) -> str:
+    """Return the Arrow name of a TAP_SCHEMA type, such as ``int64``; itself if unknown."""
     word = datatype.lower().removeprefix("adql:").split("(")[0].strip()
     return _TYPES.get(word, word)
 

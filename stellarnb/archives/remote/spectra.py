@@ -33,7 +33,7 @@ _OBSCORE = "dp_id, access_url, target_name, em_min, em_max"
 
 
 class SpectraFinder:
-    """Finds who serves an archive's spectra, and fetches them through the cache."""
+    """Find who serves an archive's spectra, and fetches them through the cache."""
 
     def __init__(self, runner: QueryRunner, stars: StarQueries) -> None:
         self._runner = runner
@@ -90,7 +90,7 @@ class SpectraFinder:
         known = self.products
         if not known:
             raise InvalidInput(
-                f"{self._runner.survey.name!r} serves no spectra that can be fetched from here."
+                f"{self._runner.survey.name!r} has no spectra that stellarnb can fetch."
             )
         if product is not None and product not in known:
             raise InvalidInput(
@@ -148,7 +148,7 @@ class SpectraFinder:
             )
             parts.append(runner.ask(Query(adql), {}, replace(options, async_=False)))
         if not parts:
-            raise InvalidInput("No star of Gaia-ESO was named.")
+            raise InvalidInput("Name at least one star of Gaia-ESO by its cname.")
         return pa.concat_tables([part.arrow for part in parts])
 
 

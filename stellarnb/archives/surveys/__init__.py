@@ -1,4 +1,4 @@
-"""What surveys call things: one table entry each, and the names that all of them share."""
+"""Surveys: their tables and columns under the names that all of them share."""
 
 from stellarnb.archives.surveys.discover import discover
 from stellarnb.archives.surveys.selection import select

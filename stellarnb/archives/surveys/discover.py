@@ -1,4 +1,4 @@
-"""Which column of an unknown catalogue is what, by its name and its UCD."""
+"""Meanings of the columns of an unknown catalogue, from their names and UCDs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _TEXT = frozenset({"char", "varchar", "unicodechar", "string", "text"})
 
 
 def discover(columns: Mapping[str, ColumnInfo], ucds: Mapping[str, str]) -> dict[str, str]:
-    """Return which column of a table is what."""
+    """Return the places of shared names in a table; uncertain ones are left out."""
     found: dict[str, str] = {}
     for label, pattern in _NAMES.items():
         column = _named(pattern, label, columns) or _tagged(label, columns, ucds)

@@ -1,4 +1,4 @@
-"""A survey as the registry describes it."""
+"""Surveys as the registry describes them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Survey:
     login : str
         Who can log in; empty where nobody can.
     credits : tuple of str
-        Whom to thank.
+        Acknowledgements.
     documented : str
         When the names were compared with documentation.
     mirrors : dict of str to dict
@@ -136,8 +136,8 @@ class Survey:
         """The main table."""
         if not self.parts:
             raise MissingInput(
-                f"{self.name!r} has no main table that is known here: say which, with table=…, or "
-                "write a query. tables() lists them."
+                f"{self.name!r} has no known main table. Name one with table=…, or "
+                "write a query; tables() lists them."
             )
         return self.parts[0]
 
@@ -157,10 +157,10 @@ class Survey:
         return None if columns is None else {bare(column): column for column in columns}
 
     def place(self, label: str) -> str:
-        """Return what a column is in the survey, as it stands in a query."""
+        """Return the place of a column in the survey, as a query writes it."""
         if label not in self.columns:
             raise InvalidInput(
-                f"{self.name!r} has no column {label!r}{nearest(label, self.columns)}. There are: "
+                f"{self.name!r} has no column {label!r}{nearest(label, self.columns)}. Columns: "
                 f"{', '.join(self.columns)}."
             )
         return written(self.columns[label][0])

@@ -207,7 +207,7 @@ def test_spectra_need_source_id_and_a_known_product(sample: LocalArchive) -> Non
         sample.spectra(sample.query("SELECT TOP 2 ra, k FROM stars"))
     with pytest.raises(InvalidInput, match="did you mean 'xp_sampled'"):
         sample.spectra([1], product="xp_sample")
-    with pytest.raises(InvalidInput, match="none at all"):
+    with pytest.raises(InvalidInput, match="no spectra"):
         LocalArchive.spectra(_bare(sample), [1])
 
 
