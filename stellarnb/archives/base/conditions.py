@@ -121,7 +121,9 @@ def _truth(place: str, column: ColumnInfo, value: bool) -> str:
         return f"{place} = '{'true' if value else 'false'}'"
     if "int" in column.type or column.type in {"short", "long"}:
         return f"{place} <> 0" if value else f"{place} = 0"
-    raise InvalidInput(f"{column.name} is {column.type}; cannot compare with True or False.")
+    raise InvalidInput(
+        f"{column.name} is {column.type}; expected another value than true or false."
+    )
 
 
 def _literal(column: ColumnInfo, value: Any) -> str:

@@ -27,7 +27,7 @@ def ids_of(stars: Any) -> NDArray[np.int64]:
     if not names:
         known = ", ".join(table.column_names)
         raise MissingInput(
-            f"Expected a column source_id to find spectra by; the table has: {known}. Add "
+            f"The table has no column source_id to find spectra by. Its columns: {known}. Add "
             "source_id to the query's SELECT."
         )
     return as_source_ids(column_to_numpy(table[names[0]]))

@@ -32,9 +32,9 @@ def as_position(center: Any) -> tuple[float, float]:
         pair = (center[0], center[1])
     ra, dec = as_degrees(pair[0], "ra"), as_degrees(pair[1], "dec")
     if not -360 <= ra <= 360:
-        raise InvalidInput(f"ra is {ra:g} degrees; expected 0 to 360.")
+        raise InvalidInput(f"ra is {ra:g} degrees; expected a value within 0 and 360.")
     if not -90 <= dec <= 90:
-        raise InvalidInput(f"dec is {dec:g} degrees; expected -90 to 90.")
+        raise InvalidInput(f"dec is {dec:g} degrees; expected a value within -90 and 90.")
     return ra % 360, dec
 
 
@@ -42,7 +42,7 @@ def as_radius(radius: Any, unit: str = "deg") -> float:
     """Return a radius [deg]."""
     size = as_degrees(radius, "radius", unit)
     if not 0 <= size <= 180:
-        raise InvalidInput(f"radius is {size:g} degrees; expected 0 to 180.")
+        raise InvalidInput(f"radius is {size:g} degrees; expected a value within 0 and 180.")
     return size
 
 

@@ -17,7 +17,9 @@ def read_tables(folder: Path) -> dict[str, ParquetFile | FitsTable]:
     """Return what a folder's Parquet and FITS files hold, by table name in lower case."""
     paths = list_files(folder, _ENDINGS)
     if not paths:
-        raise InvalidInput(f"{folder} has no .parquet or .fits file; each such file is a table.")
+        raise InvalidInput(
+            f"{folder} has no .parquet file and no .fits file; each such file is a table."
+        )
     out: dict[str, ParquetFile | FitsTable] = {}
     for path in paths:
         name = table_name(path)

@@ -233,9 +233,7 @@ class RemoteArchive(Archive):
         text = checked(adql)
         uploads = read_uploads(upload)
         if uploads and not self.survey.uploads:
-            raise InvalidInput(
-                f"{self.name!r} takes no uploaded tables. Use stars(ids=…), or match here."
-            )
+            raise InvalidInput(f"{self.name!r} takes no tables. Use stars(ids=…), or match here.")
         rows = {key.removeprefix("tap_upload."): entry.rows for key, entry in uploads.items()}
         return self._runner.ask(Query(text, options.maxrec, rows), uploads, options)
 
@@ -283,7 +281,7 @@ class RemoteArchive(Archive):
         size = as_radius(radius, "arcsec")
         if not self.survey.uploads:
             raise InvalidInput(
-                f"{self.name!r} accepts no uploaded tables, so it cannot match positions. "
+                f"{self.name!r} takes no tables, so it cannot match positions. "
                 "Fetch stars with cone() or stars(), and match them on this machine."
             )
         return self._queries.crossmatch(stars, size, table, columns, keep, options)

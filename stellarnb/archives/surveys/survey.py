@@ -136,7 +136,7 @@ class Survey:
         """The main table."""
         if not self.parts:
             raise MissingInput(
-                f"{self.name!r} has no known main table. Name one with table=…, or "
+                f"{self.name!r} has no main table in the registry. Name one with table=…, or "
                 "write a query; tables() lists them."
             )
         return self.parts[0]

@@ -298,11 +298,11 @@ def test_other_archives_by_name(name, title):
     ("how", "words"),
     [
         ({"name": "gaja"}, "did you mean 'gaia'"),
-        ({"name": "https://"}, "no address of a TAP service"),
-        ({"name": "file:///etc/passwd"}, "no address of a TAP service"),
+        ({"name": "https://"}, "not the address of a TAP service"),
+        ({"name": "file:///etc/passwd"}, "not the address of a TAP service"),
         ({"name": "gaia", "mirror": "arr"}, "did you mean 'ari'"),
         ({"name": "galah", "mirror": "ari"}, r"mirrors: none"),
-        ({"name": "sample", "url": "https://x"}, "lies on this machine"),
+        ({"name": "sample", "url": "https://x"}, "applies only to remote archives"),
         ({"name": 3}, "text or a path"),
         ({"name": "J/A+A"}, "no folder"),
     ],
@@ -334,7 +334,7 @@ def test_mirrors_have_the_same_data_elsewhere():
 
 
 def test_spectra_of_surveys_without_any():
-    with pytest.raises(InvalidInput, match="serves no spectra"):
+    with pytest.raises(InvalidInput, match="no spectra that stellarnb can fetch"):
         open_archive("starhorse", cache=False, offline=True).spectra([1])
 
 
