@@ -46,18 +46,12 @@ _NOTHING: Found = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of rows of two lists, sorted by the first list, then by separation.
+    """Pairs of rows of two lists, sorted by the first list, then by separation."""
 
-    Attributes
-    ----------
-    first, second : numpy.ndarray of int64, shape [n]
-        Rows of the two lists.
-    separation : numpy.ndarray of float64, shape [n]
-        How far they lie apart [arcsec].
-    """
-
+    #: Rows of the two lists.
     first: Ints
     second: Ints
+    #: How far they lie apart [arcsec].
     separation: Floats
 
     def __len__(self) -> int:

@@ -106,20 +106,13 @@ _TABLES: dict[str, dict[str, pa.DataType]] = {
 
 @dataclass(frozen=True)
 class SchemaTable:
-    """One of the five tables, made when it is read.
+    """One of the five tables, made when it is read."""
 
-    Attributes
-    ----------
-    info : TableInfo
-        Its columns.
-    tables : mapping of str to TableInfo
-        What it tells of.
-    archive : str
-        Schema of the tables that name none.
-    """
-
+    #: Its columns.
     info: TableInfo
+    #: What it tells of.
     tables: Mapping[str, TableInfo]
+    #: Schema of the tables that name none.
     archive: str
     path: Path | None = None
     n_bytes: int = 0

@@ -22,17 +22,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 @dataclass(frozen=True)
 class Upload:
-    """A table for one query.
+    """A table for one query."""
 
-    Attributes
-    ----------
-    rows : pyarrow.Table
-        Names in lower case.
-    info : TableInfo
-        Its columns; its name is ``tap_upload.name``.
-    """
-
+    #: Names in lower case.
     rows: pa.Table
+    #: Its columns; its name is ``tap_upload.name``.
     info: TableInfo
 
     @property

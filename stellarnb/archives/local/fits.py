@@ -39,29 +39,19 @@ _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError,
 
 @dataclass(frozen=True)
 class FitsTable:
-    """One binary table of a FITS file.
+    """One binary table of a FITS file."""
 
-    Attributes
-    ----------
-    path : pathlib.Path
-        The file.
-    hdu : int
-        Number of the extension.
-    info : TableInfo
-        Its columns with one value a row.
-    provenance : dict
-        What the header says of its origin.
-    n_bytes : int
-        Size of the rows.
-    left_out : tuple of str
-        Columns with several values a row.
-    """
-
+    #: The file.
     path: Path
+    #: Number of the extension.
     hdu: int
+    #: Its columns with one value a row.
     info: TableInfo
+    #: What the header says of its origin.
     provenance: dict[str, Any]
+    #: Size of the rows.
     n_bytes: int
+    #: Columns with several values a row.
     left_out: tuple[str, ...] = ()
 
     def read(self) -> pa.Table:

@@ -33,23 +33,15 @@ _NOTE = b"stellarnb"
 
 @dataclass(frozen=True)
 class ParquetFile:
-    """One file of an archive.
+    """One file of an archive."""
 
-    Attributes
-    ----------
-    path : pathlib.Path
-        The file.
-    info : TableInfo
-        Its columns.
-    provenance : dict
-        What the file says of its origin; ``product`` and ``instrument`` make it spectra.
-    n_bytes : int
-        Size of the rows without compression.
-    """
-
+    #: The file.
     path: Path
+    #: Its columns.
     info: TableInfo
+    #: What the file says of its origin; ``product`` and ``instrument`` make it spectra.
     provenance: dict[str, Any]
+    #: Size of the rows without compression.
     n_bytes: int = 0
 
     def read(self) -> pa.Table:

@@ -19,20 +19,13 @@ __all__ = ["ResolvedSurvey", "SurveyColumns"]
 
 @dataclass(frozen=True)
 class ResolvedSurvey:
-    """A survey whose column names have been resolved with the service.
+    """A survey whose column names have been resolved with the service."""
 
-    Attributes
-    ----------
-    survey : Survey
-        With one place for each shared name.
-    every : Survey
-        The same, and the tables' own names besides.
-    infos : dict of str to ColumnInfo
-        Of each name in `every`.
-    """
-
+    #: With one place for each shared name.
     survey: Survey
+    #: The same, and the tables' own names besides.
     every: Survey
+    #: Of each name in `every`.
     infos: Mapping[str, ColumnInfo]
 
     @property

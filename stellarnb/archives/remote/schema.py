@@ -43,20 +43,13 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class ListedTable:
-    """A table as TAP_SCHEMA lists it.
+    """A table as TAP_SCHEMA lists it."""
 
-    Attributes
-    ----------
-    name : str
-        As a query writes it.
-    columns : dict of str to ColumnInfo
-        By the service's own spelling, in its order.
-    ucds : dict of str to str
-        By the same.
-    """
-
+    #: As a query writes it.
     name: str
+    #: By the service's own spelling, in its order.
     columns: dict[str, ColumnInfo]
+    #: By the same.
     ucds: dict[str, str]
 
 

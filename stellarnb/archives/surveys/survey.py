@@ -22,82 +22,55 @@ _RESERVED = frozenset({"size", "date", "time", "year", "position", "distance", "
 
 @dataclass(frozen=True)
 class SurveyTable:
-    """A table of a survey.
+    """A table of a survey."""
 
-    Attributes
-    ----------
-    alias : str
-        One letter, by which columns name it.
-    name : str
-        As it stands in a query.
-    on : str
-        What joins it to the main table; empty for that one.
-    """
-
+    #: One letter, by which columns name it.
     alias: str
+    #: As it stands in a query.
     name: str
+    #: What joins it to the main table; empty for that one.
     on: str = ""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A survey, or a catalogue.
+    """A survey, or a catalogue."""
 
-    Attributes
-    ----------
-    name, title, release, url : str
-        What it is, and where its TAP service is.
-    data : str
-        The service that has its spectra, or lists them; empty where it has none.
-    files : str
-        Where files of spectra are, if elsewhere than published.
-    parts : tuple of SurveyTable
-        Its tables, the main one first; none where only queries are asked.
-    columns : dict of str to tuple of str
-        By shared name what it may be in the survey: ``alias.column``, or an expression.
-    good : str
-        The cut that the survey recommends, in ADQL; empty where there is none.
-    frame : str
-        What stands first in POINT and CIRCLE.
-    format : str or None
-        What FORMAT must say for VOTable in BINARY2; asked for where None.
-    jobs, uploads : bool
-        Whether the service has them.
-    discover : bool
-        Whether tables and columns are found through TAP_SCHEMA.
-    lean : bool
-        Whether columns of joined tables are had only on request.
-    catalogue : str
-        VizieR's name of it, for `discover`.
-    login : str
-        Who can log in; empty where nobody can.
-    credits : tuple of str
-        Acknowledgements.
-    documented : str
-        When the names were compared with documentation.
-    mirrors : dict of str to dict
-        What is different elsewhere.
-    """
-
+    #: What it is, and where its TAP service is.
     name: str
     title: str
     release: str
     url: str
+    #: The service that has its spectra, or lists them; empty where it has none.
     data: str = ""
+    #: Where files of spectra are, if elsewhere than published.
     files: str = ""
+    #: Its tables, the main one first; none where only queries are asked.
     parts: tuple[SurveyTable, ...] = ()
+    #: By shared name what it may be in the survey: ``alias.column``, or an expression.
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: The cut that the survey recommends, in ADQL; empty where there is none.
     good: str = ""
+    #: What stands first in POINT and CIRCLE.
     frame: str = "ICRS"
+    #: What FORMAT must say for VOTable in BINARY2; asked for where None.
     format: str | None = None
+    #: Whether the service has them.
     jobs: bool = True
     uploads: bool = True
+    #: Whether tables and columns are found through TAP_SCHEMA.
     discover: bool = False
+    #: Whether columns of joined tables are had only on request.
     lean: bool = False
+    #: VizieR's name of it, for `discover`.
     catalogue: str = ""
+    #: Who can log in; empty where nobody can.
     login: str = ""
+    #: Acknowledgements.
     credits: tuple[str, ...] = ()
+    #: When the names were compared with documentation.
     documented: str = ""
+    #: What is different elsewhere.
     mirrors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
