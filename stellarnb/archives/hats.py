@@ -1,4 +1,4 @@
-"""HATS catalogues of any size, through LSDB (extra [lsdb]): the user owns the cluster."""
+"""HATS catalogues of any size, through LSDB (extra [lsdb])."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from stellarnb.archives.base.archive import Archive, Capabilities
 from stellarnb.archives.base.catalog import ColumnInfo, TableInfo
-from stellarnb.archives.base.conditions import check_limit, stars_query
+from stellarnb.archives.base.conditions import check_limit, select_stars
 from stellarnb.archives.base.crossmatch import SkyTree, separations
-from stellarnb.archives.base.described import Described
+from stellarnb.archives.base.options import QueryOptions
 from stellarnb.archives.base.positions import as_position, as_radius
+from stellarnb.archives.base.table_index import TableIndex
 from stellarnb.errors import ArchiveDown, CacheMiss, InvalidInput, MissingInput, TooLarge
 from stellarnb.settings import settings
 from stellarnb.tables import Result, Table
@@ -28,20 +30,14 @@ __all__ = ["HatsArchive", "is_hats"]
 
 #: Files that make a folder a HATS catalogue.
 _MARKS = ("hats.properties", "collection.properties")
-#: Rows that a query reads at most: what it does not say itself, `cone` and Dask are for.
+#: Rows that a query reads at most; `cone` and Dask handle larger catalogues.
 MOST_ROWS = 20_000_000
 #: Neighbours that a crossmatch looks at.
 _NEIGHBOURS = 8
 
 
 def is_hats(name: str | os.PathLike[str]) -> bool:
-    """Return whether a name is that of a HATS catalogue: a folder, or an address.
-
-    Parameters
-    ----------
-    name : str or path-like
-        ``s3://…``, ``hats:ADDRESS``, ``https://…/hats/…``, or a folder that one was written to.
-    """
+    """Return whether a name is that of a HATS catalogue: a folder, or an address."""
     text = os.fspath(name)
     if re.match(r"(?:s3|gs|hats):", text):
         return True
@@ -53,20 +49,20 @@ def is_hats(name: str | os.PathLike[str]) -> bool:
         return False
 
 
-class HatsArchive(Described):
-    """A HATS catalogue: one table, cut by sky position and read piece by piece.
+class HatsArchive(Archive):
+    """A HATS catalogue: one table, partitioned by sky position and read in parts.
 
     Parameters
     ----------
     path : str or path-like
         See `is_hats`.
     offline : bool, optional
-        Ask nobody; ``STELLARNB_OFFLINE`` where not given.
+        Do not use the network; if omitted, ``STELLARNB_OFFLINE``.
 
     Attributes
     ----------
     catalog : lsdb.catalog.Catalog
-        LSDB's own, lazy: for whatever goes beyond a table that fits in memory, such as
+        LSDB's own, lazy: for work on more rows than fit in memory, such as
         `Model.predict_partitions`.
 
     Raises
@@ -74,20 +70,22 @@ class HatsArchive(Described):
     MissingInput
         If LSDB is not installed.
     CacheMiss
-        While offline, for a catalogue elsewhere.
+        While offline, for a catalogue on the network.
     InvalidInput
         If there is no such catalogue, or it cannot be read.
     """
 
     credits: tuple[str, ...] = ()
-    products: tuple[str, ...] = ()
 
     def __init__(self, path: str | os.PathLike[str], *, offline: bool | None = None) -> None:
-        address = os.fspath(path).removeprefix("hats:")
+        address = self._address = os.fspath(path).removeprefix("hats:")
         if ":" in address.partition("/")[0] and (
             settings().offline if offline is None else offline
         ):
-            raise CacheMiss(f"{address} lies elsewhere, and this is offline.")
+            raise CacheMiss(
+                f"{address} needs the network, and this is offline. Use a local copy, or pass "
+                "offline=False."
+            )
         self.catalog = _opened(address)
         about = self.catalog.hc_structure.catalog_info
         self.name = str(about.catalog_name).lower()
@@ -99,6 +97,7 @@ class HatsArchive(Described):
         self._spelling = {name.lower(): name for name in fields}
         columns = {k: ColumnInfo(k, str(fields[name].type)) for k, name in self._spelling.items()}
         self._infos = {self.name: TableInfo(self.name, int(about.total_rows), self.title, columns)}
+        self._index = TableIndex(self.name, self._infos)
 
     def __repr__(self) -> str:
         rows = self._infos[self.name].rows
@@ -106,23 +105,42 @@ class HatsArchive(Described):
             f"<HatsArchive {self.name!r}: {rows:,} rows in {self.catalog.npartitions} partitions>"
         )
 
-    def query(self, adql: str, upload: Mapping[str, Any] | None = None) -> Result:
-        """Ask the catalogue in ADQL; the columns that the query names are read whole.
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the catalogue can do."""
+        return Capabilities(remote=False, offline=":" not in self._address.partition("/")[0])
 
-        Parameters
-        ----------
-        adql : str
-            One SELECT; the table has the catalogue's name.
-        upload : mapping of str to table, optional
-            See `LocalArchive.query`.
+    @property
+    def products(self) -> tuple[str, ...]:
+        """Names of the spectral products: none."""
+        return ()
 
-        Raises
-        ------
-        QueryError
-            See `LocalArchive.query`.
-        TooLarge
-            If the catalogue has more rows than fit; says what to do.
-        """
+    @property
+    def label_columns(self) -> dict[str, str]:
+        """Where each column is: ``{"ra": "catalogue.ra", …}``."""
+        return self._index.labels
+
+    def tables(self, *, refresh: bool = False) -> Table:  # noqa: ARG002 - one interface
+        """Return the catalogue as a table: ``name, rows, description``."""
+        return self._index.tables()
+
+    def columns(self, table: str | None = None, *, refresh: bool = False) -> Table:  # noqa: ARG002
+        """Return the columns of the catalogue: ``name, type, unit, description``."""
+        return self._index.columns(table)
+
+    def check(self) -> Table:
+        """Return whether the first rows can be read: ``what, check, ok, note``."""
+        try:
+            ok, note = True, f"{len(self.catalog.head(1))} row read"
+        except Exception as error:  # noqa: BLE001 - whatever a store of files raises
+            ok, note = False, str(error).splitlines()[0]
+        return Table({"what": [self.name], "check": ["can be read"], "ok": [ok], "note": [note]})
+
+    def _query(self, adql: str, upload: Mapping[str, Any] | None, options: QueryOptions) -> Result:
+        return options.limited(self._rows(adql, upload), self.name)
+
+    def _rows(self, adql: str, upload: Mapping[str, Any] | None = None) -> Result:
+        """Return all rows of a query; the columns that it names are read whole."""
         import duckdb
 
         from stellarnb.archives.adql.translate import explain, translate
@@ -134,7 +152,7 @@ class HatsArchive(Described):
         translation = translate(adql, self.name, known, lambda table: None)
         sources = {}
         if self.name in translation.tables:
-            sources[self.name] = _Rows(self._infos[self.name], self._whole(adql))
+            sources[self.name] = _RowsInMemory(self._infos[self.name], self._whole(adql))
         engine = Engine(sources)
         used = {k: item.rows for k, item in uploads.items() if k in translation.tables}
         try:
@@ -143,65 +161,56 @@ class HatsArchive(Described):
             raise explain(error, adql) from error
         return Result(rows, provenance=self._provenance(adql=adql, rows=rows.num_rows))
 
-    def stars(
+    def _select(
         self,
-        *,
-        columns: Sequence[str] | None = None,
-        limit: int | None = None,
-        where: str = "",
-        **conditions: Any,
+        ids: Any,
+        table: str | None,
+        columns: Sequence[str] | None,
+        limit: int | None,
+        where: str,
+        conditions: Mapping[str, Any],
+        options: QueryOptions,
     ) -> Result:
-        """Return the stars that fulfil some conditions; see `LocalArchive.stars`."""
-        top = None if limit is None else check_limit(limit)
-        ask = stars_query(
-            self._infos, self.name, conditions, columns=columns, limit=top, where=where
-        )
-        return self.query(ask)
+        main = self._index.main(table).name
+        how = {"ids": ids, "columns": columns, "limit": limit, "where": where}
+        found = select_stars(self._rows, self._infos, main, conditions, **how)
+        return options.limited(found, self.name)
 
-    def cone(
+    def _cone(
         self,
         center: Any,
         radius: Any,
-        *,
-        columns: Sequence[str] | None = None,
-        limit: int | None = None,
+        table: str | None,
+        columns: Sequence[str] | None,
+        limit: int | None,
+        options: QueryOptions,
     ) -> Result:
-        """Return the stars around a point, the nearest first; only partitions there are read.
-
-        Parameters
-        ----------
-        center, radius, columns, limit
-            See `LocalArchive.cone`.
-        """
+        self._index.main(table)
         ra, dec = as_position(center)
         size = as_radius(radius)
         chosen = self._chosen(columns)
         places = [name for name in self._position if name not in chosen]
-        found = self.catalog.cone_search(ra=ra, dec=dec, radius_arcsec=size * 3600 + 1e-6)
-        rows = self._computed(found[[*chosen, *places]])
+        near = self.catalog.cone_search(ra=ra, dec=dec, radius_arcsec=size * 3600 + 1e-6)
+        rows = self._computed(near[[*chosen, *places]])
         lon, lat = (rows[name.lower()].to_numpy() for name in self._position)
         apart = separations(lon, lat, ra, dec)
         order = np.argsort(apart, kind="stable")
         order = order[apart[order] <= size][: None if limit is None else check_limit(limit)]
         rows = rows.take(pa.array(order)).drop_columns([name.lower() for name in places])
         note = {"cone": {"ra": ra, "dec": dec, "radius_deg": size}, "rows": rows.num_rows}
-        return Result(rows, provenance=self._provenance(**note))
+        found = Result(rows, provenance=self._provenance(**note))
+        return options.limited(found, self.name)
 
-    def crossmatch(
+    def _match(
         self,
         stars: Any,
-        radius: Any = 1.0,
-        *,
-        columns: Sequence[str] | None = None,
-        keep: str = "best",
+        radius: Any,
+        table: str | None,
+        columns: Sequence[str] | None,
+        keep: str,
+        options: QueryOptions,
     ) -> Result:
-        """Find stars of one's own in the catalogue; see `LocalArchive.crossmatch`.
-
-        Raises
-        ------
-        TooLarge
-            If a star has more neighbours than are looked at (8).
-        """
+        self._index.main(table)
         from stellarnb.archives.base.crossmatch import as_table, crossmatch_table, sky_positions
         from stellarnb.archives.base.uploads import describe_table
 
@@ -223,10 +232,10 @@ class HatsArchive(Described):
             lambda _, at, wanted: rows.select(wanted).take(pa.array(at)),
         )
         found.provenance = self._provenance(**found.provenance)
-        return found
+        return options.limited(found, self.name)
 
     def _near(self, ra: Any, dec: Any, radius: float, names: list[str]) -> pa.Table:
-        """Return the rows near some positions, each once; LSDB finds them partition by partition."""
+        """Return the rows near some positions, each once, found by LSDB in its partitions."""
         if not len(ra):
             return self._computed(self.catalog[names].head(0))
         import lsdb
@@ -255,37 +264,38 @@ class HatsArchive(Described):
         ]
         if rows.num_rows and max(counts.to_pylist()) >= _NEIGHBOURS:
             raise TooLarge(
-                f"A position has {_NEIGHBOURS} neighbours or more within the radius; choose a "
-                "smaller one."
+                f"A position has {_NEIGHBOURS} or more neighbours within the radius. Choose a "
+                "smaller radius."
             )
         kept = [name.lower() for name in names]
         return rows.select(kept).group_by(kept).aggregate([])
 
-    def spectra(self, stars: Any, product: str | None = None, **how: Any) -> SpectrumSet:
-        """Raise `InvalidInput`: a catalogue has no spectra."""
-        del stars, how
-        raise InvalidInput(f"{self.name!r} is a catalogue and has no spectra ({product or 'any'}).")
-
-    def check(self) -> Table:
-        """Return whether the first rows can be read: ``what, check, ok, note``."""
-        try:
-            ok, note = True, f"{len(self.catalog.head(1))} row read"
-        except Exception as error:  # noqa: BLE001 - whatever a store of files raises
-            ok, note = False, str(error).splitlines()[0]
-        return Table({"what": [self.name], "check": ["can be read"], "ok": [ok], "note": [note]})
+    def _fetch(
+        self,
+        stars: Any,  # noqa: ARG002 - there are none
+        product: str | None,
+        options: QueryOptions,  # noqa: ARG002
+        *,
+        strict: bool,  # noqa: ARG002
+    ) -> SpectrumSet:
+        raise InvalidInput(
+            f"{self.name!r} is a catalogue and has no spectra (asked for {product or 'any'})."
+        )
 
     def _chosen(self, columns: Sequence[str] | None) -> list[str]:
-        if columns is None:
-            return list(self._spelling.values())
-        info = self._infos[self.name]
-        return [self._spelling[self._column(info, name)] for name in columns]
+        chosen = self._index.columns_of(self._infos[self.name], columns)
+        return (
+            list(self._spelling.values())
+            if chosen is None
+            else [self._spelling[name] for name in chosen]
+        )
 
     def _whole(self, adql: str) -> pa.Table:
         rows = self._infos[self.name].rows
         if rows > MOST_ROWS:
             raise TooLarge(
-                f"{self.name!r} has {rows:,} rows, too many to ask in ADQL here. Cut out a part of "
-                "the sky with cone(), or work with .catalog on Dask."
+                f"{self.name!r} has {rows:,} rows, too many for a query in ADQL. Select a part of "
+                "the sky with cone(), or use .catalog with Dask."
             )
         text = adql.lower()
         used = [name for key, name in self._spelling.items() if key in text or "*" in text]
@@ -301,8 +311,8 @@ class HatsArchive(Described):
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Rows that are at hand."""
+class _RowsInMemory:
+    """Rows in memory, as a source for the database."""
 
     info: TableInfo
     rows: pa.Table

@@ -76,7 +76,7 @@ def open_archive(
     cache: bool = True,
     data_url: str | None = None,
 ) -> LocalArchive | RemoteArchive | HatsArchive:
-    """Open an archive. Nothing is asked of the network before the first query.
+    """Open an archive, without using the network before the first query.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def open_archive(
     mirror : str, optional
         Another place that has the same data: for ``"gaia"`` ``"ari"``, ``"aip"`` or ``"vizier"``.
     offline : bool, optional
-        Answer from the cache alone; ``STELLARNB_OFFLINE`` where not given.
+        Answer from the cache alone; if omitted, ``STELLARNB_OFFLINE``.
     cache : bool, optional
         Keep what the archive answers, in the folder of ``STELLARNB_CACHE``.
     data_url : str, optional
@@ -106,7 +106,7 @@ def open_archive(
     Raises
     ------
     InvalidInput
-        If there is no such archive, catalogue, mirror or folder, or an address is none.
+        If there is no such archive, catalogue, mirror or folder, or an address is invalid.
 
     Examples
     --------
@@ -117,7 +117,9 @@ def open_archive(
     'gaia'
     """
     if not isinstance(name, (str, os.PathLike)):
-        raise InvalidInput(f"An archive's name is text or a path, not {type(name).__name__}.")
+        raise InvalidInput(
+            f"Expected the name of an archive as text or a path, got {type(name).__name__}."
+        )
     if is_hats(name):
         return HatsArchive(name, offline=offline)
     if isinstance(name, str):
@@ -147,7 +149,7 @@ def open_archive(
 
 
 def _survey(name: str) -> Survey | None:
-    """Return the survey, catalogue or service of a name; None for what lies on this machine."""
+    """Return the survey, catalogue or service of a name; None for an archive on this machine."""
     from stellarnb.archives.surveys import Survey
 
     entry = _registry().get(name.lower())
@@ -175,7 +177,7 @@ def _service(url: str) -> Survey:
     host = urlsplit(url).hostname
     if urlsplit(url).scheme not in {"http", "https"} or not host:
         raise InvalidInput(
-            f"{scrub_url(url)} is no address of a TAP service; it must begin with https://."
+            f"{scrub_url(url)} is not the address of a TAP service. Expected https://…"
         )
     return Survey(host, f"TAP service at {host}", "", url)
 
@@ -192,4 +194,6 @@ def _elsewhere(survey: Survey, url: str | None, data_url: str | None) -> Survey:
 def _refuse_addresses(name: str, **addresses: str | None) -> None:
     given: Mapping[str, str] = {key: text for key, text in addresses.items() if text is not None}
     for key in given:
-        raise InvalidInput(f"{name!r} lies on this machine, so it takes no {key}=.")
+        raise InvalidInput(
+            f"{key}= applies only to remote archives; {name!r} is on this machine. Leave it out."
+        )

@@ -1,4 +1,4 @@
-"""What is known of an archive's tables and columns."""
+"""Descriptions of an archive's tables and columns."""
 
 from __future__ import annotations
 
@@ -19,45 +19,29 @@ _WORD = re.compile(r"[a-z]\w*", re.ASCII)
 
 @dataclass(frozen=True)
 class ColumnInfo:
-    """One column.
+    """One column."""
 
-    Attributes
-    ----------
-    name : str
-        In lower case.
-    type : str
-        Its type in words of Arrow, such as ``int64`` or ``float``.
-    unit : str
-        As `astropy.units` spells it; empty where there is none.
-    description : str
-        One line.
-    """
-
+    #: In lower case.
     name: str
+    #: Its Arrow type, such as ``int64`` or ``float``.
     type: str
+    #: As `astropy.units` spells it; empty where there is none.
     unit: str = ""
+    #: One line.
     description: str = ""
 
 
 @dataclass(frozen=True)
 class TableInfo:
-    """One table.
+    """One table."""
 
-    Attributes
-    ----------
-    name : str
-        In lower case; with its schema before a dot where it has one.
-    rows : int
-        Number of rows.
-    title : str
-        What it holds.
-    columns : dict of str to ColumnInfo
-        By name, in order.
-    """
-
+    #: In lower case; with its schema before a dot where it has one.
     name: str
+    #: Number of rows.
     rows: int
+    #: What it holds.
     title: str
+    #: By name, in order.
     columns: dict[str, ColumnInfo]
 
     @property
@@ -73,7 +57,7 @@ class TableInfo:
 
     @property
     def written(self) -> str:
-        """The name as it stands in a query: in double quotes where ADQL needs them."""
+        """The name as a query writes it: in double quotes where ADQL needs them."""
         if _TWO_PARTS.fullmatch(self.name) or _WORD.fullmatch(self.name):
             return self.name
         return quoted(self.name)

@@ -1,18 +1,21 @@
-"""The quick form: keywords such as ``has_rvs=True, snr=(15, 25)`` as ADQL."""
+"""The short form of a query: keywords such as ``has_rvs=True, snr=(15, 25)`` as ADQL."""
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from stellarnb.archives.base.catalog import ColumnInfo, TableInfo, nearest, quoted
+from stellarnb.archives.base.identifiers import ids_of
 from stellarnb.errors import InvalidInput, MissingInput
+from stellarnb.tables import Result
 
-__all__ = ["check_limit", "condition", "positions_table", "stars_query"]
+__all__ = ["check_limit", "condition", "positions_table", "select_stars", "stars_query"]
 
 
 def stars_query(
@@ -25,33 +28,7 @@ def stars_query(
     where: str = "",
     ids: str = "",
 ) -> str:
-    """Return the ADQL that the quick form stands for.
-
-    Parameters
-    ----------
-    tables : mapping of str to TableInfo
-        Tables that may be used; a column that `table` lacks is looked for in the others that
-        have a source_id, which are joined by it.
-    table : str
-        The main table, a key of `tables`.
-    conditions : mapping of str to object
-        What each column must be: see `condition`.
-    columns : sequence of str, optional
-        Which columns; where not given all of the main table, and those with a condition.
-    limit : int, optional
-        Rows at most.
-    where : str, optional
-        A condition more, in ADQL; the main table is called ``t``.
-    ids : str, optional
-        A table with ``source_id`` and ``k``: only these stars, ordered by ``k``.
-
-    Raises
-    ------
-    InvalidInput
-        For an unknown column (says the nearest), or a condition that is none.
-    MissingInput
-        If a column lies in another table and there is no source_id to join by.
-    """
+    """Return the ADQL of the short form."""
     homes = {
         word: _home(word, tables, table) for word in dict.fromkeys([*conditions, *(columns or ())])
     }
@@ -85,32 +62,15 @@ def stars_query(
 
 
 def check_limit(limit: Any) -> int:
-    """Return a limit of rows, or refuse what is none."""
+    """Return a row limit as an int; raise InvalidInput if it is not one."""
     whole = isinstance(limit, numbers.Integral) and not isinstance(limit, bool)
     if not whole or limit < 0:
-        raise InvalidInput(f"limit={limit!r}: a number of rows is needed.")
+        raise InvalidInput(f"limit={limit!r}: expected a number of rows, as an integer.")
     return int(limit)
 
 
 def condition(place: str, column: ColumnInfo, value: Any) -> str:
-    """Return the ADQL condition that a keyword's value stands for.
-
-    Parameters
-    ----------
-    place : str
-        The column as the query writes it.
-    column : ColumnInfo
-        What it is.
-    value : object
-        ``True`` or ``False``; a number, text or Quantity: equal to it; a pair in a tuple: from ..
-        to, both included, ``None`` for an open side; a list or set: one of them; ``None``: not
-        there.
-
-    Raises
-    ------
-    InvalidInput
-        If it is something else, or does not fit the column.
-    """
+    """Return the ADQL condition that a keyword's value stands for."""
     if value is None:
         return f"{place} IS NULL"
     if isinstance(value, tuple):
@@ -132,11 +92,11 @@ def positions_table(tables: Mapping[str, TableInfo]) -> list[str]:
 def _range(place: str, column: ColumnInfo, value: tuple[Any, ...]) -> str:
     if len(value) != 2 or all(side is None for side in value):
         raise InvalidInput(
-            f"{column.name}={value!r}: a range is a pair, {column.name}=(low, high); None leaves a "
+            f"{column.name}={value!r}: expected a pair, {column.name}=(low, high), where None leaves a "
             "side open."
         )
     if any(isinstance(side, (bool, str)) for side in value):
-        raise InvalidInput(f"{column.name}={value!r}: a range needs two numbers.")
+        raise InvalidInput(f"{column.name}={value!r}: expected two numbers.")
     sides = [None if side is None else _literal(column, side) for side in value]
     if sides[0] is None:
         return f"{place} <= {sides[1]}"
@@ -161,26 +121,30 @@ def _truth(place: str, column: ColumnInfo, value: bool) -> str:
         return f"{place} = '{'true' if value else 'false'}'"
     if "int" in column.type or column.type in {"short", "long"}:
         return f"{place} <> 0" if value else f"{place} = 0"
-    raise InvalidInput(f"{column.name} is {column.type}, and not true or false.")
+    raise InvalidInput(
+        f"{column.name} is {column.type}; expected another value than true or false."
+    )
 
 
 def _literal(column: ColumnInfo, value: Any) -> str:
-    """Return a value as it stands in a query; a Quantity in the column's unit."""
+    """Return a value as ADQL; a Quantity in the column's unit."""
     if hasattr(value, "to_value"):
         value = _in_unit(column, value)
     text = any(word in column.type for word in ("string", "char"))
     if isinstance(value, str):
         if not text:
-            raise InvalidInput(f"{column.name} is {column.type}; {value!r} is no such value.")
+            raise InvalidInput(
+                f"{column.name} is {column.type}; cannot compare with the text {value!r}."
+            )
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise InvalidInput(f"{column.name}: {value!r} is no value to compare with.")
+        raise InvalidInput(f"{column.name}: cannot compare with {value!r}. Give a number.")
     if text:
         raise InvalidInput(f"{column.name} holds text; write {column.name}='{value}'.")
     if isinstance(value, numbers.Integral):
         return str(int(value))
     if not math.isfinite(value):
-        raise InvalidInput(f"{column.name}: {value} is no number to compare with.")
+        raise InvalidInput(f"{column.name}: cannot compare with {value}. Give a finite number.")
     return repr(float(value))
 
 
@@ -191,7 +155,7 @@ def _in_unit(column: ColumnInfo, value: Any) -> float:
         return float(value.to_value(column.unit))
     except (UnitsError, TypeError, ValueError) as error:
         raise InvalidInput(
-            f"{column.name} is in {column.unit or 'no unit'}; {value} is not."
+            f"{column.name} is in {column.unit or 'no unit'}; cannot convert {value} to it."
         ) from error
 
 
@@ -215,3 +179,34 @@ def _home(word: str, tables: Mapping[str, TableInfo], main: str) -> tuple[str, C
 
 def _word(name: str) -> str:
     return name if name.isidentifier() and name.isascii() and name[0] != "_" else quoted(name)
+
+
+def select_stars(
+    query: Callable[[str, Mapping[str, Any] | None], Result],
+    tables: Mapping[str, TableInfo],
+    main: str,
+    conditions: Mapping[str, Any],
+    *,
+    ids: Any = None,
+    columns: Sequence[str] | None = None,
+    limit: int | None = None,
+    where: str = "",
+) -> Result:
+    """Run `stars_query`; note missing identifiers, and whether there are more rows."""
+    ask = functools.partial(stars_query, tables, main, conditions, columns=columns, where=where)
+    upload, wanted = None, None if ids is None else ids_of(ids)
+    if wanted is not None:
+        ask = functools.partial(ask, ids="tap_upload.ids")
+        upload = {"ids": {"source_id": wanted, "k": np.arange(len(wanted))}}
+    if limit is None:
+        out = query(ask(), upload)
+    else:
+        # One row more than is wanted tells whether there are more.
+        out = query(ask(limit=check_limit(limit) + 1), upload)
+        more, out = len(out) > limit, out.take(slice(0, limit))
+        out.truncated = more
+        out.provenance = {**out.provenance, "adql": ask(limit=limit), "rows": len(out)}
+    if wanted is not None and "source_id" in out:
+        found = set(out["source_id"].tolist())
+        out.missing = tuple(dict.fromkeys(i for i in wanted.tolist() if i not in found))
+    return out

@@ -1,4 +1,4 @@
-"""Which positions of one list lie near those of another."""
+"""Crossmatches by position: which stars of one list are near those of another."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 #: Which pairs to keep: the nearest for each row, all, or those who are each other's nearest.
 KEEP = ("best", "all", "mutual")
-#: More pairs than this are no crossmatch but an accident.
+#: More pairs than this are an accident, not a crossmatch.
 MOST_PAIRS = 200_000_000
 
 #: Up to so many neighbours a row come as arrays, more as lists.
@@ -46,18 +46,12 @@ _NOTHING: Found = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of rows of two lists, sorted by the first list, then by separation.
+    """Pairs of rows of two lists, sorted by the first list, then by separation."""
 
-    Attributes
-    ----------
-    first, second : numpy.ndarray of int64, shape [n]
-        Rows of the two lists.
-    separation : numpy.ndarray of float64, shape [n]
-        How far they lie apart [arcsec].
-    """
-
+    #: Rows of the two lists.
     first: Ints
     second: Ints
+    #: How far they lie apart [arcsec].
     separation: Floats
 
     def __len__(self) -> int:
@@ -77,13 +71,7 @@ class Pairs:
 
 
 class SkyTree:
-    """Positions to search; built once, asked often.
-
-    Parameters
-    ----------
-    ra, dec : array_like of float, shape [n]
-        Degrees; a row that is not finite is never found.
-    """
+    """A search tree of positions."""
 
     def __init__(self, ra: Any, dec: Any) -> None:
         from scipy.spatial import cKDTree
@@ -98,32 +86,9 @@ class SkyTree:
         return len(self.ra)
 
     def near(self, ra: Any, dec: Any, radius: float, keep: str = "best") -> Pairs:
-        """Return the pairs of other positions with those of the tree.
-
-        Parameters
-        ----------
-        ra, dec : array_like of float, shape [m]
-            Degrees; a row that is not finite has no pair.
-        radius : float
-            Degrees; the edge counts.
-        keep : {"best", "all", "mutual"}, optional
-            For each row its nearest one (several rows may share it); all; or the pairs in which
-            each is the other's nearest.
-
-        Returns
-        -------
-        Pairs
-            Rows of the other positions first.
-
-        Raises
-        ------
-        InvalidInput
-            For another `keep`.
-        TooLarge
-            If all pairs are too many.
-        """
+        """Return the pairs of other positions with those of the tree."""
         if keep not in KEEP:
-            raise InvalidInput(f"keep={keep!r}: there are {', '.join(KEEP)}.")
+            raise InvalidInput(f"keep={keep!r}: expected one of {', '.join(KEEP)}.")
         ra, dec = np.asarray(ra, float), np.asarray(dec, float)
         rows = _along_the_sky(ra, dec)
         vectors = unit_vectors(ra[rows], dec[rows])
@@ -161,7 +126,7 @@ class SkyTree:
         total = int(np.sum(counts))
         if total > MOST_PAIRS:
             raise TooLarge(
-                f"{total:,} pairs lie within the radius. Choose a smaller one, or keep='best'."
+                f"{total:,} pairs lie within the radius. Choose a smaller radius, or keep='best'."
             )
         if total == 0:
             return _NOTHING
@@ -179,22 +144,12 @@ class SkyTree:
 def match_positions(
     ra1: Any, dec1: Any, ra2: Any, dec2: Any, radius: float, keep: str = "best"
 ) -> Pairs:
-    """Return the pairs of two lists of positions that lie within a radius.
-
-    Parameters
-    ----------
-    ra1, dec1, ra2, dec2 : array_like of float, shapes [n] and [m]
-        Degrees.
-    radius : float
-        Degrees; the edge counts.
-    keep : {"best", "all", "mutual"}, optional
-        See `SkyTree.near`.
-    """
+    """Return the pairs of two lists of positions that lie within a radius."""
     return SkyTree(ra2, dec2).near(ra1, dec1, radius, keep)
 
 
 def separations(ra1: Any, dec1: Any, ra2: Any, dec2: Any) -> Floats:
-    """Return how far positions lie apart [deg], by Vincenty's formula; all [n] in degrees."""
+    """Return the separations of positions [deg], by Vincenty's formula; all [n] in degrees."""
     from astropy.coordinates import angular_separation
 
     apart = angular_separation(*(np.radians(angle) for angle in (ra1, dec1, ra2, dec2)))
@@ -246,30 +201,7 @@ def crossmatch_table(
     columns: Sequence[str] | None,
     take: Take,
 ) -> Result:
-    """Return the pairs of a table with an archive's; see `LocalArchive.crossmatch`.
-
-    Parameters
-    ----------
-    stars : table, or SkyCoord
-        One's own.
-    tree : SkyTree
-        Positions of the archive's table.
-    radius : float
-        Degrees.
-    keep : {"best", "all", "mutual"}
-        Which pairs.
-    info : TableInfo
-        The archive's table.
-    columns : sequence of str or None
-        Which of its columns.
-    take : callable
-        See `Take`.
-
-    Returns
-    -------
-    Result
-        Its provenance says how the match was made and what it left out.
-    """
+    """Return the pairs of a table with an archive's; see `LocalArchive.crossmatch`."""
     mine = describe_table(as_table(stars), "the table to match")
     ra, dec = sky_positions(mine)
     pairs = tree.near(ra, dec, radius, keep)
@@ -305,20 +237,7 @@ def crossmatch_table(
 
 
 def sky_positions(upload: Upload) -> tuple[Floats, Floats]:
-    """Return right ascension and declination [deg] of a table, NaN where there is none.
-
-    Parameters
-    ----------
-    upload : Upload
-        Columns by their usual names, in degrees or in the unit that the table states.
-
-    Raises
-    ------
-    MissingInput
-        If there is no such column.
-    InvalidInput
-        If one holds no numbers, or its unit is no angle.
-    """
+    """Return right ascension and declination [deg] of a table, NaN where there is none."""
     out = []
     for wanted in ("ra", "dec"):
         name = find_column(upload.rows.column_names, wanted)
@@ -328,7 +247,7 @@ def sky_positions(upload: Upload) -> tuple[Floats, Floats]:
         column = upload.rows[name]
         kind = column.type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-            raise InvalidInput(f"{name} is {kind}; degrees are needed, not text.")
+            raise InvalidInput(f"{name} is {kind}; expected numbers in degrees.")
         values = column_to_numpy(column.cast(pa.float64()))
         out.append(np.asarray(values, float) * _to_degrees(name, upload.info.columns[name]))
     return out[0], out[1]
@@ -342,7 +261,9 @@ def _to_degrees(name: str, column: ColumnInfo) -> float:
     try:
         return float(u.Unit(column.unit).to(u.deg))
     except (u.UnitsError, ValueError) as error:
-        raise InvalidInput(f"{name} is in {column.unit}, which is no angle.") from error
+        raise InvalidInput(
+            f"{name} is in {column.unit}: expected a unit of angle, such as deg."
+        ) from error
 
 
 def as_table(stars: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Regions of the sky as numbers: ranges of source_id, and what a polygon is like."""
+"""Regions of the sky as ranges of source_id, and checks of polygons."""
 
 from __future__ import annotations
 
@@ -39,23 +39,7 @@ def unit_vectors(ra: Any, dec: Any) -> Floats:
 def cone_ranges(
     ra: float, dec: float, radius: float, pad: float = 0.0, most: int = _MOST
 ) -> list[tuple[int, int]] | None:
-    """Return ranges of source_id that hold every star of a cone, and some around it.
-
-    Parameters
-    ----------
-    ra, dec, radius : float
-        The cone [deg].
-    pad : float, optional
-        How far [deg] a star may lie from the centre of its order-12 pixel.
-    most : int, optional
-        Ranges at most: the narrowest gaps between them are closed.
-
-    Returns
-    -------
-    list of (int, int) or None
-        First and last source_id of each range, both included; None where the cone is so wide
-        that looking at every row is the better way.
-    """
+    """Return ranges of source_id that hold every star of a cone, and some around it."""
     reach = radius + pad
     if reach > _WIDEST:
         return None
@@ -80,19 +64,7 @@ def cone_ranges(
 
 
 def position_pad(source_id: NDArray[np.int64], ra: Floats, dec: Floats) -> float | None:
-    """Return how far [deg] stars lie at most from the centres of their source_id's pixels.
-
-    Parameters
-    ----------
-    source_id, ra, dec : numpy.ndarray, shape [n]
-        Identifiers, and positions in degrees.
-
-    Returns
-    -------
-    float or None
-        None where the identifiers are not those of Gaia, or a position is no position: then
-        ranges of source_id would lose stars.
-    """
+    """Return how far [deg] stars lie at most from the centres of their source_id's pixels."""
     from astropy import units as u
     from astropy.coordinates import angular_separation
     from astropy_healpix import healpix_to_lonlat
@@ -108,20 +80,7 @@ def position_pad(source_id: NDArray[np.int64], ra: Floats, dec: Floats) -> float
 
 
 def bounding_circle(corners: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
-    """Return a circle (ra, dec, radius) [deg] around a polygon.
-
-    Parameters
-    ----------
-    corners : sequence of (float, float)
-        Right ascension and declination [deg].
-
-    Returns
-    -------
-    tuple of float
-        Its centre is that of the corners. A side is a part of a great circle that is shorter
-        than 180 degrees, and lies within the circle if that is smaller than a hemisphere; the
-        radius is 180 where the corners have no centre.
-    """
+    """Return a circle (ra, dec, radius) [deg] around a polygon."""
     vectors = unit_vectors(*np.transpose(np.asarray(corners, float)))
     total = vectors.sum(axis=0)
     length = float(np.linalg.norm(total))
@@ -138,13 +97,7 @@ def bounding_circle(corners: Sequence[tuple[float, float]]) -> tuple[float, floa
 
 
 def sides_cross(corners: Sequence[tuple[float, float]]) -> bool:
-    """Return whether two sides of a polygon cross, as where its corners are out of order.
-
-    Parameters
-    ----------
-    corners : sequence of (float, float)
-        Right ascension and declination [deg], all within one hemisphere.
-    """
+    """Return whether two sides of a polygon cross, as where its corners are out of order."""
     vectors = unit_vectors(*np.transpose(np.asarray(corners, float)))
     n = len(vectors)
     sides = [(vectors[i], vectors[(i + 1) % n]) for i in range(n)]

@@ -17,24 +17,7 @@ __all__ = ["ids_of"]
 
 
 def ids_of(stars: Any) -> NDArray[np.int64]:
-    """Return the identifiers of a table of stars, or of a sequence of them.
-
-    Parameters
-    ----------
-    stars : table, or array_like of int
-        A table of any kind needs a column ``source_id`` (in any case).
-
-    Returns
-    -------
-    numpy.ndarray of int64, shape [n]
-
-    Raises
-    ------
-    MissingInput
-        If the table has no such column.
-    InvalidInput
-        For identifiers that are floats or no numbers at all.
-    """
+    """Return the identifiers of a table of stars, or of a sequence of them."""
     tabular = hasattr(stars, "colnames") or isinstance(stars, (pa.Table, Mapping))
     tabular = tabular or (hasattr(stars, "iloc") and getattr(stars, "ndim", 1) == 2)
     if not (tabular or (isinstance(stars, np.ndarray) and stars.dtype.names)):
@@ -44,7 +27,7 @@ def ids_of(stars: Any) -> NDArray[np.int64]:
     if not names:
         known = ", ".join(table.column_names)
         raise MissingInput(
-            f"This table has no column source_id to find spectra by; there are: {known}. Add "
+            f"The table has no column source_id to find spectra by. Its columns: {known}. Add "
             "source_id to the query's SELECT."
         )
     return as_source_ids(column_to_numpy(table[names[0]]))

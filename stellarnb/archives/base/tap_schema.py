@@ -1,4 +1,4 @@
-"""TAP_SCHEMA: the tables that tell of the tables."""
+"""TAP_SCHEMA: the tables that describe an archive's tables and columns."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _UCDS = {
 
 
 def vo_type(kind: str) -> tuple[str, str]:
-    """Return VOTable's datatype and arraysize for a type in Arrow's words."""
+    """Return VOTable's datatype and arraysize of an Arrow type."""
     return (TYPES[kind][0], "") if kind in TYPES else ("char", "*")
 
 
@@ -106,20 +106,13 @@ _TABLES: dict[str, dict[str, pa.DataType]] = {
 
 @dataclass(frozen=True)
 class SchemaTable:
-    """One of the five tables, made when it is read.
+    """One of the five tables, made when it is read."""
 
-    Attributes
-    ----------
-    info : TableInfo
-        Its columns.
-    tables : mapping of str to TableInfo
-        What it tells of.
-    archive : str
-        Schema of the tables that name none.
-    """
-
+    #: Its columns.
     info: TableInfo
+    #: What it tells of.
     tables: Mapping[str, TableInfo]
+    #: Schema of the tables that name none.
     archive: str
     path: Path | None = None
     n_bytes: int = 0
@@ -149,34 +142,17 @@ def tap_schema(
     *,
     apart: Container[str] = (),
 ) -> dict[str, pa.Table]:
-    """Return the five tables of TAP_SCHEMA for some tables and for themselves.
-
-    Parameters
-    ----------
-    tables : iterable of TableInfo
-        The other tables. Those with a ``source_id`` can be joined to the first of them by it.
-    default : str
-        Schema of the tables that name none.
-    titles : mapping of str to str, optional
-        What the schemas hold.
-    apart : container of str, optional
-        Schemas whose identifiers are none of Gaia's.
-
-    Returns
-    -------
-    dict of str to pyarrow.Table
-        By name: schemas, tables, columns, keys, key_columns.
-    """
+    """Return the five tables of TAP_SCHEMA for some tables and for themselves."""
     given = list(tables)
     everything = [*given, *schema_infos().values()]
     schemas = dict.fromkeys(info.schema or default for info in everything)
     keys, key_columns = _keys(
         [info for info in given if "source_id" in info.columns and info.schema not in apart]
     )
-    words = {TAP_SCHEMA: "What there is", **(titles or {})}
+    names = {TAP_SCHEMA: "What there is", **(titles or {})}
     rows: dict[str, list[dict[str, Any]]] = {
         "schemas": [
-            {"schema_name": name, "description": words.get(name, name)} for name in schemas
+            {"schema_name": name, "description": names.get(name, name)} for name in schemas
         ],
         "tables": [
             {

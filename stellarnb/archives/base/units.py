@@ -14,19 +14,7 @@ _WORDS = {"dex": "dex", "'dex'": "dex", "[-]": "dex", "magnitude": "mag", "degre
 
 @cache
 def astropy_unit(text: str) -> str:
-    """Return a unit as `astropy.units.Unit` reads it, or nothing where it is not understood.
-
-    Parameters
-    ----------
-    text : str
-        As VOUnits, the CDS, OGIP or people write it: ``mas.yr**-1``, ``km/s``, ``[cm/s2]``,
-        ``log(cm.s**-2)``.
-
-    Returns
-    -------
-    str
-        Such as ``mas / yr`` or ``dex(cm / s2)``.
-    """
+    """Return a unit as `astropy.units.Unit` reads it, or nothing where it is not understood."""
     bare = text.strip()
     if bare.lower() in _NONE:
         return ""
@@ -47,7 +35,7 @@ def _plain(text: str) -> str:
     for form in ("vounit", "cds", "generic", "ogip"):
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # a guess is no unit
+                warnings.simplefilter("error")  # a guess does not count
                 unit = u.Unit(text, format=form)
                 spelt = str(unit.to_string())
                 if u.Unit(spelt) == unit:

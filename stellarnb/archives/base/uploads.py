@@ -1,4 +1,4 @@
-"""Tables that a user brings along to a query."""
+"""Tables that a user uploads with a query."""
 
 from __future__ import annotations
 
@@ -22,22 +22,16 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 @dataclass(frozen=True)
 class Upload:
-    """A table for one query.
+    """A table for one query."""
 
-    Attributes
-    ----------
-    rows : pyarrow.Table
-        Names in lower case.
-    info : TableInfo
-        Its columns; its name is ``tap_upload.name``.
-    """
-
+    #: Names in lower case.
     rows: pa.Table
+    #: Its columns; its name is ``tap_upload.name``.
     info: TableInfo
 
     @property
     def note(self) -> dict[str, Any]:
-        """What the provenance says of it: rows, and a hash of what they hold."""
+        """The provenance entry: the number of rows, and a hash of their values."""
         digest = hashlib.sha256(str(self.rows.schema).encode())
         for batch in self.rows.combine_chunks().to_batches():
             digest.update(batch.serialize())
@@ -45,62 +39,45 @@ class Upload:
 
 
 def read_uploads(uploads: Mapping[str, Any] | None) -> dict[str, Upload]:
-    """Return the tables to upload, by their names in the query.
-
-    Parameters
-    ----------
-    uploads : mapping of str to table, or None
-        Tables of any kind by plain names; in the query they are ``tap_upload.name``.
-
-    Raises
-    ------
-    InvalidInput
-        For a name that is none, something that is no table, two columns of one name, a column
-        that holds no plain values, or a source_id that went through float.
-    """
+    """Return the tables to upload, by their names in the query."""
     if uploads is None:
         return {}
     if not isinstance(uploads, Mapping):
-        raise InvalidInput("upload= needs names and tables: upload={'mine': table}.")
+        raise InvalidInput(
+            "Expected upload= as a mapping of names to tables: upload={'mine': table}."
+        )
     out: dict[str, Upload] = {}
     for name, table in uploads.items():
         key = str(name).lower().removeprefix(f"{UPLOAD}.")
         if not _NAME.fullmatch(key):
             raise InvalidInput(
-                f"upload: {name!r} is no name for a table; letters, digits and _ make one."
+                f"upload: {name!r} is not a valid table name. Use letters, digits and _."
             )
         if f"{UPLOAD}.{key}" in out:
-            raise InvalidInput(f"upload: two tables are called {key!r}; case makes no difference.")
+            raise InvalidInput(
+                f"upload: two tables are called {key!r}; upper and lower case count as the same."
+            )
         out[f"{UPLOAD}.{key}"] = describe_table(table, f"{UPLOAD}.{key}")
     return out
 
 
 def describe_table(table: Any, name: str) -> Upload:
-    """Return any table as rows of plain values and a description of its columns.
-
-    Parameters
-    ----------
-    table : table
-        Of any kind; a stellarnb or astropy table brings its units along.
-    name : str
-        What it is called.
-
-    Raises
-    ------
-    InvalidInput
-        See `read_uploads`.
-    """
+    """Return any table as rows of plain values and a description of its columns."""
     rows = as_arrow(table)
     names = [column.lower() for column in rows.column_names]
     twice = sorted({column for column in names if names.count(column) > 1})
     if twice or not names:
-        what = f"two columns {twice[0]!r}; case makes no difference here" if twice else "no columns"
+        what = (
+            f"two columns {twice[0]!r}; upper and lower case count as the same"
+            if twice
+            else "no columns"
+        )
         raise InvalidInput(f"{name} has {what}.")
     rows = rows.rename_columns(names)
     for field in rows.schema:
         if pa.types.is_nested(field.type):
             raise InvalidInput(
-                f"{name}: column {field.name!r} holds several values a row ({field.type}); leave "
+                f"{name}: column {field.name!r} has several values per row ({field.type}). Leave "
                 "it out."
             )
         if field.name == "source_id" and pa.types.is_floating(field.type):
@@ -108,10 +85,10 @@ def describe_table(table: Any, name: str) -> Upload:
                 f"{name}: source_id is {field.type}; a float cannot hold a source_id exactly. "
                 "Read the table again with source_id as int64."
             )
-    units, words = _notes(table)
+    units, texts = _notes(table)
     columns = {
         field.name: ColumnInfo(
-            field.name, str(field.type), units.get(field.name, ""), words.get(field.name, "")
+            field.name, str(field.type), units.get(field.name, ""), texts.get(field.name, "")
         )
         for field in rows.schema
     }
@@ -121,13 +98,13 @@ def describe_table(table: Any, name: str) -> Upload:
 def _notes(table: Any) -> tuple[dict[str, str], dict[str, str]]:
     """Return units and descriptions of a table that has some, by names in lower case."""
     if isinstance(table, Table):
-        units, words = table.units, table.descriptions
+        units, texts = table.units, table.descriptions
     elif hasattr(table, "colnames"):
         units = {n: str(table[n].unit) for n in table.colnames if getattr(table[n], "unit", None)}
-        words = {n: table[n].info.description or "" for n in table.colnames}
+        texts = {n: table[n].info.description or "" for n in table.colnames}
     else:
         return {}, {}
     return (
         {name.lower(): text for name, text in units.items()},
-        {name.lower(): text for name, text in words.items()},
+        {name.lower(): text for name, text in texts.items()},
     )

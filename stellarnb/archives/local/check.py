@@ -1,4 +1,4 @@
-"""Looking a local archive through."""
+"""Checks of a local archive."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 import pyarrow as pa
 
 from stellarnb.archives.base.catalog import quoted
-from stellarnb.archives.local.engine import Engine, Source
+from stellarnb.archives.local.engine import Engine, RowSource
 from stellarnb.archives.local.spectra import LocalProduct
 from stellarnb.errors import StellarnbError
 from stellarnb.tables import Table
 
 __all__ = ["check_archive"]
 
-#: What, which check, whether all is well, and what is to be said.
+#: What was checked, which check, whether it passed, and a note.
 Finding = tuple[str, str, bool, str]
 
 
 def check_archive(
     files: Mapping[str, Any], products: Mapping[str, LocalProduct], engine: Engine
 ) -> Table:
-    """Return what a look through an archive finds; see `LocalArchive.check`."""
+    """Return the result of each check; see `LocalArchive.check`."""
     found: list[Finding] = []
     for name, source in files.items():
         found += _table(name, source, engine)
@@ -40,7 +40,7 @@ def check_archive(
     )
 
 
-def _table(name: str, source: Source, engine: Engine) -> Iterator[Finding]:
+def _table(name: str, source: RowSource, engine: Engine) -> Iterator[Finding]:
     try:
         rows = engine.run(f"SELECT COUNT(*) AS n FROM {quoted(name)}", [name])["n"][0].as_py()  # noqa: S608
     except StellarnbError as error:
@@ -60,8 +60,8 @@ def _table(name: str, source: Source, engine: Engine) -> Iterator[Finding]:
         yield _positions(name, engine)
     if {"source_id", "ra", "dec"} <= set(columns):
         pad = engine.pad(name)
-        words = "cones look at every row" if pad is None else f"within {pad:.3f} deg"
-        yield name, "source_id names the pixel of the position", pad is not None, words
+        note = "cones read every row" if pad is None else f"within {pad:.3f} deg"
+        yield name, "source_id names the pixel of the position", pad is not None, note
 
 
 def _identifiers(name: str, kind: str, engine: Engine) -> Iterator[Finding]:

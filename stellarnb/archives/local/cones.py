@@ -23,19 +23,7 @@ _MARGIN = 1e-9
 def cone_adql(
     info: TableInfo, columns: Sequence[str] | None, cone: Cone, top: int | None = None
 ) -> str:
-    """Return the ADQL that asks for a cone.
-
-    Parameters
-    ----------
-    info : TableInfo
-        A table with ra and dec.
-    columns : sequence of str or None
-        Which of its columns; all where None.
-    cone : tuple of float
-        Right ascension, declination and radius [deg].
-    top : int, optional
-        Rows at most.
-    """
+    """Return the ADQL of a cone."""
     ra, dec, radius = cone
     first = "" if top is None else f"TOP {top} "
     chosen = ", ".join(map(quoted, columns)) if columns else "*"
@@ -50,22 +38,9 @@ def cone_adql(
 def quick_cone(
     engine: Engine, info: TableInfo, columns: Sequence[str] | None, cone: Cone
 ) -> pa.Table | None:
-    """Return the rows of a cone, where source_id tells where to look for them.
+    """Return the rows of a cone by ranges of source_id; None if every row must be read.
 
-    The database finds the rows in the ranges of source_id that the cone touches; their
-    separations are computed here, which takes less than planning the formula as SQL.
-
-    Parameters
-    ----------
-    engine : Engine
-        The database.
-    info, columns, cone
-        As for `cone_adql`.
-
-    Returns
-    -------
-    pyarrow.Table or None
-        None where every row must be looked at: then `cone_adql` says how.
+    Separations are computed here, which takes less time than planning the formula as SQL.
     """
     if not {"source_id", "ra", "dec"} <= set(info.columns):
         return None

@@ -1,4 +1,4 @@
-"""DuckDB in memory, with the door locked."""
+"""DuckDB in memory, without access to files or the network beyond the archive's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from stellarnb.archives.base.catalog import TableInfo, quoted, unique_names
 from stellarnb.archives.base.healpix import position_pad
 from stellarnb.errors import InvalidInput, TooLarge
 
-__all__ = ["Engine", "Source"]
+__all__ = ["Engine", "RowSource"]
 
 #: After these errors DuckDB refuses all further work with a database.
 _BROKEN = (duckdb.InternalException, duckdb.FatalException)
@@ -33,7 +33,7 @@ _ROW_GROUP = 122_880
 _SHARE = 0.25
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """Where a table's rows come from."""
 
     @property
@@ -53,21 +53,12 @@ class Source(Protocol):
 
 
 class Engine:
-    """Runs SQL over tables that are read once, when a query first names them.
+    """Run SQL over tables that are read when a query first names them; NaN counts as null.
 
-    Parquet files that are large for this machine's memory are not read: queries run over the
-    file. A value NaN counts as not there, so that no comparison is true of it.
-
-    Parameters
-    ----------
-    sources : mapping of str to Source
-        The tables by name.
-    limit : int, optional
-        The largest table [bytes] that is read into memory; a quarter of the memory where not
-        given.
+    Parquet files larger than `limit` [bytes] stay on disk, and queries run over the file.
     """
 
-    def __init__(self, sources: Mapping[str, Source], *, limit: int | None = None) -> None:
+    def __init__(self, sources: Mapping[str, RowSource], *, limit: int | None = None) -> None:
         self._sources = dict(sources)
         limit = int(_memory() * _SHARE) if limit is None else limit
         self._on_disk = {
@@ -83,29 +74,7 @@ class Engine:
     def run(
         self, sql: str, tables: Iterable[str] = (), uploads: Mapping[str, pa.Table] | None = None
     ) -> pa.Table:
-        """Return the rows of a query.
-
-        Parameters
-        ----------
-        sql : str
-            One SELECT.
-        tables : iterable of str, optional
-            The tables that it names.
-        uploads : mapping of str to pyarrow.Table, optional
-            Tables for this query alone.
-
-        Returns
-        -------
-        pyarrow.Table
-            Names in lower case, each once; text as plain strings.
-
-        Raises
-        ------
-        duckdb.Error
-            If DuckDB refuses it.
-        TooLarge
-            If the memory does not suffice.
-        """
+        """Return the rows of a query."""
         with self._cursor(tables) as cursor:
             for name, table in (uploads or {}).items():
                 _create(cursor, f"TEMP TABLE {quoted(name)}", table)
@@ -116,7 +85,7 @@ class Engine:
                 raise
 
     def pad(self, table: str) -> float | None:
-        """Return how far [deg] stars lie from their source_id's pixels; see `PadOf`."""
+        """Return how far [deg] stars lie from their source_id's pixels."""
         if table not in self._sources:
             return None
         if table not in self._pads:
@@ -124,15 +93,9 @@ class Engine:
         return self._pads[table]
 
     def positions(self, table: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return right ascension and declination [deg] of all rows, NaN where there is none.
-
-        Raises
-        ------
-        InvalidInput
-            If they are no numbers.
-        """
+        """Return right ascension and declination [deg] of all rows, NaN where there is none."""
         if not self._numeric(table):
-            raise InvalidInput(f"ra and dec of table {table!r} are no numbers of degrees.")
+            raise InvalidInput(f"ra and dec of table {table!r} are not numbers; expected degrees.")
         parts = list(self._batches(table, ("ra", "dec")))
         ra, dec = (
             np.concatenate([np.empty(0), *(part[i] for part in parts)]).astype(float)
@@ -141,17 +104,7 @@ class Engine:
         return ra, dec
 
     def take(self, table: str, rows: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
-        """Return some rows of a table, in the order asked for, as `positions` numbers them.
-
-        Parameters
-        ----------
-        table : str
-            Its name.
-        rows : numpy.ndarray of int64, shape [n]
-            Numbers of rows; each may come several times.
-        columns : sequence of str
-            Which columns.
-        """
+        """Return some rows of a table, in the order asked for, as `positions` numbers them."""
         wanted = pa.table({"k": np.arange(len(rows)), "wanted": rows})
         source, number = self._numbered(table)
         names = ", ".join(f"t.{quoted(name)}" for name in columns)
@@ -193,14 +146,14 @@ class Engine:
                     yield [_numbers(column) for column in batch.columns]
 
     def _numbered(self, table: str) -> tuple[str, str]:
-        """Return what stands after FROM for a table, and its column that numbers the rows."""
+        """Return the FROM clause of a table, and the column that numbers its rows."""
         if table in self._on_disk:
             return _scan(self._on_disk[table]), "file_row_number"
         return quoted(table), "rowid"
 
     @contextmanager
     def _cursor(self, tables: Iterable[str] = ()) -> Iterator[Any]:
-        """Give a connection of its own, so that threads don't share one."""
+        """Yield a connection that no other thread uses."""
         try:
             with self._lock:
                 if self._connection is None:
@@ -213,7 +166,7 @@ class Engine:
                 cursor.close()
         except duckdb.OutOfMemoryException as error:
             raise TooLarge(
-                "The answer does not fit into memory. Ask for fewer rows (TOP, WHERE) or columns."
+                "The answer does not fit into memory. Select fewer rows (TOP, WHERE) or columns."
             ) from error
         except _BROKEN:
             self._forget()
@@ -259,7 +212,7 @@ class Engine:
 
 
 def _create(connection: Any, what: str, table: pa.Table) -> None:
-    """Make a table of the database out of an Arrow table; sorted, if by source_id it can be."""
+    """Make a table of the database out of an Arrow table; sorted by source_id if large."""
     kinds = {field.name: str(field.type) for field in table.schema}
     order = ""
     large = table.num_rows > _ROW_GROUP and {"source_id", "ra", "dec"} <= set(kinds)
@@ -302,7 +255,7 @@ def _text(path: Path) -> str:
 
 
 def _memory() -> int:
-    """Return the machine's memory [bytes]; 8 GB where it does not say."""
+    """Return the machine's memory [bytes]; 8 GB if unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -318,7 +271,7 @@ def _numbers(column: pa.Array) -> NDArray[Any]:
 
 
 def _tidy(table: pa.Table) -> pa.Table:
-    """Give DuckDB's output the names and types that people work with."""
+    """Return DuckDB's output with unique lower-case names and plain types."""
     names = unique_names(table.column_names)
     return pa.table([_plain(column) for column in table.columns], names=names)
 

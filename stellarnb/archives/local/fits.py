@@ -20,7 +20,7 @@ __all__ = ["FITS_ENDINGS", "FitsTable", "describe_fits"]
 
 FITS_ENDINGS = (".fits", ".fit", ".fits.gz", ".fit.gz")
 
-#: FITS's letters for types, in Arrow's words.
+#: Arrow types by FITS's letters.
 _TYPES = {
     "L": "bool",
     "B": "uint8",
@@ -39,39 +39,23 @@ _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError,
 
 @dataclass(frozen=True)
 class FitsTable:
-    """One binary table of a FITS file.
+    """One binary table of a FITS file."""
 
-    Attributes
-    ----------
-    path : pathlib.Path
-        The file.
-    hdu : int
-        Number of the extension.
-    info : TableInfo
-        Its columns with one value a row.
-    provenance : dict
-        What the header says of its origin.
-    n_bytes : int
-        Size of the rows.
-    left_out : tuple of str
-        Columns with several values a row.
-    """
-
+    #: The file.
     path: Path
+    #: Number of the extension.
     hdu: int
+    #: Its columns with one value a row.
     info: TableInfo
+    #: What the header says of its origin.
     provenance: dict[str, Any]
+    #: Size of the rows.
     n_bytes: int
+    #: Columns with several values a row.
     left_out: tuple[str, ...] = ()
 
     def read(self) -> pa.Table:
-        """Return the rows: text without trailing blanks, TNULL as null.
-
-        Raises
-        ------
-        InvalidInput
-            If the file is damaged, or another than when it was opened.
-        """
+        """Return the rows: text without trailing blanks, TNULL as null."""
         with _reading(self.path) as hdus:
             table = hdus[self.hdu]
             names = {column.name.lower(): column for column in table.columns}
@@ -84,26 +68,7 @@ class FitsTable:
 
 
 def describe_fits(name: str, path: Path) -> dict[str, FitsTable]:
-    """Return the binary tables in a FITS file; only headers are read.
-
-    Parameters
-    ----------
-    name : str
-        What the first table is called; a further one has the name of its extension, or its
-        number, behind that.
-    path : pathlib.Path
-        The file.
-
-    Returns
-    -------
-    dict of str to FitsTable
-        By name; empty for a file of images.
-
-    Raises
-    ------
-    InvalidInput
-        If the file is damaged or cut short, or two columns differ by case only.
-    """
+    """Return the binary tables in a FITS file; only headers are read."""
     out: dict[str, FitsTable] = {}
     with _reading(path) as hdus:
         if path.suffix.lower() != ".gz":
@@ -137,7 +102,7 @@ def _reading(path: Path) -> Iterator[Any]:
     except (*_BROKEN, fits.VerifyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InvalidInput(
-            f"{path} cannot be read as FITS ({reason}). Take it out of the folder or copy it anew."
+            f"{path} cannot be read as FITS ({reason}). Remove it from the folder, or copy it again."
         ) from error
 
 
@@ -163,9 +128,9 @@ def _table(name: str, path: Path, number: int, hdu: Any) -> FitsTable:
             left_out.append(key)
             continue
         if key in columns:
-            raise InvalidInput(f"{path} has two columns {key!r}; case makes no difference here.")
-        words = hdu.header.get(f"TCOMM{i}", "") or hdu.header.get(f"TDESC{i}", "")
-        columns[key] = ColumnInfo(key, kind, astropy_unit(column.unit or ""), str(words))
+            raise InvalidInput(f"{path} has two columns {key!r}, differing only in case.")
+        text = hdu.header.get(f"TCOMM{i}", "") or hdu.header.get(f"TDESC{i}", "")
+        columns[key] = ColumnInfo(key, kind, astropy_unit(column.unit or ""), str(text))
     title = str(hdu.header.get("TITLE", "") or hdu.name or "")
     rows = int(hdu.header["NAXIS2"])
     info = TableInfo(name, rows, title, columns)
@@ -175,7 +140,7 @@ def _table(name: str, path: Path, number: int, hdu: Any) -> FitsTable:
 
 
 def _kind(column: Any) -> str | None:
-    """Return the type of a column in Arrow's words; None for arrays, complex numbers and bits."""
+    """Return the Arrow type of a column; None for arrays, complex numbers and bits."""
     form = column.format
     letter = form.format
     if letter == "A":

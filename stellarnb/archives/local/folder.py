@@ -14,28 +14,12 @@ _ENDINGS = (".parquet", *FITS_ENDINGS)
 
 
 def read_tables(folder: Path) -> dict[str, ParquetFile | FitsTable]:
-    """Return what a folder's Parquet and FITS files hold, by table name in lower case.
-
-    Only footers and headers are read.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder; folders inside it are left alone.
-
-    Returns
-    -------
-    dict of str to ParquetFile or FitsTable
-        Sorted by file name.
-
-    Raises
-    ------
-    InvalidInput
-        If the folder is not there, holds no table, a damaged file, or two tables of one name.
-    """
+    """Return what a folder's Parquet and FITS files hold, by table name in lower case."""
     paths = list_files(folder, _ENDINGS)
     if not paths:
-        raise InvalidInput(f"{folder} holds no .parquet file and no .fits file; each is a table.")
+        raise InvalidInput(
+            f"{folder} has no .parquet file and no .fits file; each such file is a table."
+        )
     out: dict[str, ParquetFile | FitsTable] = {}
     for path in paths:
         name = table_name(path)
@@ -48,9 +32,9 @@ def read_tables(folder: Path) -> dict[str, ParquetFile | FitsTable]:
         for key, table in found.items():
             if key in out:
                 raise InvalidInput(
-                    f"{out[key].path.name} and {path.name} would be one table {key}."
+                    f"{out[key].path.name} and {path.name} both name table {key}. Rename one."
                 )
             out[key] = table
     if not out:
-        raise InvalidInput(f"{folder} holds no table: its FITS files have none.")
+        raise InvalidInput(f"{folder} has no table: its FITS files contain none.")
     return out

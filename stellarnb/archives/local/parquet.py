@@ -1,4 +1,4 @@
-"""A folder of Parquet files as tables and spectra."""
+"""Parquet files as tables and spectra of an archive."""
 
 from __future__ import annotations
 
@@ -33,23 +33,15 @@ _NOTE = b"stellarnb"
 
 @dataclass(frozen=True)
 class ParquetFile:
-    """One file of an archive.
+    """One file of an archive."""
 
-    Attributes
-    ----------
-    path : pathlib.Path
-        The file.
-    info : TableInfo
-        Its columns.
-    provenance : dict
-        What the file says of its origin; ``product`` and ``instrument`` make it spectra.
-    n_bytes : int
-        Size of the rows without compression.
-    """
-
+    #: The file.
     path: Path
+    #: Its columns.
     info: TableInfo
+    #: What the file says of its origin; ``product`` and ``instrument`` make it spectra.
     provenance: dict[str, Any]
+    #: Size of the rows without compression.
     n_bytes: int = 0
 
     def read(self) -> pa.Table:
@@ -58,50 +50,25 @@ class ParquetFile:
 
 
 def read_folder(folder: Path) -> dict[str, ParquetFile]:
-    """Return what a folder's Parquet files hold, by file stem in lower case.
-
-    Only the files' footers are read.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The folder; folders inside it are left alone.
-
-    Returns
-    -------
-    dict of str to ParquetFile
-        Sorted by name.
-
-    Raises
-    ------
-    InvalidInput
-        If the folder is not there, holds no Parquet file, one that is damaged, or two that
-        differ in upper and lower case only.
-    """
+    """Return what a folder's Parquet files hold, by file stem in lower case."""
     paths = list_files(folder, (".parquet",))
     if not paths:
-        raise InvalidInput(f"{folder} holds no .parquet file; each one would be a table.")
+        raise InvalidInput(f"{folder} has no .parquet file; each such file is a table.")
     out: dict[str, ParquetFile] = {}
     for path in paths:
         file = describe_parquet(table_name(path), path)
         name = file.info.name
         if name in out:
-            raise InvalidInput(f"{out[name].path.name} and {path.name} would be one table {name}.")
+            raise InvalidInput(f"{out[name].path.name} and {path.name} both name table {name}.")
         out[name] = file
     return out
 
 
 def list_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Return the files of a folder with some endings (in any case), sorted; hidden ones are not.
-
-    Raises
-    ------
-    InvalidInput
-        If the folder is not there or cannot be read.
-    """
+    """Return the files of a folder with some endings (in any case), sorted; hidden ones are not."""
     try:
         if not folder.is_dir():
-            raise InvalidInput(f"There is no folder {folder}.")
+            raise InvalidInput(f"There is no folder {folder}. Check the path.")
         names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         return [path for path in names if path.name.lower().endswith(endings)]
     except OSError as error:
@@ -119,20 +86,7 @@ def table_name(path: Path) -> str:
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return a file's rows with column names in lower case.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    columns : sequence of str, optional
-        Which columns, in lower case; all where not given.
-
-    Raises
-    ------
-    InvalidInput
-        If it is damaged.
-    """
+    """Return a file's rows with column names in lower case."""
     try:
         with pq.ParquetFile(path) as file:
             return _lowered(file.read(columns=_spelt(file, columns)))
@@ -141,22 +95,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def read_rows(path: Path, rows: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
-    """Return some rows of a file; of the others, only what lies in the same row groups is read.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    rows : numpy.ndarray of int64, shape [n]
-        Numbers of rows, rising.
-    columns : sequence of str
-        Which columns, in lower case.
-
-    Raises
-    ------
-    InvalidInput
-        If it is damaged.
-    """
+    """Return some rows of a file; of the others, only what lies in the same row groups is read."""
     try:
         with pq.ParquetFile(path) as file:
             names = _spelt(file, columns)
@@ -185,20 +124,7 @@ def _lowered(table: pa.Table) -> pa.Table:
 
 
 def describe_parquet(name: str, path: Path) -> ParquetFile:
-    """Return what a Parquet file holds; only its footer is read.
-
-    Parameters
-    ----------
-    name : str
-        What the table is called.
-    path : pathlib.Path
-        The file.
-
-    Raises
-    ------
-    InvalidInput
-        If it is damaged, or two columns differ by case only.
-    """
+    """Return what a Parquet file holds; only its footer is read."""
     try:
         with pq.ParquetFile(path) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -207,14 +133,14 @@ def describe_parquet(name: str, path: Path) -> ParquetFile:
         note = json.loads((schema.metadata or {}).get(_NOTE, b"{}"))
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InvalidInput(_damaged(path, error)) from error
-    units, words = _lower(note.get("units")), _lower(note.get("descriptions"))
+    units, texts = _lower(note.get("units")), _lower(note.get("descriptions"))
     columns: dict[str, ColumnInfo] = {}
     for field in schema:
         column = field.name.lower()
         if column in columns:
-            raise InvalidInput(f"{path} has two columns {column!r}; case makes no difference here.")
+            raise InvalidInput(f"{path} has two columns {column!r}, differing only in case.")
         columns[column] = ColumnInfo(
-            column, str(field.type), units.get(column, ""), words.get(column, "")
+            column, str(field.type), units.get(column, ""), texts.get(column, "")
         )
     provenance = dict(note.get("provenance") or {})
     title = str(provenance.get("title", ""))

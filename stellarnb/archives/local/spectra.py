@@ -25,15 +25,9 @@ _IN_MEMORY = 500_000_000
 
 
 class LocalProduct:
-    """Spectra of one kind in a Parquet file: ``source_id, flux`` and, if there is one, ``flux_error``.
+    """Read spectra of one kind from a Parquet file: ``source_id, flux``, perhaps ``flux_error``.
 
-    A spectrum is a fixed-size binary of float32 or float16; where there is a column ``medflux``,
-    flux and error are multiplied by it.
-
-    Parameters
-    ----------
-    file : ParquetFile
-        Whose provenance names the ``instrument``; it is read at the first call of `spectra`.
+    Each spectrum is a fixed-size binary of float32 or float16, multiplied by ``medflux`` if given.
     """
 
     def __init__(self, file: ParquetFile) -> None:
@@ -56,8 +50,8 @@ class LocalProduct:
         if missing and strict:
             some = ", ".join(map(str, missing[:3])) + (", …" if len(missing) > 3 else "")
             raise PartialProducts(
-                f"{len(missing)} of the stars asked for have no spectrum here: {some}. Leave them "
-                "out, or call without strict=True and look at .missing."
+                f"{len(missing)} of the stars have no spectrum in this archive: {some}. Leave them "
+                "out, or call without strict=True and read .missing."
             )
         rows = self._take(row[found])
         scale = np.ones((1, 1), np.float32)
@@ -81,7 +75,7 @@ class LocalProduct:
                 lacking = sorted({"source_id", "flux"} - known)
                 if lacking:
                     raise MissingInput(
-                        f"{self._file.path} lacks {', '.join(lacking)}, so it holds no spectra."
+                        f"{self._file.path} lacks {', '.join(lacking)}, so it has no spectra."
                     )
                 if self._file.n_bytes <= _IN_MEMORY:
                     self._rows = read_parquet(self._file.path).combine_chunks()

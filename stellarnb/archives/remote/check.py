@@ -1,8 +1,8 @@
-"""Comparing what is known here of a survey with what its service says."""
+"""Comparison of a survey in the registry with its service."""
 
 from __future__ import annotations
 
-from stellarnb.archives.remote.runner import Asker
+from stellarnb.archives.remote.runner import QueryRunner
 from stellarnb.archives.remote.schema import read_columns
 from stellarnb.archives.surveys import Survey
 from stellarnb.archives.surveys.survey import MAIN, bare
@@ -11,18 +11,10 @@ from stellarnb.tables import Table
 __all__ = ["check_survey"]
 
 
-def check_survey(survey: Survey, asker: Asker) -> Table:
-    """Return what a comparison finds; see `RemoteArchive.check`.
-
-    Parameters
-    ----------
-    survey : Survey
-        As the registry has it.
-    asker : Asker
-        Asks the service.
-    """
+def check_survey(survey: Survey, runner: QueryRunner) -> Table:
+    """Return the result of each comparison; see `RemoteArchive.check`."""
     found: list[tuple[str, str, bool, str]] = []
-    listed = read_columns(asker, [part.name for part in survey.parts], refresh=True)
+    listed = read_columns(runner, [part.name for part in survey.parts], refresh=True)
     for part in survey.parts:
         table = listed.get(bare(part.name))
         words = f"{len(table.columns)} columns" if table else "TAP_SCHEMA does not list it"

@@ -1,4 +1,4 @@
-"""Where an object lies, by its name: CDS Sesame, asked through astropy."""
+"""Positions of named objects from CDS Sesame, through astropy."""
 
 from __future__ import annotations
 
@@ -15,38 +15,21 @@ _CREDIT = "This research has made use of the Sesame name resolver, CDS, Strasbou
 
 
 def resolve(center: Any, store: Store | None, *, offline: bool) -> tuple[float, float]:
-    """Return right ascension and declination [deg, ICRS] of a position or of a named object.
-
-    Parameters
-    ----------
-    center : str, astropy SkyCoord, or (ra, dec)
-        Such as ``"M 67"``; a name that was found once is found offline too.
-    store : Store or None
-        The cache.
-    offline : bool
-        Ask nobody.
-
-    Raises
-    ------
-    InvalidInput
-        If nobody knows the name, or it is no position.
-    CacheMiss
-        If a name was never asked for, offline.
-    ArchiveDown
-        If the name service cannot be reached.
-    """
+    """Return right ascension and declination [deg, ICRS] of a position or of a named object."""
     if not isinstance(center, str):
         return as_position(center)
     name = " ".join(center.split())
     if not name or len(name) > 100 or not name.isprintable():
-        raise InvalidInput(f"{center!r} is no name of an object.")
+        raise InvalidInput(
+            f"{center!r} is not the name of an object. Give one such as 'M 67', or (ra, dec)."
+        )
     key = {"service": "sesame", "name": name.lower()}
     found = store.table(key) if store is not None else None
     if found is None:
         if offline:
             raise CacheMiss(
-                f"Where {name!r} lies was never asked, and this is offline. Give a SkyCoord, or "
-                "(ra, dec) in degrees."
+                f"The position of {name!r} is not in the cache, and this is offline. Give a "
+                "SkyCoord, or (ra, dec) in degrees."
             )
         ra, dec = _ask(name)
         found = Result(
@@ -72,7 +55,7 @@ def _ask(name: str) -> tuple[float, float]:
                 "SkyCoord, or (ra, dec) in degrees."
             ) from error
         raise InvalidInput(
-            f"No object is called {name!r}, says Sesame (SIMBAD, NED, VizieR). Check the spelling, "
+            f"Sesame (SIMBAD, NED, VizieR) finds no object {name!r}. Check the spelling, "
             "or give a SkyCoord."
         ) from error
     except OSError as error:

@@ -1,4 +1,4 @@
-"""More rows than a service sends at once, by ranges of source_id."""
+"""Pagination: more rows than a service sends at once, by ranges of source_id."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.archives.adql.normalize import Plain, plain
+from stellarnb.archives.base.options import QueryOptions
 from stellarnb.archives.base.uploads import Upload
-from stellarnb.archives.remote.runner import Asker, Options, joined
+from stellarnb.archives.remote.runner import QueryRunner, joined
 from stellarnb.archives.tap.service import Query
 from stellarnb.archives.transport.progress import Watch
 from stellarnb.errors import ArchiveDown, Interrupted, QueryError, Truncated
 from stellarnb.tables import Result
 
-__all__ = ["in_pieces"]
+__all__ = ["paginated"]
 
 #: A source_id holds the HEALPix pixel of order 4 above this bit: 3072 bins over the sky.
 _SHIFT = 51
@@ -31,7 +32,7 @@ _NARROWEST = 1 << 35
 
 
 @dataclass(frozen=True)
-class _Range:
+class _IdRange:
     """Identifiers from `low` on and below `high`, None for an open end; or rows without one."""
 
     low: int | None = None
@@ -49,82 +50,57 @@ class _Range:
             ends.append(f"{column} < {self.high}")
         return " AND ".join(ends) or f"{column} IS NOT NULL"
 
-    def halves(self) -> tuple[_Range, _Range] | None:
-        """Return it in two, or None where it is too narrow for that."""
+    def halves(self) -> tuple[_IdRange, _IdRange] | None:
+        """Return the range in two halves, or None if it is too narrow."""
         low, high = self.low or 0, self.high if self.high is not None else _BINS << _SHIFT
         if self.null or high - low <= _NARROWEST:
             return None
         middle = low + (high - low) // 2
-        return _Range(self.low, middle), _Range(middle, self.high)
+        return _IdRange(self.low, middle), _IdRange(middle, self.high)
 
 
-def in_pieces(
-    asker: Asker,
+def paginated(
+    runner: QueryRunner,
     query: Query,
     uploads: Mapping[str, Upload],
     rows: int,
-    options: Options,
+    options: QueryOptions,
     watch: Watch,
 ) -> Result | None:
-    """Return the whole answer to a query of which a service sent only some rows.
-
-    Parameters
-    ----------
-    asker : Asker
-        Asks the service; each piece is kept, so that the next kernel goes on where this one ended.
-    query, uploads, options, watch
-        What was asked and how.
-    rows : int
-        As many rows are sent at once.
-
-    Returns
-    -------
-    Result or None
-        None where the query cannot be cut: it orders, groups or limits, or does not begin with
-        a table whose source_id is known.
-
-    Raises
-    ------
-    Truncated
-        If a piece that cannot be cut further is still too large.
-    ArchiveDown
-        If the pieces have not as many rows as the archive counts.
-    Interrupted
-        With what had arrived, as a truncated table.
-    """
+    """Return the whole answer to a query of which a service sent only some rows."""
     bare = plain(query.adql)
-    column = _id_column(asker, bare) if bare is not None else None
+    column = _id_column(runner, bare) if bare is not None else None
     if bare is None or column is None:
         return None
-    return _Pieces(asker, query, uploads, bare, column, options, watch).whole(rows)
+    return _Pagination(runner, query, uploads, bare, column, options, watch).whole(rows)
 
 
 @dataclass(frozen=True)
-class _Pieces:
-    """One query on its way through the pieces."""
+class _Pagination:
+    """One query, split into ranges of source_id."""
 
-    asker: Asker
+    runner: QueryRunner
     query: Query
     uploads: Mapping[str, Upload]
     bare: Plain
     column: str
-    options: Options
+    options: QueryOptions
     watch: Watch
 
     def whole(self, rows: int) -> Result:
-        """Ask for all pieces, those that turn out too large in halves, and join them."""
+        """Ask for all ranges, halve those that are too large, and join the answers."""
         ranges, total = self.ranges(rows)
         waiting = list(reversed(ranges))
         parts: list[Result] = []
-        name = self.asker.survey.name
+        name = self.runner.survey.name
         while waiting:
             piece = waiting.pop()
             self.watch.part(len(parts) + 1, len(parts) + 1 + len(waiting))
             try:
                 part = self.asked(self.bare.limited(piece.condition(self.column)))
             except Interrupted as stop:
-                words = f"{stop} {len(parts)} pieces of the answer are stored."
-                raise Interrupted(words, self.partial(parts)) from stop
+                message = f"{stop} {len(parts)} parts of the answer are stored."
+                raise Interrupted(message, self.partial(parts)) from stop
             if not part.truncated:
                 parts.append(part)
                 self.watch.rows(len(part))
@@ -132,8 +108,8 @@ class _Pieces:
             halves = piece.halves()
             if halves is None:
                 raise Truncated(
-                    f"{name}: even one spot of the sky has more rows than are sent at once. Ask "
-                    "for fewer with WHERE."
+                    f"{name}: one pixel of the sky has more rows than the service sends at once. "
+                    "Ask for fewer with WHERE."
                 )
             waiting += reversed(halves)
         answer = joined(parts)
@@ -143,21 +119,21 @@ class _Pieces:
                 "pieces. Ask again with refresh=True."
             )
         more = {"pieces": len(parts)}
-        return self.asker.result(answer, self.query, self.uploads, more=more)
+        return self.runner.result(answer, self.query, self.uploads, more=more)
 
     def asked(self, adql: str) -> Result:
-        """Return the answer to one piece, whole or not."""
+        """Return the answer for one range, complete or truncated."""
         query = replace(self.query, adql=adql)
-        return self.asker.cached(query, self.uploads, self.options, self.watch)
+        return self.runner.cached(query, self.uploads, self.options, self.watch)
 
     def partial(self, parts: list[Result]) -> Result | None:
         """Return what has arrived, as a truncated table."""
         if not parts:
             return None
         answer = replace(joined(parts), overflow=True)
-        return self.asker.result(answer, self.query, self.uploads)
+        return self.runner.result(answer, self.query, self.uploads)
 
-    def ranges(self, rows: int) -> tuple[list[_Range], int | None]:
+    def ranges(self, rows: int) -> tuple[list[_IdRange], int | None]:
         """Return ranges with about as many rows as are sent at once, and the number of rows."""
         shift = _SHIFT
         while shift < _COARSEST and _BINS >> (shift - _SHIFT) > rows:  # the counts must fit too
@@ -170,18 +146,18 @@ class _Pieces:
         if table is None or table.truncated or not len(table):
             width = (_BINS // _BLIND) << _SHIFT
             cuts = [i * width for i in range(1, _BLIND)]
-            return [*_between(cuts), _Range(null=True)], None
+            return [*_between(cuts), _IdRange(null=True)], None
         counted = table.arrow.filter(table.arrow["bin"].is_valid())
         bins = np.floor(counted["bin"].to_numpy().astype(float)).astype(np.int64)
         counts = counted["n"].to_numpy().astype(np.int64)
         total = int(table.arrow["n"].to_numpy().sum())
-        rest = [_Range(null=True)] if total > int(counts.sum()) else []
+        rest = [_IdRange(null=True)] if total > int(counts.sum()) else []
         return [*_between(_cuts(bins, counts, _FILL * rows, shift)), *rest], total
 
 
-def _between(cuts: list[int]) -> list[_Range]:
+def _between(cuts: list[int]) -> list[_IdRange]:
     ends = [None, *cuts, None]
-    return [_Range(low, high) for low, high in zip(ends, ends[1:], strict=False)]
+    return [_IdRange(low, high) for low, high in zip(ends, ends[1:], strict=False)]
 
 
 def _cuts(bins: NDArray[np.int64], counts: NDArray[np.int64], most: float, shift: int) -> list[int]:
@@ -197,9 +173,9 @@ def _cuts(bins: NDArray[np.int64], counts: NDArray[np.int64], most: float, shift
     return cuts
 
 
-def _id_column(asker: Asker, bare: Plain) -> str | None:
+def _id_column(runner: QueryRunner, bare: Plain) -> str | None:
     """Return the source_id of the table that a query begins with, as the query writes it."""
-    survey = asker.survey
+    survey = runner.survey
     if not survey.parts or "source_id" not in survey.columns:
         return None
     alias = bare.alias(survey.main.name)

@@ -1,4 +1,4 @@
-"""The quick forms of a remote archive: stars, cones, crossmatches."""
+"""Queries by shared column names: stars, cones, crossmatches."""
 
 from __future__ import annotations
 
@@ -14,38 +14,33 @@ from numpy.typing import NDArray
 from stellarnb.archives.base.catalog import ColumnInfo, TableInfo
 from stellarnb.archives.base.conditions import condition
 from stellarnb.archives.base.crossmatch import SkyTree, separations
+from stellarnb.archives.base.options import QueryOptions
 from stellarnb.archives.base.uploads import describe_table
-from stellarnb.archives.remote.columns import Knowledge, Known
-from stellarnb.archives.remote.runner import Asker, Options, joined
+from stellarnb.archives.remote.columns import ResolvedSurvey, SurveyColumns
+from stellarnb.archives.remote.runner import QueryRunner, joined
 from stellarnb.archives.surveys.selection import EVERYTHING, circle, select
 from stellarnb.archives.tap.service import Query
 from stellarnb.errors import ArchiveDown, InvalidInput, MissingInput
 from stellarnb.ids import as_source_ids
 from stellarnb.tables import Result
 
-__all__ = ["Stars"]
+__all__ = ["StarQueries"]
 
 #: Identifiers in one query, written out or sent along as a table; positions to match.
 IN_LIST, IN_TABLE, POSITIONS = 2_000, 20_000, 5_000
 _HIDDEN = "stellarnb_"
 
 
-class Stars:
-    """Writes the queries of the quick forms, and asks them.
+class StarQueries:
+    """Write and run the queries for stars, cones and crossmatches."""
 
-    Parameters
-    ----------
-    asker : Asker
-        Asks the service, or the cache.
-    """
+    def __init__(self, runner: QueryRunner) -> None:
+        self._runner = runner
+        self._survey_columns = SurveyColumns(runner)
 
-    def __init__(self, asker: Asker) -> None:
-        self._asker = asker
-        self._knowledge = Knowledge(asker)
-
-    def known(self, table: str | None = None) -> Known:
+    def known(self, table: str | None = None) -> ResolvedSurvey:
         """Return what is known of the columns."""
-        return self._knowledge.of(table)
+        return self._survey_columns.of(table)
 
     def stars(
         self,
@@ -55,7 +50,7 @@ class Stars:
         limit: int | None,
         where: str,
         conditions: Mapping[str, Any],
-        options: Options,
+        options: QueryOptions,
         *,
         good: bool,
     ) -> Result:
@@ -69,7 +64,9 @@ class Stars:
         told += [f"({where})"] if where.strip() else []
         if good:
             if not known.survey.good:
-                raise InvalidInput(f"{known.survey.name!r} recommends no cut; write one in where=.")
+                raise InvalidInput(
+                    f"{known.survey.name!r} recommends no cut for good=True. Write one in where=."
+                )
             told.append(f"({known.survey.good})")
         if ids is not None:
             return self._by_id(known, ids, labels, told, limit, options)
@@ -78,7 +75,7 @@ class Stars:
         # One row more than is wanted tells whether there are more.
         adql = select(known.every, labels, told, limit=limit + 1)
         found = self._asked(known, adql, labels, options)
-        more = len(found) > limit
+        more = len(found) > limit or found.truncated
         out = found.take(slice(0, limit))
         out.truncated = more
         shown = select(known.every, labels, told, limit=limit)
@@ -93,7 +90,7 @@ class Stars:
         table: str | None,
         columns: Sequence[str] | None,
         limit: int | None,
-        options: Options,
+        options: QueryOptions,
     ) -> Result:
         """Return the stars of a cone, the nearest first; see `RemoteArchive.cone`."""
         known = _with_positions(self.known(table))
@@ -117,9 +114,9 @@ class Stars:
         table: str | None,
         columns: Sequence[str] | None,
         keep: str,
-        options: Options,
+        options: QueryOptions,
     ) -> Result:
-        """Return pairs of one's own stars with the archive's; see `RemoteArchive.crossmatch`."""
+        """Return pairs of the user's stars with the archive's; see `RemoteArchive.crossmatch`."""
         from stellarnb.archives.base.crossmatch import as_table, crossmatch_table, sky_positions
 
         own = as_table(stars)
@@ -145,7 +142,7 @@ class Stars:
             for mine in tables
         ]
         answer = joined(parts)
-        # A star near two of one's own came twice.
+        # A star near two of the user's stars came twice.
         rows = answer.table.group_by(answer.table.column_names).aggregate([])
         tree = SkyTree(*(np.asarray(rows[name], dtype=float) for name in there))
         infos = {n: _info(parts[0], n, rows[n].type) for n in rows.column_names if n not in there}
@@ -159,26 +156,27 @@ class Stars:
             list(infos),
             lambda _, at, names: rows.select(names).take(at),
         )
-        notes = self._asker.result(answer, Query(adql), {}).provenance
+        notes = self._runner.result(answer, Query(adql), {}).provenance
         notes["columns"] = _meanings(known, labels)
         found.provenance = {**notes, "pieces": len(parts), **found.provenance}
+        found.truncated = answer.overflow
         return found
 
     def _by_id(
         self,
-        known: Known,
+        known: ResolvedSurvey,
         ids: NDArray[np.int64],
         labels: list[str],
         told: list[str],
         limit: int | None,
-        options: Options,
+        options: QueryOptions,
     ) -> Result:
         if "source_id" not in known.every.columns:
             raise MissingInput(
                 f"{known.survey.name!r} has no source_id; use crossmatch() with positions."
             )
         if limit is not None:
-            raise InvalidInput("ids= and limit= exclude each other: give fewer ids.")
+            raise InvalidInput("ids= and limit= cannot be combined. Give fewer ids.")
         wanted = np.array(list(dict.fromkeys(ids.tolist())), dtype=np.int64)
         hidden = [] if {"source_id", EVERYTHING} & set(labels) else ["source_id"]
         place = known.every.place("source_id")
@@ -189,7 +187,7 @@ class Stars:
         answer = joined(parts)
         digest = hashlib.sha256(wanted.tobytes()).hexdigest()
         more = {"ids": {"n": len(wanted), "sha256": digest}, "pieces": len(parts)}
-        out = self._asker.result(answer, Query(parts[0].provenance["adql"]), {}, more=more)
+        out = self._runner.result(answer, Query(parts[0].provenance["adql"]), {}, more=more)
         out.provenance["columns"] = _meanings(known, labels)
         here = as_source_ids(out[_id_name(known, out)])
         rank = {star: i for i, star in enumerate(wanted.tolist())}
@@ -201,12 +199,12 @@ class Stars:
 
     def _some_ids(
         self,
-        known: Known,
+        known: ResolvedSurvey,
         ids: NDArray[np.int64],
         place: str,
         labels: list[str],
         told: list[str],
-        options: Options,
+        options: QueryOptions,
     ) -> Result:
         if len(ids) <= IN_LIST:
             listed = ", ".join(map(str, ids.tolist()))
@@ -220,23 +218,23 @@ class Stars:
 
     def _asked(
         self,
-        known: Known,
+        known: ResolvedSurvey,
         adql: str,
         labels: Sequence[str],
-        options: Options,
+        options: QueryOptions,
         upload: Mapping[str, pa.Table] | None = None,
     ) -> Result:
         uploads = {
             f"tap_upload.{name}": describe_table(table, f"tap_upload.{name}")
             for name, table in (upload or {}).items()
         }
-        out = self._asker.ask(Query(adql, uploads=upload or {}), uploads, options)
+        out = self._runner.ask(Query(adql, options.maxrec, upload or {}), uploads, options)
         out.arrow = _whole_ids(out.arrow, known.survey.name)
         out.provenance["columns"] = _meanings(known, labels)
         return out
 
 
-def _chosen(known: Known, columns: Sequence[str] | None) -> list[str]:
+def _chosen(known: ResolvedSurvey, columns: Sequence[str] | None) -> list[str]:
     if columns is None:
         return known.usual
     if isinstance(columns, str):
@@ -248,11 +246,11 @@ def _chosen(known: Known, columns: Sequence[str] | None) -> list[str]:
     return labels
 
 
-def _meanings(known: Known, labels: Sequence[str]) -> dict[str, str]:
+def _meanings(known: ResolvedSurvey, labels: Sequence[str]) -> dict[str, str]:
     return {name: known.every.place(name) for name in labels if name != EVERYTHING}
 
 
-def _with_positions(known: Known) -> Known:
+def _with_positions(known: ResolvedSurvey) -> ResolvedSurvey:
     lacking = [name for name in ("ra", "dec") if name not in known.every.columns]
     if lacking:
         raise MissingInput(
@@ -262,14 +260,14 @@ def _with_positions(known: Known) -> Known:
     return known
 
 
-def _places(known: Known, found: Result, name: str) -> NDArray[np.float64]:
+def _places(known: ResolvedSurvey, found: Result, name: str) -> NDArray[np.float64]:
     """Return positions [deg] of an answer, also where it has them under the table's own name."""
     own = known.every.columns[name][0].rpartition(".")[2].strip('"').lower()
     column = name if name in found else own
     return np.ma.filled(np.ma.asarray(found[column], dtype=np.float64), np.nan)
 
 
-def _id_name(known: Known, found: Result) -> str:
+def _id_name(known: ResolvedSurvey, found: Result) -> str:
     own = known.every.columns["source_id"][0].rpartition(".")[2].strip('"').lower()
     return "source_id" if "source_id" in found else own
 
@@ -283,15 +281,15 @@ def _whole_ids(table: pa.Table, name: str) -> pa.Table:
         return table
     if pa.types.is_floating(column.type):
         raise ArchiveDown(
-            f"{name} sends source_id as floating-point numbers, which name other stars. Tell its "
-            "operators."
+            f"{name} sends source_id as floating-point numbers, whose rounding names other stars. "
+            "Report it to the service."
         )
     texts = column.cast(pa.string())
     present = texts.is_valid()
     try:
         whole = pa.compute.if_else(present, texts, None).cast(pa.int64())
     except pa.ArrowInvalid as error:
-        raise ArchiveDown(f"{name} sends a source_id that is no number: {error}.") from error
+        raise ArchiveDown(f"{name} sends a source_id that is not a number: {error}.") from error
     place = table.column_names.index("source_id")
     return table.set_column(place, "source_id", whole)
 
@@ -300,7 +298,7 @@ def _pieces(ids: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     return [ids[i : i + size] for i in range(0, max(len(ids), 1), size)]
 
 
-def _sync(options: Options) -> Options:
+def _sync(options: QueryOptions) -> QueryOptions:
     return options if options.async_ is not None else replace(options, async_=False)
 
 

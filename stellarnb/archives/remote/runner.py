@@ -1,95 +1,68 @@
-"""A query through cache, job and pieces: what is asked once is not asked again."""
+"""Queries through the cache: an answer that is stored is not asked for again."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from stellarnb import __version__
 from stellarnb.archives.adql.normalize import canonical, plain, top_of
+from stellarnb.archives.base.options import QueryOptions
 from stellarnb.archives.base.uploads import Upload
 from stellarnb.archives.cache.store import Store
+from stellarnb.archives.remote.jobs import SYNC_SECONDS, JobRunner, budget_for
 from stellarnb.archives.surveys import Survey
-from stellarnb.archives.tap.job import Expired, Job
 from stellarnb.archives.tap.service import Query, TapService
 from stellarnb.archives.tap.votable import Answer
-from stellarnb.archives.transport.client import Budget, scrub_url
-from stellarnb.archives.transport.progress import OnProgress, Watch
-from stellarnb.errors import CacheMiss, Interrupted, InvalidInput, QueryError, Truncated
+from stellarnb.archives.transport.client import scrub_url
+from stellarnb.archives.transport.progress import Watch
+from stellarnb.errors import CacheMiss, InvalidInput, Truncated
 from stellarnb.progress import Cancel
 from stellarnb.tables import Result
 
-__all__ = ["Asker", "Options"]
+__all__ = ["Paginate", "QueryRunner", "joined"]
 
-#: Seconds that an answer, or a job, may take where nothing else is said.
-SYNC_SECONDS, JOB_SECONDS = 600.0, 7200.0
-#: As many rows are had without a job.
+#: Queries with a row limit up to this one run without a job.
 SYNC_ROWS = 20_000
+#: Returns the whole answer to a query of which a service sent only some rows, or None.
+Paginate = Callable[
+    [Query, Mapping[str, Upload], int, QueryOptions, Watch],
+    Result | None,
+]
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a query is asked; see `stellarnb.archives.remote.archive.RemoteArchive.query`."""
+class QueryRunner:
+    """Ask one service, and keep its answers; `paginate` completes an answer with rows held back."""
 
-    async_: bool | None = None
-    maxrec: int | None = None
-    allow_truncated: bool = False
-    refresh: bool = False
-    timeout: float | None = None
-    budget: Budget | None = None
-    cancel: Cancel | None = None
-    progress: bool | OnProgress = True
-    deadline: float | None = None
-
-
-class Asker:
-    """Asks one service, and keeps its answers.
-
-    Parameters
-    ----------
-    survey : Survey
-        Whose service it is.
-    tap : TapService
-        The service.
-    store : Store or None
-        The cache; None for none.
-    offline : bool
-        Ask nobody.
-    """
-
-    def __init__(self, survey: Survey, tap: TapService, store: Store | None, offline: bool) -> None:
+    def __init__(
+        self,
+        survey: Survey,
+        tap: TapService,
+        store: Store | None,
+        *,
+        offline: bool,
+        paginate: Paginate | None = None,
+    ) -> None:
         self.survey = survey
         self.tap = tap
         self.store = store
         self.offline = offline
+        self._paginate = paginate
+        self._jobs = JobRunner(survey.name, store)
         #: Who is logged in: others may see other tables.
         self.user = ""
-        #: Finds out what the survey's columns are, if that is not known yet.
-        self.learn: Callable[[], object] = lambda: None
 
-    def ask(self, query: Query, uploads: Mapping[str, Upload], options: Options) -> Result:
-        """Return the whole answer, from the cache or from the service.
-
-        Raises
-        ------
-        Truncated
-            If rows were held back, unless that is allowed and unless the query can be cut into
-            pieces.
-        CacheMiss
-            While offline, if it is not in the cache.
-        StellarnbError
-            See `RemoteArchive.query`.
-        """
+    def ask(self, query: Query, uploads: Mapping[str, Upload], options: QueryOptions) -> Result:
+        """Return the whole answer, from the cache or from the service."""
         clock = self.tap.transport.clock
         if options.timeout is not None:
-            options = replace(options, deadline=clock.now() + options.timeout)
+            ends = clock.now() + options.timeout
+            sooner = ends if options.deadline is None else min(ends, options.deadline)
+            options = replace(options, deadline=sooner)
         with Watch(self.survey.name, options.progress, clock.now) as watch:
             return self.cached(
                 query,
@@ -103,20 +76,11 @@ class Asker:
         self,
         query: Query,
         uploads: Mapping[str, Upload],
-        options: Options,
+        options: QueryOptions,
         watch: Watch,
         complete: Callable[[Answer], Result] | None = None,
     ) -> Result:
-        """Return an answer, from the cache or from the service.
-
-        Parameters
-        ----------
-        query, uploads, options, watch
-            What is asked and how.
-        complete : callable, optional
-            Given an answer with rows held back, returns a whole one; where not given, the answer
-            is returned as it is, and not kept.
-        """
+        """Return an answer, from the cache or from the service."""
         key = self.key(query, uploads)
         found = None if options.refresh and not self.offline else self._look(key)
         if found is not None:
@@ -141,7 +105,7 @@ class Asker:
             return result
 
     def key(self, query: Query, uploads: Mapping[str, Upload]) -> dict[str, Any]:
-        """Return under what the cache keeps an answer."""
+        """Return the cache key of an answer."""
         key: dict[str, Any] = {
             "service": scrub_url(self.tap.url),
             "release": self.survey.release,
@@ -198,18 +162,16 @@ class Asker:
         query: Query,
         uploads: Mapping[str, Upload],
         answer: Answer,
-        options: Options,
+        options: QueryOptions,
         watch: Watch,
     ) -> Result:
-        from stellarnb.archives.remote.pagination import in_pieces
-
         rows = answer.table.num_rows
         if options.allow_truncated:
             return self.result(answer, query, uploads)
         whole = None
-        if options.maxrec is None and rows and plain(query.adql) and not _about_tables(query):
-            self.learn()
-            whole = in_pieces(self, query, uploads, rows, options, watch)
+        divisible = options.maxrec is None and rows and plain(query.adql)
+        if self._paginate is not None and divisible and not _about_tables(query):
+            whole = self._paginate(query, uploads, rows, options, watch)
         if whole is None:
             raise Truncated(
                 f"{self.survey.name} sent {rows:,} rows and held back others, so the table would "
@@ -219,109 +181,21 @@ class Asker:
         return whole
 
     def _fetch(
-        self, key: Mapping[str, Any], query: Query, options: Options, watch: Watch
+        self, key: Mapping[str, Any], query: Query, options: QueryOptions, watch: Watch
     ) -> tuple[Answer, str]:
         """Return the service's answer, and the address of the job that found it."""
         if self._by_job(query, options):
-            return self._job(key, query, options, watch)
-        budget = self._budget(options, SYNC_SECONDS)
+            return self._jobs.run(self.tap, key, query, options, watch)
+        budget = budget_for(options, self.tap.transport, SYNC_SECONDS)
         return self.tap.sync(query, budget=budget, cancel=options.cancel, watch=watch), ""
 
-    def _by_job(self, query: Query, options: Options) -> bool:
+    def _by_job(self, query: Query, options: QueryOptions) -> bool:
         if options.async_ and not self.survey.jobs:
             raise InvalidInput(f"{self.survey.name!r} has no jobs; leave async_ out.")
         if options.async_ is not None or not self.survey.jobs:
             return bool(options.async_)
         rows = min((n for n in (query.maxrec, top_of(query.adql)) if n is not None), default=None)
         return not _about_tables(query) and (rows is None or rows > SYNC_ROWS)
-
-    def _budget(self, options: Options, seconds: float) -> Budget:
-        known = options.budget or self.tap.transport.budget
-        if options.budget is None:
-            known = replace(known, seconds=seconds)
-        if options.deadline is not None:
-            left = max(0.0, options.deadline - self.tap.transport.clock.now())
-            known = replace(
-                known, seconds=left if options.budget is None else min(left, known.seconds)
-            )
-        return known
-
-    def _job(
-        self, key: Mapping[str, Any], query: Query, options: Options, watch: Watch
-    ) -> tuple[Answer, str]:
-        job, fresh = self._submitted(key, query, options)
-        try:
-            answer = self._awaited(job, key, options, watch, fresh=fresh)
-        except Expired:
-            self._forget(key)
-            if fresh:
-                raise
-            # A kernel of some days ago left it; what it found is gone, so it is asked anew.
-            job, _ = self._submitted(key, query, options)
-            answer = self._awaited(job, key, options, watch, fresh=True)
-        self._forget(key)
-        job.delete()
-        return answer, job.url
-
-    def _submitted(
-        self, key: Mapping[str, Any], query: Query, options: Options
-    ) -> tuple[Job, bool]:
-        """Return the job that was sent off for this question before, or a new one."""
-        known = None if self.store is None else self.store.job(key)
-        if known is not None:
-            return self.tap.attach(known.url), False
-        budget = self._budget(options, SYNC_SECONDS)
-        job = self.tap.submit(query, budget=budget, cancel=options.cancel)
-        if self.store is not None:
-            self.store.keep_job(key, job.url, {"archive": self.survey.name, "adql": query.adql})
-        return job, True
-
-    def _awaited(
-        self, job: Job, key: Mapping[str, Any], options: Options, watch: Watch, *, fresh: bool
-    ) -> Answer:
-        clock, cancel = self.tap.transport.clock, options.cancel
-        budget = self._budget(options, JOB_SECONDS)
-        deadline = clock.now() + budget.seconds
-        try:
-            if fresh or job.state(cancel).phase == "PENDING":
-                job.run(cancel)
-            state = job.wait(deadline, watch, cancel)
-            with self._part(key) as path:
-                return job.fetch(state, path, budget=budget, cancel=cancel, watch=watch)
-        except QueryError:
-            self._forget(key)
-            job.delete()
-            raise
-        except Interrupted:
-            self._stop(job, key)
-            raise
-        except KeyboardInterrupt as stop:
-            if self.store is None:
-                self._stop(job, key)
-                raise Interrupted(f"Stopped, and the job at {self.tap.host} too.") from stop
-            raise Interrupted(
-                f"Stopped waiting. The job goes on at {scrub_url(job.url)}; the same query picks "
-                "it up again."
-            ) from stop
-
-    def _stop(self, job: Job, key: Mapping[str, Any]) -> None:
-        job.abort()
-        job.delete()
-        self._forget(key)
-
-    def _forget(self, key: Mapping[str, Any]) -> None:
-        if self.store is not None:
-            self.store.drop_job(key)
-
-    @contextmanager
-    def _part(self, key: Mapping[str, Any]) -> Iterator[Path]:
-        """Give a file for bytes on their way, which the next kernel finds again."""
-        if self.store is not None:
-            name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
-            yield self.store.parts / f"{name}.vot"
-            return
-        with tempfile.TemporaryDirectory(prefix="stellarnb-") as folder:
-            yield Path(folder) / "answer.vot"
 
 
 def _about_tables(query: Query) -> bool:

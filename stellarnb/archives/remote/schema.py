@@ -1,4 +1,4 @@
-"""What a service says of its tables: TAP_SCHEMA, read once."""
+"""Tables and columns of a service, from TAP_SCHEMA."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stellarnb.archives.base.catalog import ColumnInfo
+from stellarnb.archives.base.options import QueryOptions
 from stellarnb.archives.base.units import astropy_unit
-from stellarnb.archives.remote.runner import Asker, Options
+from stellarnb.archives.remote.runner import QueryRunner
 from stellarnb.archives.surveys.survey import bare
 from stellarnb.archives.tap.service import Query
 from stellarnb.archives.transport.request import plain_text
 from stellarnb.tables import Table
 
-__all__ = ["Listed", "column_table", "read_columns", "read_tables"]
+__all__ = ["ListedTable", "column_table", "read_columns", "read_tables"]
 
 _COLUMNS = "table_name, column_name, description, unit, ucd, datatype"
-#: What services call types, in words of Arrow.
+#: Arrow types by the names that services use.
 _TYPES = {
     "boolean": "bool",
     "bool": "bool",
@@ -41,58 +42,36 @@ _TYPES = {
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A table as TAP_SCHEMA lists it.
+class ListedTable:
+    """A table as TAP_SCHEMA lists it."""
 
-    Attributes
-    ----------
-    name : str
-        As a query writes it.
-    columns : dict of str to ColumnInfo
-        By the service's own spelling, in its order.
-    ucds : dict of str to str
-        By the same.
-    """
-
+    #: As a query writes it.
     name: str
+    #: By the service's own spelling, in its order.
     columns: dict[str, ColumnInfo]
+    #: By the same.
     ucds: dict[str, str]
 
 
 def read_columns(
-    asker: Asker, tables: Iterable[str], *, refresh: bool = False
-) -> dict[str, Listed]:
-    """Return the columns of some tables, by the table's name as `bare` gives it.
-
-    Parameters
-    ----------
-    asker : Asker
-        Asks the service, or the cache.
-    tables : iterable of str
-        As a query writes them.
-    refresh : bool, optional
-        Ask the service whatever the cache has.
-
-    Returns
-    -------
-    dict of str to Listed
-        Without tables that the service does not list.
-    """
+    runner: QueryRunner, tables: Iterable[str], *, refresh: bool = False
+) -> dict[str, ListedTable]:
+    """Return the columns of some tables, by the table's name as `bare` gives it."""
     wanted = list(dict.fromkeys(tables))
     spellings = {spelling: table for table in wanted for spelling in _spellings(table)}
     names = ", ".join("'" + spelling.replace("'", "''") + "'" for spelling in spellings)
     adql = f"SELECT {_COLUMNS} FROM tap_schema.columns WHERE table_name IN ({names})"  # noqa: S608
-    rows = _ask(asker, adql, refresh=refresh)
-    out: dict[str, Listed] = {}
+    rows = _ask(runner, adql, refresh=refresh)
+    out: dict[str, ListedTable] = {}
     for row in rows:
         table = spellings.get(row["table_name"])
         column = row["column_name"].strip('"')
         if table is None or not column:
             continue
-        listed = out.setdefault(bare(table), Listed(table, {}, {}))
+        listed = out.setdefault(bare(table), ListedTable(table, {}, {}))
         listed.columns[column] = ColumnInfo(
             column.lower(),
-            arrow_word(row["datatype"]),
+            arrow_type(row["datatype"]),
             astropy_unit(plain_text(row["unit"], 60)),
             plain_text(row["description"], 1000),
         )
@@ -100,24 +79,14 @@ def read_columns(
     return out
 
 
-def read_tables(asker: Asker, like: str = "", *, refresh: bool = False) -> Table:
-    """Return which tables there are: ``name, type, description``.
-
-    Parameters
-    ----------
-    asker : Asker
-        Asks the service, or the cache.
-    like : str, optional
-        Only those whose names begin so.
-    refresh : bool, optional
-        Ask the service whatever the cache has.
-    """
+def read_tables(runner: QueryRunner, like: str = "", *, refresh: bool = False) -> Table:
+    """Return which tables there are: ``name, type, description``."""
     where = ""
     if like:
         text = like.replace("'", "''")
         where = f" WHERE table_name LIKE '{text}%' OR table_name LIKE '\"{text}%'"
     adql = f"SELECT table_name, table_type, description FROM tap_schema.tables{where}"  # noqa: S608
-    rows = _ask(asker, adql, refresh=refresh)
+    rows = _ask(runner, adql, refresh=refresh)
     if like:  # an underscore is any letter to LIKE
         rows = [row for row in rows if bare(row["table_name"]).startswith(bare(like))]
     return Table(
@@ -129,7 +98,7 @@ def read_tables(asker: Asker, like: str = "", *, refresh: bool = False) -> Table
     )
 
 
-def column_table(listed: Iterable[Listed], *, with_table: bool) -> Table:
+def column_table(listed: Iterable[ListedTable], *, with_table: bool) -> Table:
     """Return columns as a table: ``name, type, unit, description``, and ``table`` if wanted."""
     rows = [(table.name, n, info) for table in listed for n, info in table.columns.items()]
     where = {"table": [table for table, _, _ in rows]} if with_table else {}
@@ -144,15 +113,15 @@ def column_table(listed: Iterable[Listed], *, with_table: bool) -> Table:
     )
 
 
-def arrow_word(datatype: str) -> str:
-    """Return a type of TAP_SCHEMA in words of Arrow, such as ``int64``; itself where unknown."""
+def arrow_type(datatype: str) -> str:
+    """Return the Arrow name of a TAP_SCHEMA type, such as ``int64``; itself if unknown."""
     word = datatype.lower().removeprefix("adql:").split("(")[0].strip()
     return _TYPES.get(word, word)
 
 
-def _ask(asker: Asker, adql: str, *, refresh: bool) -> list[dict[str, str]]:
-    options = Options(async_=False, refresh=refresh, progress=False)
-    table = asker.ask(Query(adql), {}, options).arrow
+def _ask(runner: QueryRunner, adql: str, *, refresh: bool) -> list[dict[str, str]]:
+    options = QueryOptions(async_=False, refresh=refresh, progress=False)
+    table = runner.ask(Query(adql), {}, options).arrow
     rows = table.to_pylist()
     return [{name: str(value or "") for name, value in row.items()} for row in rows]
 

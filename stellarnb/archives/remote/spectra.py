@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
 from stellarnb.archives.base.catalog import nearest
 from stellarnb.archives.base.identifiers import ids_of
-from stellarnb.archives.remote.queries import IN_LIST, Stars
-from stellarnb.archives.remote.runner import Asker, Options
+from stellarnb.archives.base.options import QueryOptions
+from stellarnb.archives.remote.queries import IN_LIST, StarQueries
+from stellarnb.archives.remote.runner import QueryRunner
 from stellarnb.archives.surveys import Survey
 from stellarnb.archives.tap.service import Query, TapService
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.progress import Cancel
 from stellarnb.spectra import SpectrumSet
 from stellarnb.tables import Result
 from stellarnb.tables.convert import as_arrow
 
-__all__ = ["Spectra"]
+__all__ = ["SpectraFinder"]
 
-#: What the files of a survey are found by: these columns of `Stars.stars`.
+#: What the files of a survey are found by: these columns of `StarQueries.stars`.
 _NAMES = {
     "apogee": ("source_id", "apogee_id", "telescope", "field"),
     "rave": ("source_id", "rave_obs_id", "spectrum_fits"),
@@ -31,19 +32,11 @@ _NAMES = {
 _OBSCORE = "dp_id, access_url, target_name, em_min, em_max"
 
 
-class Spectra:
-    """Finds who serves an archive's spectra, and fetches them through the cache.
+class SpectraFinder:
+    """Find who serves an archive's spectra, and fetches them through the cache."""
 
-    Parameters
-    ----------
-    asker : Asker
-        Of the archive.
-    stars : Stars
-        Its quick forms, for identifiers that the user does not bring along.
-    """
-
-    def __init__(self, asker: Asker, stars: Stars) -> None:
-        self._asker = asker
+    def __init__(self, runner: QueryRunner, stars: StarQueries) -> None:
+        self._runner = runner
         self._stars = stars
 
     @property
@@ -52,7 +45,7 @@ class Spectra:
         from stellarnb.archives.spectra.datalink import DR3_NAMES
         from stellarnb.archives.spectra.urls import PRODUCTS
 
-        name = self._asker.survey.name
+        name = self._runner.survey.name
         return tuple(DR3_NAMES) if name == "gaia" else PRODUCTS.get(name, ())
 
     def of(
@@ -61,22 +54,21 @@ class Spectra:
         product: str | None,
         *,
         strict: bool,
-        progress: bool,
-        cancel: Cancel | None,
+        options: QueryOptions,
     ) -> SpectrumSet:
         """Return spectra of some stars; see `RemoteArchive.spectra`."""
         from stellarnb.archives.spectra.datalink import DataLink
         from stellarnb.archives.spectra.fetch import SpectraSource, fetch_spectra
         from stellarnb.archives.spectra.urls import files_of
 
-        survey = self._asker.survey
+        survey = self._runner.survey
         chosen = self._product(product)
         source: SpectraSource
         if survey.name == "gaia":
             source = DataLink((survey.data,))
             ids: Any = ids_of(stars)
         else:
-            where = self._rows(stars, _NAMES[survey.name], cancel)
+            where = self._rows(stars, _NAMES[survey.name], options)
             base = {"base": survey.files} if survey.files else {}
             files = files_of(survey.name, where, chosen, **base)
             source, ids = files, files.stars
@@ -84,12 +76,12 @@ class Spectra:
             source,
             ids,
             chosen,
-            store=self._asker.store,
-            transport=self._asker.tap.transport,
-            offline=self._asker.offline,
+            store=self._runner.store,
+            transport=self._runner.tap.transport,
+            offline=self._runner.offline,
             strict=strict,
-            progress=progress,
-            cancel=cancel,
+            progress=options.shows_bar,
+            cancel=options.cancel,
         )
         found.provenance["credits"] = list(survey.credits)
         return found
@@ -98,22 +90,22 @@ class Spectra:
         known = self.products
         if not known:
             raise InvalidInput(
-                f"{self._asker.survey.name!r} serves no spectra that can be fetched from here."
+                f"{self._runner.survey.name!r} has no spectra that stellarnb can fetch."
             )
         if product is not None and product not in known:
             raise InvalidInput(
-                f"{self._asker.survey.name!r} has no product {product!r}"
+                f"{self._runner.survey.name!r} has no product {product!r}"
                 f"{nearest(str(product), known)} (products: {', '.join(known)})."
             )
         return product or known[0]
 
-    def _rows(self, stars: Any, names: Sequence[str], cancel: Cancel | None) -> Any:
+    def _rows(self, stars: Any, names: Sequence[str], options: QueryOptions) -> Any:
         """Return a table that names the files: the user's own, or one that the archive gives."""
-        survey = self._asker.survey
+        survey = self._runner.survey
         table = _table(stars)
         has = {name.lower() for name in table.column_names} if table is not None else set()
         if survey.name == "gaia-eso":
-            return self._observations(stars, table, has, cancel)
+            return self._observations(stars, table, has, options)
         needed = set(names) - {"source_id", "spectrum_fits"}
         if table is not None and needed <= has:
             return table
@@ -123,12 +115,11 @@ class Spectra:
                 f"{survey.name!r} finds spectra by {lacking}; this table has neither that nor a "
                 "source_id. A table that stars() gave has it."
             )
-        options = Options(cancel=cancel)
         columns = [name for name in names if name in self._stars.known().every.columns]
         return self._stars.stars(ids_of(stars), None, columns, None, "", {}, options, good=False)
 
     def _observations(
-        self, stars: Any, table: pa.Table | None, has: set[str], cancel: Cancel | None
+        self, stars: Any, table: pa.Table | None, has: set[str], options: QueryOptions
     ) -> Any:
         """Return what ESO's list of observations has of some stars of Gaia-ESO."""
         if table is not None and has & {"dp_id", "access_url"}:
@@ -143,10 +134,10 @@ class Spectra:
         else:
             column = next(n for n in table.column_names if n.lower() in {"cname", "target_name"})
             names = table[column].to_pylist()
-        survey = self._asker.survey
+        survey = self._runner.survey
         listed = Survey("gaia-eso", "ESO's ivoa.ObsCore", survey.release, survey.data)
-        tap = TapService(listed.url, self._asker.tap.transport)
-        asker = Asker(listed, tap, self._asker.store, self._asker.offline)
+        tap = TapService(listed.url, self._runner.tap.transport)
+        runner = QueryRunner(listed, tap, self._runner.store, offline=self._runner.offline)
         wanted = list(dict.fromkeys(name for name in names if name))
         parts: list[Result] = []
         for i in range(0, len(wanted), IN_LIST):
@@ -155,9 +146,9 @@ class Spectra:
                 f"SELECT {_OBSCORE} FROM ivoa.ObsCore WHERE obs_collection = 'GAIAESO' "  # noqa: S608
                 f"AND target_name IN ({some})"
             )
-            parts.append(asker.ask(Query(adql), {}, Options(async_=False, cancel=cancel)))
+            parts.append(runner.ask(Query(adql), {}, replace(options, async_=False)))
         if not parts:
-            raise InvalidInput("No star of Gaia-ESO was named.")
+            raise InvalidInput("Name at least one star of Gaia-ESO by its cname.")
         return pa.concat_tables([part.arrow for part in parts])
 
 

@@ -1,7 +1,7 @@
-"""What surveys call things: one table entry each, and the names that all of them share."""
+"""Surveys: their tables and columns under the names that all of them share."""
 
 from stellarnb.archives.surveys.discover import discover
 from stellarnb.archives.surveys.selection import select
-from stellarnb.archives.surveys.survey import Part, Survey
+from stellarnb.archives.surveys.survey import Survey, SurveyTable
 
-__all__ = ["Part", "Survey", "discover", "select"]
+__all__ = ["Survey", "SurveyTable", "discover", "select"]

@@ -1,4 +1,4 @@
-"""Which column of an unknown catalogue is what, by its name and its UCD."""
+"""Meanings of the columns of an unknown catalogue, from their names and UCDs."""
 
 from __future__ import annotations
 
@@ -50,21 +50,7 @@ _TEXT = frozenset({"char", "varchar", "unicodechar", "string", "text"})
 
 
 def discover(columns: Mapping[str, ColumnInfo], ucds: Mapping[str, str]) -> dict[str, str]:
-    """Return which column of a table is what.
-
-    Parameters
-    ----------
-    columns : mapping of str to ColumnInfo
-        By the service's own spelling.
-    ucds : mapping of str to str
-        By the same; empty where the service says nothing.
-
-    Returns
-    -------
-    dict of str to str
-        Shared name to ``alias.column``. What is not certain is left out: a source_id that is no
-        64-bit integer, or a label that is text.
-    """
+    """Return the places of shared names in a table; uncertain ones are left out."""
     found: dict[str, str] = {}
     for label, pattern in _NAMES.items():
         column = _named(pattern, label, columns) or _tagged(label, columns, ucds)

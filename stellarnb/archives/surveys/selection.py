@@ -21,30 +21,7 @@ def select(
     order: str = "",
     join: str = "",
 ) -> str:
-    """Return the query for some columns of the stars that meet some conditions.
-
-    Parameters
-    ----------
-    survey : Survey
-        With one place a column, see `Survey.resolved`.
-    labels : sequence of str
-        Shared names, or `EVERYTHING`.
-    conditions : sequence of str
-        In ADQL.
-    limit : int, optional
-        As many rows at most.
-    order : str, optional
-        What stands behind ORDER BY.
-    join : str, optional
-        What stands behind the main table, before the survey's own joins.
-
-    Raises
-    ------
-    InvalidInput
-        If the survey has no such column.
-    MissingInput
-        If it has no main table.
-    """
+    """Return the query for some columns of the stars that meet some conditions."""
     main = survey.main
     places = [f"{MAIN}.*" if label == EVERYTHING else survey.place(label) for label in labels]
     items = [
@@ -61,17 +38,7 @@ def select(
 
 
 def circle(survey: Survey, ra: str, dec: str, radius: float) -> tuple[str, str]:
-    """Return the condition that a star lies in a circle, and its distance from the centre.
-
-    Parameters
-    ----------
-    survey : Survey
-        With ``ra`` and ``dec``.
-    ra, dec : str
-        The centre, as it stands in a query: numbers, or columns [deg].
-    radius : float
-        Degrees.
-    """
+    """Return the condition that a star lies in a circle, and its distance from the centre."""
     frame = f"'{survey.frame}'"
     star = f"POINT({frame}, {survey.place('ra')}, {survey.place('dec')})"
     inside = f"1 = CONTAINS({star}, CIRCLE({frame}, {ra}, {dec}, {radius!r}))"

@@ -1,4 +1,4 @@
-"""A survey as the registry describes it."""
+"""Surveys as the registry describes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Self
 from stellarnb.archives.base.catalog import nearest, quoted
 from stellarnb.errors import InvalidInput, MissingInput
 
-__all__ = ["MAIN", "Part", "Survey", "bare", "named", "written"]
+__all__ = ["MAIN", "Survey", "SurveyTable", "bare", "named", "written"]
 
 #: Alias of the main table.
 MAIN = "t"
@@ -21,90 +21,63 @@ _RESERVED = frozenset({"size", "date", "time", "year", "position", "distance", "
 
 
 @dataclass(frozen=True)
-class Part:
-    """A table of a survey.
+class SurveyTable:
+    """A table of a survey."""
 
-    Attributes
-    ----------
-    alias : str
-        One letter, by which columns name it.
-    name : str
-        As it stands in a query.
-    on : str
-        What joins it to the main table; empty for that one.
-    """
-
+    #: One letter, by which columns name it.
     alias: str
+    #: As it stands in a query.
     name: str
+    #: What joins it to the main table; empty for that one.
     on: str = ""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A survey, or a catalogue.
+    """A survey, or a catalogue."""
 
-    Attributes
-    ----------
-    name, title, release, url : str
-        What it is, and where its TAP service is.
-    data : str
-        The service that has its spectra, or lists them; empty where it has none.
-    files : str
-        Where files of spectra are, if elsewhere than published.
-    parts : tuple of Part
-        Its tables, the main one first; none where only queries are asked.
-    columns : dict of str to tuple of str
-        By shared name what it may be in the survey: ``alias.column``, or an expression.
-    good : str
-        The cut that the survey recommends, in ADQL; empty where there is none.
-    frame : str
-        What stands first in POINT and CIRCLE.
-    format : str or None
-        What FORMAT must say for VOTable in BINARY2; asked for where None.
-    jobs, uploads : bool
-        Whether the service has them.
-    discover : bool
-        Whether tables and columns are found through TAP_SCHEMA.
-    lean : bool
-        Whether columns of joined tables are had only on request.
-    catalogue : str
-        VizieR's name of it, for `discover`.
-    login : str
-        Who can log in; empty where nobody can.
-    credits : tuple of str
-        Whom to thank.
-    documented : str
-        When the names were compared with documentation.
-    mirrors : dict of str to dict
-        What is different elsewhere.
-    """
-
+    #: What it is, and where its TAP service is.
     name: str
     title: str
     release: str
     url: str
+    #: The service that has its spectra, or lists them; empty where it has none.
     data: str = ""
+    #: Where files of spectra are, if elsewhere than published.
     files: str = ""
-    parts: tuple[Part, ...] = ()
+    #: Its tables, the main one first; none where only queries are asked.
+    parts: tuple[SurveyTable, ...] = ()
+    #: By shared name what it may be in the survey: ``alias.column``, or an expression.
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: The cut that the survey recommends, in ADQL; empty where there is none.
     good: str = ""
+    #: What stands first in POINT and CIRCLE.
     frame: str = "ICRS"
+    #: What FORMAT must say for VOTable in BINARY2; asked for where None.
     format: str | None = None
+    #: Whether the service has them.
     jobs: bool = True
     uploads: bool = True
+    #: Whether tables and columns are found through TAP_SCHEMA.
     discover: bool = False
+    #: Whether columns of joined tables are had only on request.
     lean: bool = False
+    #: VizieR's name of it, for `discover`.
     catalogue: str = ""
+    #: Who can log in; empty where nobody can.
     login: str = ""
+    #: Acknowledgements.
     credits: tuple[str, ...] = ()
+    #: When the names were compared with documentation.
     documented: str = ""
+    #: What is different elsewhere.
     mirrors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_entry(cls, name: str, entry: Mapping[str, Any]) -> Self:
         """Return the survey of an entry of the registry."""
         known = {key: value for key, value in entry.items() if key not in {"kind", "tables"}}
-        known["parts"] = tuple(Part(**part) for part in entry.get("tables", ()))
+        known["parts"] = tuple(SurveyTable(**part) for part in entry.get("tables", ()))
         known["columns"] = {
             label: (place,) if isinstance(place, str) else tuple(place)
             for label, place in entry.get("columns", {}).items()
@@ -113,13 +86,7 @@ class Survey:
         return cls(name=name, **known)
 
     def at_mirror(self, mirror: str) -> Self:
-        """Return the same data at another place.
-
-        Raises
-        ------
-        InvalidInput
-            If there is no such mirror.
-        """
+        """Return the same data at another place."""
         if mirror not in self.mirrors:
             known = ", ".join(self.mirrors) or "none"
             raise InvalidInput(
@@ -130,34 +97,25 @@ class Survey:
         changes: dict[str, Any] = {"format": None, "login": "", **entry}
         tables = changes.pop("tables", None)
         if tables is not None:
-            changes |= {"parts": tuple(Part(**part) for part in tables), "columns": {}, "good": ""}
+            changes |= {
+                "parts": tuple(SurveyTable(**part) for part in tables),
+                "columns": {},
+                "good": "",
+            }
         return replace(self, **changes)
 
     @property
-    def main(self) -> Part:
-        """The main table.
-
-        Raises
-        ------
-        MissingInput
-            If there is none.
-        """
+    def main(self) -> SurveyTable:
+        """The main table."""
         if not self.parts:
             raise MissingInput(
-                f"{self.name!r} has no main table that is known here: say which, with table=…, or "
-                "write a query. tables() lists them."
+                f"{self.name!r} has no main table in the registry. Name one with table=…, or "
+                "write a query; tables() lists them."
             )
         return self.parts[0]
 
     def resolved(self, schema: Mapping[str, Iterable[str]]) -> Self:
-        """Return the survey with one place for each column: the first that the service has.
-
-        Parameters
-        ----------
-        schema : mapping of str to iterable of str
-            Columns of each table, by its name in lower case and without quotes, as the service
-            spells them; a table that is not in it is not asked about.
-        """
+        """Return the survey with one place for each column: the first that the service has."""
         names = {alias: self._spelt(alias, schema) for alias in (part.alias for part in self.parts)}
         columns: dict[str, tuple[str, ...]] = {}
         for label, places in self.columns.items():
@@ -172,21 +130,15 @@ class Survey:
         return None if columns is None else {bare(column): column for column in columns}
 
     def place(self, label: str) -> str:
-        """Return what a column is in the survey, as it stands in a query.
-
-        Raises
-        ------
-        InvalidInput
-            If the survey has no such column.
-        """
+        """Return the place of a column in the survey, as a query writes it."""
         if label not in self.columns:
             raise InvalidInput(
-                f"{self.name!r} has no column {label!r}{nearest(label, self.columns)}. There are: "
+                f"{self.name!r} has no column {label!r}{nearest(label, self.columns)}. Columns: "
                 f"{', '.join(self.columns)}."
             )
         return written(self.columns[label][0])
 
-    def aliases(self, expressions: Iterable[str]) -> list[Part]:
+    def aliases(self, expressions: Iterable[str]) -> list[SurveyTable]:
         """Return the tables that some expressions need, the main one first."""
         text = " ".join(expressions)
         return [

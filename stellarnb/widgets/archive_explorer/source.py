@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from stellarnb.archives.adql.translate import translate
 from stellarnb.archives.base.catalog import ColumnInfo, TableInfo, nearest
 from stellarnb.archives.base.tap_schema import schema_infos
 from stellarnb.archives.cache.store import Store
-from stellarnb.archives.hats import HatsArchive
 from stellarnb.archives.remote.names import resolve
 from stellarnb.archives.surveys.survey import bare
 from stellarnb.errors import InvalidInput, MissingInput
@@ -60,7 +58,7 @@ class Source:
 
     Parameters
     ----------
-    archive : LocalArchive, RemoteArchive or HatsArchive
+    archive : Archive
         The archive.
     keeps : bool, optional
         Whether it is known to keep what it has fetched in the cache.
@@ -73,8 +71,7 @@ class Source:
 
     def __init__(self, archive: Any, *, keeps: bool = False) -> None:
         self.archive, self.keeps = archive, keeps
-        self.remote = hasattr(archive, "survey")
-        self._hats = isinstance(archive, HatsArchive)
+        self.remote = archive.capabilities.remote
         self._known: dict[str, TableKnown] = {}
         self._places: dict[str, tuple[float, float]] = {}
         self._infos: dict[str, TableInfo] | None = None
@@ -226,7 +223,8 @@ class Source:
         if found not in self._places:
             if not ask:
                 raise MissingInput(f"Where {found} lies has not been looked up yet.")
-            offline = bool(getattr(self.archive, "offline", settings().offline))
+            can = self.archive.capabilities
+            offline = can.offline if can.remote else settings().offline
             store = Store() if self.keeps or not self.remote else None
             self._places[found] = resolve(found, store, offline=offline)
         return self._places[found]
@@ -245,14 +243,13 @@ class Source:
         a name as it is; everything else is one of ``query``. See `text` for what is raised.
         """
         options: dict[str, Any] = {}
-        if query.allow_truncated and self.remote:
+        if query.allow_truncated and self.archive.capabilities.truncates:
             options["allow_truncated"] = True
         center = parse_center(query.center) if query.adql is None else None
         if center is None or query.filters or options:
             return Call("query", (self.text(query, ask=ask),), options)
         known = self.known(query.table, ask=ask)
-        if not self._hats:
-            options["table"] = known.name
+        options["table"] = known.name
         if query.columns:
             options["columns"] = [known.column(name).lower() for name in query.columns]
         elif self.remote:
@@ -264,12 +261,12 @@ class Source:
 
     def run(self, call: Call, cancel: Any, progress: Callable[[Any], None]) -> Result:
         """Ask the archive; see its ``query`` for what is raised."""
-        return self._done(call, self._how(call, cancel, progress))
+        return self._done(call, {"cancel": cancel, "progress": progress})
 
     def preview(self, query: ExplorerQuery, cancel: Any, progress: Callable[[Any], None]) -> Result:
         """Return the first `PREVIEW` rows of a query."""
         call = self.call(query)
-        how = self._how(call, cancel, progress)
+        how = {"cancel": cancel, "progress": progress}
         if call.method == "cone":
             limit = min(PREVIEW, call.options.get("limit", PREVIEW))
             first = Call("cone", call.args, {**call.options, "limit": limit})
@@ -298,7 +295,7 @@ class Source:
             text = f"SELECT COUNT(*) AS n FROM (\n{inner}\n) AS counted"  # noqa: S608 - checked
             if parts is not None:
                 text = f"SELECT COUNT(*) AS n {_behind(parts)}"
-        how = self._how(Call("query", (text,), {}), cancel, progress)
+        how = {"cancel": cancel, "progress": progress}
         more = {"async_": False, "timeout": _PATIENCE} if self.remote else {}
         rows = int(self.archive.query(text, **more, **how)["n"][0])
         return rows if query.adql is not None or query.limit is None else min(rows, query.limit)
@@ -310,14 +307,6 @@ class Source:
     @property
     def _frame(self) -> str:
         return str(self.archive.survey.frame) if self.remote else ""
-
-    def _how(self, call: Call, cancel: Any, progress: Callable[[Any], None]) -> dict[str, Any]:
-        """Return the options that let an archive be watched and stopped, if it can be."""
-        if self.remote and call.method == "cone":
-            return {"cancel": cancel, "progress": progress}
-        known = inspect.signature(getattr(self.archive, call.method)).parameters
-        offered = {"cancel": cancel, "progress": progress}
-        return {name: value for name, value in offered.items() if name in known}
 
     def written(self, table: str) -> str:
         """Return a table's name as it stands in a query."""

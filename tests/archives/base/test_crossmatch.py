@@ -148,13 +148,13 @@ def test_no_pair_gives_an_empty_table_with_all_columns(field: LocalArchive) -> N
     ("mine", "more", "kind", "words"),
     [
         ({"x": [1]}, {}, MissingInput, "'ra'"),
-        ({"ra": ["a"], "dec": [1.0]}, {}, InvalidInput, "not text"),
+        ({"ra": ["a"], "dec": [1.0]}, {}, InvalidInput, "expected numbers"),
         ({"ra": [1.0], "dec": [1.0]}, {"keep": "bests"}, InvalidInput, "mutual"),
         ({"ra": [1.0], "dec": [1.0]}, {"radius": -1}, InvalidInput, "within 0"),
-        ({"ra": [1.0], "dec": [1.0]}, {"radius": 3 * u.s}, InvalidInput, "no angle"),
+        ({"ra": [1.0], "dec": [1.0]}, {"radius": 3 * u.s}, InvalidInput, "expected an angle"),
         ({"ra": [1.0], "dec": [1.0]}, {"columns": ["h"]}, InvalidInput, "no column 'h'"),
         ({"ra": [1.0], "dec": [1.0]}, {"table": "other"}, MissingInput, "no ra and dec"),
-        (QTable({"ra": [1.0] * u.m, "dec": [1.0]}), {}, InvalidInput, "no angle"),
+        (QTable({"ra": [1.0] * u.m, "dec": [1.0]}), {}, InvalidInput, "unit of angle"),
     ],
 )
 def test_bad_crossmatches_are_refused_in_words(

@@ -85,17 +85,17 @@ def test_nan_counts_as_not_there(sample: LocalArchive) -> None:
 @pytest.mark.parametrize(
     ("upload", "words"),
     [
-        ({"my stars": {"a": [1]}}, "no name"),
-        ({"": {"a": [1]}}, "no name"),
-        ({'x" AS SELECT 1; --': {"a": [1]}}, "no name"),
-        ({5: {"a": [1]}}, "no name"),
-        ({"m": {"a": [1]}, "M": {"a": [1]}}, "case makes no difference"),
+        ({"my stars": {"a": [1]}}, "not a valid table name"),
+        ({"": {"a": [1]}}, "not a valid table name"),
+        ({'x" AS SELECT 1; --': {"a": [1]}}, "not a valid table name"),
+        ({5: {"a": [1]}}, "not a valid table name"),
+        ({"m": {"a": [1]}, "M": {"a": [1]}}, "count as the same"),
         ({"m": pa.table({"a": [1], "A": [2]})}, "two columns 'a'"),
         ({"m": {}}, "no columns"),
         ({"m": [1, 2, 3]}, "not a table"),
         ({"m": pa.table({"a": [[1, 2]]})}, "several values"),
         ({"m": {"source_id": [5.853418002145113e18]}}, "float cannot hold"),
-        ([1], "names and tables"),
+        ([1], "names to tables"),
     ],
 )
 def test_bad_uploads_are_refused_in_words(sample: LocalArchive, upload: object, words: str) -> None:

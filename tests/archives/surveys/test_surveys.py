@@ -71,8 +71,8 @@ class FakeTap:
 
 def archive(tap: FakeTap, known: Survey) -> RemoteArchive:
     out = RemoteArchive(known, cache=False, transport=tap.transport)
-    out._asker.tap = tap
-    out._asker.survey = known
+    out._runner.tap = tap
+    out._runner.survey = known
     return out
 
 
@@ -298,11 +298,11 @@ def test_other_archives_by_name(name, title):
     ("how", "words"),
     [
         ({"name": "gaja"}, "did you mean 'gaia'"),
-        ({"name": "https://"}, "no address of a TAP service"),
-        ({"name": "file:///etc/passwd"}, "no address of a TAP service"),
+        ({"name": "https://"}, "not the address of a TAP service"),
+        ({"name": "file:///etc/passwd"}, "not the address of a TAP service"),
         ({"name": "gaia", "mirror": "arr"}, "did you mean 'ari'"),
         ({"name": "galah", "mirror": "ari"}, r"mirrors: none"),
-        ({"name": "sample", "url": "https://x"}, "lies on this machine"),
+        ({"name": "sample", "url": "https://x"}, "applies only to remote archives"),
         ({"name": 3}, "text or a path"),
         ({"name": "J/A+A"}, "no folder"),
     ],
@@ -334,7 +334,7 @@ def test_mirrors_have_the_same_data_elsewhere():
 
 
 def test_spectra_of_surveys_without_any():
-    with pytest.raises(InvalidInput, match="serves no spectra"):
+    with pytest.raises(InvalidInput, match="no spectra that stellarnb can fetch"):
         open_archive("starhorse", cache=False, offline=True).spectra([1])
 
 
@@ -364,7 +364,7 @@ def test_identifiers_alone_are_looked_up_for_spectra(server, store, tmp_path):
 
     known = replace(survey("apogee"), files=server.files_url)
     apogee = RemoteArchive(known, store=store, transport=tap.transport)
-    apogee._asker.tap = tap
+    apogee._runner.tap = tap
     spectra = apogee.spectra([4, 5], progress=False)
     assert len(spectra) == 0
     assert spectra.missing == (4, 5)  # the server has none of these files

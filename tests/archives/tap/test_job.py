@@ -4,8 +4,9 @@ import threading
 
 import pytest
 
+from stellarnb.archives.base.options import QueryOptions
 from stellarnb.archives.remote.archive import RemoteArchive
-from stellarnb.archives.remote.runner import Options
+from stellarnb.archives.remote.jobs import budget_for
 from stellarnb.archives.tap.job import Expired, Job
 from stellarnb.archives.tap.service import Query, TapService
 from stellarnb.archives.transport.client import Budget, Transport
@@ -92,7 +93,7 @@ def test_a_restarted_kernel_picks_the_job_up(server, gaia_survey, store, clock):
 
     tap = TapService(server.tap_url, Transport(offline=False, clock=clock), "votable")
     first = archive()
-    key = first._asker.key(Query(ADQL), {})
+    key = first._runner.key(Query(ADQL), {})
     job = tap.submit(Query(ADQL), budget=Budget(), cancel=None)
     store.keep_job(key, job.url)  # and here the first kernel died, before it could start it
     server.log.requests.clear()
@@ -104,7 +105,7 @@ def test_a_restarted_kernel_picks_the_job_up(server, gaia_survey, store, clock):
 
 
 def test_a_job_of_long_ago_is_asked_anew(server, gaia, store):
-    key = gaia._asker.key(Query(ADQL), {})
+    key = gaia._runner.key(Query(ADQL), {})
     store.keep_job(key, f"{server.tap_url}/async/12345")
     assert len(gaia.query(ADQL)) == len(ids(server))
     assert requests(server, "async") == 1
@@ -171,7 +172,7 @@ def test_a_job_that_was_aborted_meanwhile_is_asked_anew(server, gaia, store, tra
     tap = TapService(server.tap_url, transport, "votable")
     job = tap.submit(Query(ADQL), budget=Budget(), cancel=None)
     job.abort()
-    store.keep_job(gaia._asker.key(Query(ADQL), {}), job.url)
+    store.keep_job(gaia._runner.key(Query(ADQL), {}), job.url)
     assert len(gaia.query(ADQL)) == len(ids(server))
     assert store.jobs() == []
 
@@ -249,9 +250,11 @@ def test_where_there_are_no_jobs(gaia_survey, store, transport):
 
 
 def test_the_clock_budget_is_for_all_of_a_query(gaia):
-    assert gaia._asker._budget(Options(), 600).seconds == 600
-    now = gaia._asker.tap.transport.clock.now()
-    assert gaia._asker._budget(Options(deadline=now + 5), 600).seconds == pytest.approx(5, abs=1)
+    assert budget_for(QueryOptions(), gaia._runner.tap.transport, 600).seconds == 600
+    now = gaia._runner.tap.transport.clock.now()
+    assert budget_for(
+        QueryOptions(deadline=now + 5), gaia._runner.tap.transport, 600
+    ).seconds == pytest.approx(5, abs=1)
 
 
 def test_progress_says_what_is_known():

@@ -361,7 +361,7 @@ def test_end_to_end_against_the_test_server(served, make, tmp_path) -> None:
     from stellarnb.archives import open_archive
     from stellarnb.archives.cache.store import Store
     from stellarnb.archives.remote.archive import RemoteArchive
-    from stellarnb.archives.surveys import Part, Survey
+    from stellarnb.archives.surveys import Survey, SurveyTable
     from stellarnb.archives.transport.client import Transport
 
     store, transport = Store(tmp_path / "cache"), Transport(offline=False)
@@ -376,7 +376,7 @@ def test_end_to_end_against_the_test_server(served, make, tmp_path) -> None:
         "Survey of the tests",
         "",
         "",
-        parts=(Part("t", "survey.labels"),),
+        parts=(SurveyTable("t", "survey.labels"),),
         columns={name: (f"t.{name}",) for name in names},
         credits=("SDSS",),
     )

@@ -184,7 +184,7 @@ def test_a_form_that_cannot_be_asked_is_refused_at_once(make):
     explorer = make(table="apogee", filters={"teff": ("warm", None)})
     with pytest.raises(InvalidInput, match="'warm' is no number"):
         explorer.run()
-    with pytest.raises(InvalidInput, match="no position"):
+    with pytest.raises(InvalidInput, match="not a position"):
         make(center=(1,))
 
 
