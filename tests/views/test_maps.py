@@ -90,10 +90,10 @@ def test_a_zoom_aggregates_anew(labels):
     stars = Stars.of(labels)
     live = MapFigure(stars, kiel(stars))
     before = live.picture
-    link = Link({"view": lambda ask: live.look(ask, link)})
+    link = Link({"view": lambda request: live.look(request, link)})
     live.join(link)
-    ask = {"kind": "view", "key": "kiel", "x": [5000, 4600], "y": [3, 2]}
-    link.take({"id": "1", "asks": [ask | {"width": 200, "height": 100}]})
+    request = {"kind": "view", "key": "kiel", "x": [5000, 4600], "y": [3, 2]}
+    link.take({"id": "1", "requests": [request | {"width": 200, "height": 100}]})
     assert link.mailbox.answered == "1"
     teff, logg = labels.values("teff"), labels.values("logg")
     inside = (teff >= 4600) & (teff <= 5000) & (logg >= 2) & (logg <= 3)

@@ -24,7 +24,7 @@ from stellarnb.views.live.bokeh_parts import (
     name_bar,
     shade_mapper,
 )
-from stellarnb.views.live.link import Ask, Link
+from stellarnb.views.live.link import Link, Request
 
 __all__ = ["EVENTS", "MapFigure", "pixels", "rising", "set_ranges"]
 
@@ -135,19 +135,19 @@ class MapFigure:
         """Go back to the home view."""
         self.view = self.panel.fitted(self._size)
 
-    def look(self, ask: Ask, link: Link) -> None:
+    def look(self, request: Request, link: Link) -> None:
         """Follow the page to another view or size, and aggregate there.
 
         Parameters
         ----------
-        ask : dict
+        request : dict
             ``x`` and ``y``, the ranges, and ``width`` and ``height`` [pixel].
         link : Link
             That it came through.
         """
         at_home = self.view == self.panel.home
-        size = int(ask.get("width") or 0), int(ask.get("height") or 0)
-        view = tuple(tuple(sorted(map(float, ask[axis]))) for axis in ("x", "y"))
+        size = int(request.get("width") or 0), int(request.get("height") or 0)
+        view = tuple(tuple(sorted(map(float, request[axis]))) for axis in ("x", "y"))
         if not all(np.isfinite(end) for ends in view for end in ends):
             return
         resized = min(size) > 0 and size != self._size

@@ -1,4 +1,4 @@
-"""What connects figures on a page with Python: wishes of the user in, new images out."""
+"""Connect figures on a page with Python: the user's requests in, new images out."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from bokeh.model import DataModel, Model
 from bokeh.models import CustomJS
 from bokeh.models.plots import Plot
 
-__all__ = ["Link", "Mailbox"]
+__all__ = ["Link", "Mailbox", "Request"]
 
 #: After so long without an answer the page says so [ms].
 PATIENCE = 8000
 
-Ask = dict[str, Any]
-Handler = Callable[[Ask], None]
+Request = dict[str, Any]
+Handler = Callable[[Request], None]
 
 
 class Mailbox(DataModel):  # type: ignore[misc]  # bokeh has no types
     """What the page and Python write to each other, beside the figures themselves."""
 
-    request = Nullable(AnyValue, default=None)
+    message = Nullable(AnyValue, default=None)
     answered = String(default="")
     figures = List(Instance(Plot), default=[])
     in_lab = Bool(default=True)
@@ -38,8 +38,8 @@ class Link:
     Parameters
     ----------
     handlers : dict of str to callable
-        What to do, by the kind of wish: ``view home brush tap hover leave``. Each is called with
-        the wish: its ``kind``, the ``key`` of its figure and what belongs to it.
+        What to do, by the kind of request: ``view home brush tap hover leave``. Each is called
+        with the request: its ``kind``, the ``key`` of its figure and what belongs to it.
     guard : callable, optional
         Called with what there is to do; the place to catch errors.
     in_lab : bool, optional
@@ -63,7 +63,7 @@ class Link:
         self._live: Any = None
         self._last = ""
         self.mailbox = Mailbox(in_lab=in_lab)
-        self.mailbox.on_change("request", lambda attr, old, new: self.take(new))
+        self.mailbox.on_change("message", lambda attr, old, new: self.take(new))
         self.mailbox.js_on_change("answered", self._script(None, ""))
 
     def add(self, key: str, figure: Plot, events: Iterable[str] = ()) -> None:
@@ -72,7 +72,7 @@ class Link:
         Parameters
         ----------
         key : str
-            Its name in a wish.
+            Its name in a request.
         figure : bokeh.models.Plot
             The figure.
         events : iterable of str, optional
@@ -89,7 +89,7 @@ class Link:
             figure.js_on_event(name, script)
 
     def dress(self, figure: Plot) -> None:
-        """Let a figure without wishes take the colours of the page."""
+        """Let a figure without requests take the colours of the page."""
         self.mailbox.figures = [*self.mailbox.figures, figure]
 
     def keep(self, root: Model) -> None:
@@ -115,24 +115,20 @@ class Link:
         """Send no changes within the block: they come from the page, which has them."""
         return nullcontext() if self._live is None else self._live.silence()
 
-    def take(self, request: Any) -> None:
-        """Do what the page wishes, and answer.
+    def take(self, message: Any) -> None:
+        """Handle the requests of a message, ``{"id": ..., "requests": [...]}``, and answer it.
 
-        Parameters
-        ----------
-        request : dict
-            ``id`` and ``asks``, a list of wishes. One that was taken already is left alone, since
-            jupyter_bokeh tells of each change twice.
+        A message that was handled already is ignored: jupyter_bokeh reports each change twice.
         """
-        if not isinstance(request, dict) or request.get("id") == self._last:
+        if not isinstance(message, dict) or message.get("id") == self._last:
             return
-        self._last = str(request.get("id"))
+        self._last = str(message.get("id"))
 
         def work() -> None:
-            for ask in request.get("asks", []):
-                handler = self._handlers.get(ask.get("kind"))
+            for request in message.get("requests", []):
+                handler = self._handlers.get(request.get("kind"))
                 if handler is not None:
-                    handler(ask)
+                    handler(request)
 
         with self.batch():
             self._guard(work)

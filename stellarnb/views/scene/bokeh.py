@@ -23,7 +23,7 @@ from stellarnb.views.live.bokeh_parts import (
 )
 from stellarnb.views.live.bokeh_widget import LiveModel
 from stellarnb.views.live.figure import pixels, rising, set_ranges
-from stellarnb.views.live.link import Ask, Link
+from stellarnb.views.live.link import Link, Request
 from stellarnb.views.scene.model import Band, Curve, Layer, Pane, Points, Scene, Steps
 
 __all__ = ["BokehScene"]
@@ -164,22 +164,22 @@ class BokehScene:
         self._link.dress(below)
         return GridBox(children=[(grid, 0, 0), (below, 1, 0)])
 
-    def _look(self, ask: Ask) -> None:
-        x, y = (rising(*map(float, ask[axis])) for axis in ("x", "y"))
+    def _look(self, request: Request) -> None:
+        x, y = (rising(*map(float, request[axis])) for axis in ("x", "y"))
         # Panes with axes of their own keep their pixels: they are not one view.
         if not self._follows or not np.isfinite([*x, *y]).all() or (x, y) == self._view:
             return
         self._view = x, y
         home = self._figures[0]
         with self._link.silence():
-            for axis, ends in ((home.x_range, ask["x"]), (home.y_range, ask["y"])):
+            for axis, ends in ((home.x_range, request["x"]), (home.y_range, request["y"])):
                 axis.update(start=float(ends[0]), end=float(ends[1]))
         self._show(self._scene_of(self._view, self._size))
 
-    def _home(self, ask: Ask) -> None:
+    def _home(self, request: Request) -> None:
         scene = self._scene_of(None, self._size)
         for pane, plot in zip(scene.panes, self._figures, strict=True):
-            if pane.panel.key == ask["key"]:
+            if pane.panel.key == request["key"]:
                 set_ranges(plot, pane.panel, pane.panel.fitted(self._size))
         if self._follows:
             self._view = scene.panes[0].panel.fitted(self._size)
