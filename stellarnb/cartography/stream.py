@@ -141,7 +141,7 @@ def _look(cancel: Cancel | None, partial: Step | None) -> None:
 
 @dataclass(frozen=True)
 class _Work:
-    """What is asked for."""
+    """Hold the parameters of one aggregate."""
 
     x: str
     y: str

@@ -92,18 +92,7 @@ def healpix(labels: Any, *, order: int = 5, color_by: str = "count", where: Wher
 
 
 def inverse_mollweide(x: NDArray[Any], y: NDArray[Any]) -> tuple[Floats, Floats]:
-    """Return longitude and latitude of places on the Mollweide map.
-
-    Parameters
-    ----------
-    x, y : numpy.ndarray, same shape
-        In the plane of `stellarnb.cartography.mollweide`.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        l in 0..360 and b in -90..90, degrees; NaN outside of the map.
-    """
+    """Return l (0..360) and b [deg] of places on the Mollweide map; NaN outside it."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     sine = y / Y_EDGE
     inside = np.abs(sine) <= 1.0

@@ -56,25 +56,7 @@ Outline = tuple[Sequence[float], Sequence[float]]
 
 @dataclass(frozen=True)
 class Look:
-    """What is shown of some stars, and how.
-
-    Attributes
-    ----------
-    panels : sequence of Panel or Absent
-        The diagrams.
-    theme : Theme
-        Their colours.
-    color_by : str
-        ``count``, or a column to average.
-    chosen : numpy.ndarray of bool, shape [n], or None
-        The stars in colour; all where None.
-    title, line : str
-        Words above and below.
-    views : dict of str to tuple of Range
-        x and y range of a diagram by its key; the home view where not given.
-    outlines : dict of str to tuple
-        x and y of a brush's edge, by the key of its diagram.
-    """
+    """Describe what a saved map shows: diagrams, colours, chosen stars, texts and brush edges."""
 
     panels: Sequence[Panel | Absent]
     theme: Theme = LIGHT
@@ -149,13 +131,7 @@ def save_maps(
 
 
 def check_ending(path: str | os.PathLike[str], more: Sequence[str] = ()) -> Path:
-    """Return the path of a map's file.
-
-    Raises
-    ------
-    InvalidInput
-        If nothing can be saved with its ending.
-    """
+    """Return the path of a map's file."""
     target = Path(path).expanduser()
     endings = [*ENDINGS, *more]
     if target.suffix not in endings:

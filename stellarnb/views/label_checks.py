@@ -116,26 +116,7 @@ def label_panes(
     snr: Floats,
     edges: Sequence[float],
 ) -> Any:
-    """Return what makes the two panes of one label: one to one, and residuals by S/N.
-
-    Parameters
-    ----------
-    own : Table
-        The labels, for units and provenance.
-    name : str
-        Which label.
-    column : int
-        Where the panes stand.
-    value, truth, snr : numpy.ndarray, shape [n]
-        Of the stars that both tables have.
-    edges : sequence of float
-        Of the bins in S/N.
-
-    Returns
-    -------
-    callable
-        Takes the size of an image [pixel], returns both panes.
-    """
+    """Return a function that draws the two panes of one label at an image size [pixel]."""
     mock = " (mock)" if own.provenance.get("mock") else ""
     known = np.isfinite(value) & np.isfinite(truth)
     residual = np.subtract(value, truth, out=np.full(len(value), np.nan), where=known)
@@ -206,32 +187,7 @@ def label_check(
 ) -> View:
     """Return a label against a reference: one to one, residuals by S/N, pulls by region and S/N.
 
-    Parameters
-    ----------
-    labels : Labels or any table
-        With ``source_id``, the label and its ``_error``.
-    reference : table
-        With ``source_id`` and the label. A source_id that stands there twice counts with its
-        first row.
-    name : str
-        Which label.
-    survey : str, optional
-        Whose column names the reference has; see `Labels.compare`.
-    edges : sequence of float, optional
-        Rising edges of the bins in S/N.
-
-    Returns
-    -------
-    View
-        Pulls are (label - reference) / error; their robust scatter (1.4826 MAD) is 1 where the
-        errors are right. S/N is that of the reference (column ``snr``), or else of the labels.
-
-    Raises
-    ------
-    MissingInput
-        If a table lacks the label, its error, or both lack a S/N.
-    InvalidInput
-        If they share no star that has the label.
+    Pulls are (label - reference) / error; their robust scatter (1.4826 MAD) is 1 for right errors.
     """
     own = labels if isinstance(labels, Table) else Labels(labels)
     ref = match_reference(own, reference, survey)

@@ -207,13 +207,7 @@ def r_z_grid(
 
 
 def chosen_stars(stars: Stars, where: Where) -> Mask | None:
-    """Return the stars that a rule or a mask takes, or None for all.
-
-    Raises
-    ------
-    InvalidInput
-        If a mask has another length than the table.
-    """
+    """Return the stars that a rule or a mask selects, or None for all."""
     if where is None:
         return None
     mask = stars.mask(where) if isinstance(where, Selection) else np.asarray(where)

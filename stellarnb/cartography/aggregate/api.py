@@ -1,4 +1,4 @@
-"""Many stars into few pixels: counts, means and spreads on a grid.
+"""Aggregate many stars into few pixels: counts, means, spreads and quantiles on a grid.
 
 Everything here is a pure function of columns and a `Window`, so that a notebook, a file and a
 cluster node get the same numbers. The bins are Datashader's, pixel for pixel.
@@ -6,7 +6,7 @@ cluster node get the same numbers. The bins are Datashader's, pixel for pixel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,36 +22,30 @@ from stellarnb.errors import InvalidInput, TooLarge
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Aggregate", "categories", "count", "grid", "image_of", "mean", "star_mask", "std"]
+__all__ = [
+    "Aggregate",
+    "categories",
+    "count",
+    "grid",
+    "mean",
+    "median",
+    "quantiles",
+    "star_mask",
+    "std",
+]
 
 Mask = NDArray[np.bool_]
 
 #: Stand for 'no third column' and 'no panels' in the loops.
-NO_VALUES, NO_CODES = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int16)
+_NO_VALUES, _NO_CODES = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int16)
 #: More memory [bytes] than this is no map.
 _MAX_BYTES = 2**31
 
 
 class Aggregate:
-    """Stars added up in bins, as many tables of them as one likes.
+    """Add up stars in bins, table by table: counts, or the mean or spread of column `of`.
 
-    Parameters
-    ----------
-    x, y : str
-        Columns.
-    window : Window
-        Where to look, and how finely.
-    of : str, optional
-        A third column to average; stars are counted where not given.
-    spread : bool, optional
-        Standard deviation of the third column instead of its mean.
-    panels : int, optional
-        How many panels beside each other; each star's code says which is its own.
-
-    Attributes
-    ----------
-    columns : list of str
-        The columns that it reads.
+    With `panels`, each star's code names the panel that it is counted in.
     """
 
     def __init__(
@@ -84,26 +78,11 @@ class Aggregate:
     def add(
         self, table: Any, *, where: Mask | None = None, codes: NDArray[np.int16] | None = None
     ) -> Self:
-        """Add the stars of a table.
-
-        Parameters
-        ----------
-        table : table or pandas.DataFrame
-            A float32 frame from `columns` is used as it is; any other table is converted first.
-        where : numpy.ndarray of bool, shape [n], optional
-            Which stars; all where not given.
-        codes : numpy.ndarray of int16, shape [n]
-            The panel of each star, negative for none; where there are panels.
-
-        Returns
-        -------
-        Aggregate
-            Itself.
-        """
+        """Add the stars of a table; `codes`, int16 [n], are their panels, negative for none."""
         data = as_float32(table, self.columns)
         x, y = data[self.x], data[self.y]
-        of = NO_VALUES if self.of is None else data[self.of]
-        codes = NO_CODES if self._panels is None else _codes(codes, len(x), self._panels)
+        of = _NO_VALUES if self.of is None else data[self.of]
+        codes = _NO_CODES if self._panels is None else _codes(codes, len(x), self._panels)
         mask = star_mask(where, len(x))
         loop = loops.count_loop if self.of is None else loops.mean_loop
         loop = loops.spread_loop if self._spread else loop
@@ -114,7 +93,7 @@ class Aggregate:
     def values(self) -> NDArray[Any]:
         """Return the pixels: uint32 counts, or float64 with NaN in bins with too few stars.
 
-        Counts are those that the next `add` goes on with: copy them to keep them.
+        The next `add` changes the counts in place: copy them to keep them.
         """
         shape = self._shape[1:] if self._panels is None else self._shape
         if self.of is None:
@@ -129,7 +108,7 @@ class Aggregate:
         return np.sqrt(values).reshape(shape)
 
     def image(self) -> xr.DataArray:
-        """Return `values` with coordinates, and what became of the stars in ``attrs``."""
+        """Return `values` with coordinates, and the star counts of `notes` in ``attrs``."""
         more = None if self._panels is None else {"panel": np.arange(self._panels)}
         return self._labelled(self.values(), more)
 
@@ -146,7 +125,7 @@ class Aggregate:
         return self._labelled(self.values(), {by: names})
 
     def notes(self) -> dict[str, int]:
-        """Return what became of the stars: ``n_in n_outside n_left_out``; see `count`."""
+        """Count the stars by outcome: ``n_in n_outside n_left_out``; see `count`."""
         counts = self._out if self.of is None else self._out[:, 0]
         outside, left_out, unchosen, no_panel = loops.tally(counts).tolist()
         notes = {
@@ -157,7 +136,7 @@ class Aggregate:
         return notes | ({} if self._panels is None else {"n_no_panel": no_panel})
 
     def _labelled(self, values: NDArray[Any], more: Mapping[str, Any] | None) -> xr.DataArray:
-        return image_of(values, (self.x, self.y), self.window, self.notes(), more)
+        return _image_of(values, (self.x, self.y), self.window, self.notes(), more)
 
     def _panel_stars(self) -> NDArray[np.int64]:
         counts = self._out if self.of is None else self._out[:, 0]
@@ -309,14 +288,63 @@ def categories(
     return aggregate.category_image(by, names)
 
 
-def star_mask(where: Mask | None, n: int) -> Mask:
-    """Return the mask of `n` stars, or an empty one that stands for all of them.
+def median(
+    table: Any, x: str, y: str, of: str, window: Window, *, where: Mask | None = None
+) -> xr.DataArray:
+    """Return the median of a third column over the stars in each bin; see `quantiles`."""
+    return quantiles(table, x, y, of, window, (0.5,), where=where).isel(quantile=0, drop=True)
+
+
+def quantiles(
+    table: Any,
+    x: str,
+    y: str,
+    of: str,
+    window: Window,
+    wanted: Sequence[float] = (0.16, 0.5, 0.84),
+    *,
+    where: Mask | None = None,
+) -> xr.DataArray:
+    """Return quantiles of a third column over the stars in each bin.
+
+    Parameters
+    ----------
+    table, x, y, of, window, where
+        As for `mean`.
+    wanted : sequence of float, optional
+        Between 0 and 1.
+
+    Returns
+    -------
+    xarray.DataArray
+        float64 [quantiles, height, width], linear between two stars as in `numpy.quantile`, NaN
+        in a bin without stars; ``attrs`` as for `mean`.
 
     Raises
     ------
     InvalidInput
-        If it has another length, or is no mask.
+        If a quantile is not between 0 and 1.
     """
+    levels = np.asarray(wanted, dtype=np.float64)
+    if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
+        raise InvalidInput(f"quantiles: {wanted!r} are not numbers between 0 and 1.")
+    data = as_float32(table, (x, y, of))
+    bins, shape = np.empty(len(data[x]), dtype=np.int32), (1, window.height, window.width)
+    where = star_mask(where, len(bins))
+    stars = (data[x], data[y], data[of], _NO_CODES, where)
+    loops.bin_loop(stars, window.scales, shape, bins)
+    size = window.height * window.width
+    out = np.full((len(levels), size), np.nan)
+    loops.quantile_loop(bins, data[of], levels, out)
+    spares = np.bincount(bins[bins >= size] - size, minlength=loops.SPARES)
+    outside, left_out, _, _ = loops.tally(spares).tolist()
+    notes = {"n_in": int(np.sum(bins < size)), "n_outside": outside, "n_left_out": left_out}
+    values = out.reshape(len(levels), *shape[1:])
+    return _image_of(values, (x, y), window, notes, {"quantile": levels})
+
+
+def star_mask(where: Mask | None, n: int) -> Mask:
+    """Return a checked mask of `n` stars; an empty one selects all of them."""
     if where is None:
         return np.empty(0, dtype=bool)
     mask = np.asarray(where)
@@ -325,7 +353,7 @@ def star_mask(where: Mask | None, n: int) -> Mask:
     return mask
 
 
-def image_of(
+def _image_of(
     values: NDArray[Any],
     names: tuple[str, str],
     window: Window,

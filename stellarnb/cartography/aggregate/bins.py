@@ -90,7 +90,7 @@ class Bins:
         return out
 
     def title(self, row: int, column: int) -> str:
-        """Return the limits of a bin in words."""
+        """Return the limits of a bin as text, such as ``7 < R < 9, 0 < |Z| < 0.5 kpc``."""
         return f"{_pair('R', self.r, column)}, {_pair('|Z|', self.z, row)} kpc"
 
 

@@ -77,22 +77,9 @@ def _middles(ends: tuple[float, float], bins: int) -> Floats:
 
 
 def span(values: NDArray[Any], *, pad: float = 0.05, tail: float = 0.0) -> tuple[float, float]:
-    """Return a range that shows the finite values with some air around them.
+    """Return a range that shows the finite values, padded by `pad` of its width at each end.
 
-    Parameters
-    ----------
-    values : numpy.ndarray, shape [n]
-        Any numbers; the non-finite ones don't count.
-    pad : float, optional
-        Air at each end, as a fraction of the range.
-    tail : float, optional
-        Fraction of stars at each end that may lie outside, so that one outlier cannot squeeze
-        all others into a corner.
-
-    Returns
-    -------
-    tuple of float
-        Rising; (0, 1) without any finite value, and a small range around a constant one.
+    Up to a fraction `tail` of the values may lie outside at each end; (0, 1) without finite values.
     """
     finite = np.asarray(values, dtype=np.float64)
     finite = finite[np.isfinite(finite)]

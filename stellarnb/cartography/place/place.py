@@ -92,7 +92,7 @@ class MissingExtinction(UserWarning):
 
 @dataclass
 class _Distances:
-    """A distance for each star, how it was found, and what is to be said about it."""
+    """Hold a distance for each star, the method that gave it, and notes for the provenance."""
 
     distance: Floats
     error: Floats
@@ -243,7 +243,7 @@ def _by_parallax(columns: StarColumns, out: _Distances, length_scale: float) -> 
 
 
 def _zero_point(columns: StarColumns) -> tuple[Floats, str]:
-    """Return the zero-point of each parallax [mas], and what it is in words."""
+    """Return the zero-point of each parallax [mas] and a description of its source."""
     n = len(columns)
     stated = columns.stars.provenance.get("parallax_zero_point")
     if isinstance(stated, float):  # a mock knows its own

@@ -220,13 +220,7 @@ class _Several(Selection):
 
 @dataclass(frozen=True)
 class All(_Several):
-    """Stars that each of some rules takes; without any rule, every star.
-
-    Attributes
-    ----------
-    parts : tuple of Selection
-        The rules.
-    """
+    """Stars that each of some rules takes; without any rule, every star."""
 
     parts: tuple[Selection, ...] = ()
 
@@ -244,13 +238,7 @@ class All(_Several):
 
 @dataclass(frozen=True)
 class AnyOf(_Several):
-    """Stars that at least one of some rules takes; without any rule, no star.
-
-    Attributes
-    ----------
-    parts : tuple of Selection
-        The rules.
-    """
+    """Stars that at least one of some rules takes; without any rule, no star."""
 
     parts: tuple[Selection, ...] = ()
 
@@ -268,13 +256,7 @@ class AnyOf(_Several):
 
 @dataclass(frozen=True)
 class Not(Selection):
-    """Stars that a rule does not take, those without the value that it looks at too.
-
-    Attributes
-    ----------
-    rule : Selection
-        The rule.
-    """
+    """Stars that a rule does not take, those without the value that it looks at too."""
 
     rule: Selection
 
@@ -315,13 +297,7 @@ def _bracketed(part: Selection, kinds: Any) -> str:
 
 
 def rising_pair(selection: Selection, low: str, high: str, name: str) -> None:
-    """Make both ends plain floats, so that their text is exact Python, and check their order.
-
-    Raises
-    ------
-    InvalidInput
-        If they are no numbers, or no rising pair.
-    """
+    """Make both ends plain floats, so that their text is exact Python, and check their order."""
     try:
         ends = float(getattr(selection, low)), float(getattr(selection, high))
     except (TypeError, ValueError) as error:

@@ -37,27 +37,7 @@ _USUAL, _PLACED = ("kiel", "tinsley_wallerstein", "sky"), ("r_z",)
 
 @dataclass(frozen=True)
 class Panel:
-    """One diagram.
-
-    Attributes
-    ----------
-    key, title : str
-        Its name in Python and for people.
-    x, y : str
-        Columns of `Stars`.
-    x_title, y_title : str
-        Axis titles with units; empty where the axes are not drawn.
-    home : tuple of Range
-        The x and y range that shows all stars but far outliers.
-    flip_x, flip_y : bool
-        Whether the axis falls to the right or upwards.
-    is_sky : bool
-        Whether it is the sky: no axes, a graticule.
-    equal : bool
-        Whether both axes have the same scale.
-    marks : tuple of (float, float, str)
-        Places with a name.
-    """
+    """Describe one diagram: its columns, axis titles, directions and home view (x and y range)."""
 
     key: str
     title: str
@@ -82,7 +62,7 @@ class Panel:
         return Box(self.x, self.y, x0, x1, y0, y1)
 
     def fitted(self, size: tuple[int, int]) -> tuple[Range, Range]:
-        """Return the home view, widened to equal scales in x and y where they shall be."""
+        """Return the home view, widened to equal scales in x and y if the diagram requires them."""
         x, y = self.home
         if not self.equal:
             return x, y
@@ -92,66 +72,36 @@ class Panel:
 
 @dataclass(frozen=True)
 class Absent:
-    """A diagram that this table has no columns for, and why, in words."""
+    """Explain why this table has no columns for a diagram."""
 
     key: str
     words: str
 
 
 def kiel(stars: Stars) -> Panel:
-    """Describe the Kiel diagram: log g against Teff, both falling.
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    """
+    """Describe the Kiel diagram: log g against Teff, both falling."""
     return replace(_plane(stars, "kiel", "Kiel", "teff", "logg"), flip_x=True, flip_y=True)
 
 
 def tinsley_wallerstein(stars: Stars) -> Panel:
-    """Describe the Tinsley-Wallerstein diagram: [α/M] against [M/H], or [Fe/H] without it.
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    """
+    """Describe the Tinsley-Wallerstein diagram: [α/M] against [M/H], or [Fe/H] without it."""
     metals = "m_h" if "m_h" in stars else "fe_h"
     return _plane(stars, "tinsley_wallerstein", "Tinsley-Wallerstein", metals, "alpha_m")
 
 
 def r_z(stars: Stars) -> Panel:
-    """Describe the map of height Z against Galactocentric radius R [kpc].
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    """
+    """Describe the map of height Z against Galactocentric radius R [kpc]."""
     return _plane(stars, "r_z", "R-Z map", "R", "Z")
 
 
 def x_y(stars: Stars) -> Panel:
-    """Describe the map of the plane, from the Galactic north: Y against X [kpc], equal scales.
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    """
+    """Describe the map of the plane, from the Galactic north: Y against X [kpc], equal scales."""
     panel = _plane(stars, "x_y", "X-Y map", "X", "Y")
     return replace(panel, equal=True, marks=((*SUN[:2], "Sun"), (0.0, 0.0, "centre")))
 
 
 def sky(stars: Stars) -> Panel:
-    """Describe the sky map: Galactic, Mollweide.
-
-    Raises
-    ------
-    MissingInput
-        If the table has no ``ra`` and ``dec``.
-    """
+    """Describe the sky map: Galactic, Mollweide."""
     stars.column(SKY_X)
     home = ((-1.04 * X_EDGE, 1.04 * X_EDGE), (-1.04 * Y_EDGE, 1.04 * Y_EDGE))
     title = _title(stars, "Galactic sky")
@@ -159,15 +109,7 @@ def sky(stars: Stars) -> Panel:
 
 
 def plane(stars: Stars, x: str, y: str) -> Panel:
-    """Describe the plane of any two columns of numbers.
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    InvalidInput
-        If a column holds no numbers.
-    """
+    """Describe the plane of any two columns of numbers."""
     return _plane(stars, f"{x}:{y}", f"{symbol(y)} against {symbol(x)}", x, y)
 
 
@@ -182,22 +124,7 @@ PANELS: dict[str, Callable[[Stars], Panel]] = {
 
 
 def make_panel(stars: Stars, wanted: Any) -> Panel:
-    """Return one diagram by its name, or by its two columns.
-
-    Parameters
-    ----------
-    stars : Stars
-        The stars.
-    wanted : str or tuple of str
-        A name of `PANELS`, or the columns along x and y, as a pair or as ``"x:y"``.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such diagram.
-    MissingInput
-        If this table has no columns for it.
-    """
+    """Return one diagram by its name in `PANELS`, or by two columns, as a pair or as ``"x:y"``."""
     if isinstance(wanted, str) and ":" in wanted:
         wanted = tuple(wanted.split(":", 1))
     if isinstance(wanted, str):
@@ -215,23 +142,7 @@ def make_panel(stars: Stars, wanted: Any) -> Panel:
 def find_panels(
     stars: Stars, wanted: Sequence[str | tuple[str, str]] | None = None
 ) -> list[Panel | Absent]:
-    """Return the diagrams that are asked for.
-
-    Parameters
-    ----------
-    stars : Stars
-        The stars.
-    wanted : sequence of str or pairs, optional
-        See `make_panel`. Where not given: Kiel, Tinsley-Wallerstein and sky, with words for those
-        that this table has no columns for, and the R-Z map where it has places.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such diagram, or one is asked for twice.
-    MissingInput
-        If this table has no columns for one that is asked for.
-    """
+    """Return the requested diagrams; by default the usual ones, `Absent` if columns are missing."""
     if wanted is not None:
         if isinstance(wanted, str) or not wanted:
             raise InvalidInput(f"panels={wanted!r}: give a list, such as ['kiel', 'r_z'].")

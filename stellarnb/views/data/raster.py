@@ -26,23 +26,9 @@ View = tuple[Range, Range]
 
 @dataclass(frozen=True)
 class Picture:
-    """One diagram, aggregated.
+    """Hold one diagram's pixels, float32 [height, width], rows rising with y, NaN in empty bins.
 
-    Attributes
-    ----------
-    view : tuple of Range
-        The x and y range it covers.
-    front, back : numpy.ndarray of float32, shape [height, width]
-        Chosen stars (their number, or the mean of a column), and 1 where any star is; NaN in
-        bins without. Rows rise with y.
-    color_by : str
-        ``count`` or the averaged column.
-    limits : Range
-        Ends of the colour scale.
-    n_in, n_left_out : int
-        Chosen stars in view, and chosen stars without a finite value.
-    unit_title : str
-        The averaged column with its unit.
+    `front` is the number of chosen stars or the mean of a column; `back` is 1 if any star is there.
     """
 
     view: View
@@ -74,10 +60,7 @@ class Picture:
         return f"{words}, {self.n_left_out:,} without value" if self.n_left_out else words
 
     def shades(self) -> NDArray[np.uint8]:
-        """Return the picture as shades [height, width]: 0 nothing, 1 back, 2 and on the palette.
-
-        A byte a pixel is a quarter of what a page would have to take in colours.
-        """
+        """Return the picture as uint8 shades [height, width]; see `shades`."""
         return shades(self.front, self.back, self.limits, logarithmic=self.is_count)
 
 
@@ -94,15 +77,7 @@ def shades(front: Pixels, back: Pixels, limits: Range, *, logarithmic: bool) -> 
 
 
 class Painter:
-    """Aggregates one diagram again and again; what all stars look like is kept with the view.
-
-    Parameters
-    ----------
-    stars : Stars
-        The stars.
-    panel : Panel
-        The diagram.
-    """
+    """Aggregate one diagram repeatedly; the image of all stars is kept until the view changes."""
 
     def __init__(self, stars: Stars, panel: Panel) -> None:
         self._stars, self._panel = stars, panel
@@ -119,7 +94,7 @@ class Painter:
         color_by: str = "count",
         chosen: Mask | None = None,
     ) -> Picture:
-        """Aggregate at a view; see `draw`."""
+        """Aggregate at an x and y range (home view if omitted) for a screen size [pixel]."""
         stars, x, y = self._stars, self._panel.x, self._panel.y
         stars.check_colour(color_by)
         self._look_at(view or self._panel.home, size)
@@ -150,10 +125,7 @@ class Painter:
         )
 
     def _look_at(self, view: View, size: tuple[int, int]) -> None:
-        """Count all stars of a view, unless that is what was counted last.
-
-        Few stars get bins of 2 to 4 pixels: in single ones they would be a dust nobody sees.
-        """
+        """Count all stars of a view, unless done already; few stars get bins of 2-4 pixels."""
         if self._asked == (view, size):
             return
         self._everyone = self._count(view, size, 1)
@@ -178,32 +150,7 @@ def draw(
     color_by: str = "count",
     chosen: Mask | None = None,
 ) -> Picture:
-    """Aggregate one diagram.
-
-    Parameters
-    ----------
-    stars : Stars
-        The stars.
-    panel : Panel
-        The diagram.
-    view : tuple of Range, optional
-        x and y range; the home view where not given.
-    size : tuple of int, optional
-        Width and height on the screen [pixel].
-    color_by : str, optional
-        ``count``, or a column to average.
-    chosen : numpy.ndarray of bool, shape [n], optional
-        The stars in colour; the others are grey. All where not given.
-
-    Returns
-    -------
-    Picture
-
-    Raises
-    ------
-    InvalidInput
-        If `color_by` is not one of ``stars.colours``.
-    """
+    """Aggregate one diagram once; see `Painter.draw`."""
     return Painter(stars, panel).draw(view, size=size, color_by=color_by, chosen=chosen)
 
 

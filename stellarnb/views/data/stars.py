@@ -42,21 +42,7 @@ _NEVER = {"ra", "dec"}
 
 @dataclass
 class Stars:
-    """A table made ready for many aggregates.
-
-    Attributes
-    ----------
-    table : Table
-        The table it comes from.
-    frame : pandas.DataFrame
-        float32 columns [n] that maps have needed so far; see `column`.
-    good : numpy.ndarray of bool, shape [n], or None
-        The recommended cut, where the table has it.
-    model : str
-        The model's name as it must be shown; empty where it is not known.
-    mock : bool
-        Whether the stars are made up.
-    """
+    """Prepare a table for many aggregates: float32 columns, masks and colour limits are kept."""
 
     table: Table
     good: Mask | None
@@ -68,13 +54,7 @@ class Stars:
 
     @classmethod
     def of(cls, table: Any) -> Self:
-        """Take what maps need from any table.
-
-        Raises
-        ------
-        InvalidInput
-            If it is no table.
-        """
+        """Take what maps need from any table."""
         if isinstance(table, cls):
             return table
         own = table if isinstance(table, Table) else Table(table)
@@ -95,15 +75,7 @@ class Stars:
         return name in self.table and _is_number(self.table.arrow.schema.field(str(name)).type)
 
     def column(self, name: str) -> NDArray[np.float32]:
-        """Return a column as float32 [n], which `frame` has from then on.
-
-        Raises
-        ------
-        MissingInput
-            If it is not there.
-        InvalidInput
-            If it holds no numbers.
-        """
+        """Return a column as float32 [n] and keep it in `frame`."""
         if name not in self.frame:
             if name in (SKY_X, SKY_Y):
                 if SKY_X not in self:
@@ -134,25 +106,13 @@ class Stars:
         return [name for name in names if pa.types.is_boolean(schema.field(name).type)]
 
     def check_colour(self, color_by: str) -> str:
-        """Return `color_by` if the stars can be coloured so.
-
-        Raises
-        ------
-        InvalidInput
-            If they can't; the message says by what they can.
-        """
+        """Return `color_by`, or raise `InvalidInput` with the possible choices."""
         if color_by != "count" and color_by not in self.colours:
             raise InvalidInput(f"color_by={color_by!r}: use one of {', '.join(self.colours)}.")
         return color_by
 
     def chosen(self, *, good_only: bool) -> Mask | None:
-        """Return the stars in colour as bool [n], or None for all.
-
-        Raises
-        ------
-        MissingInput
-            If only the good ones are asked for and the table has no column ``good``.
-        """
+        """Return the stars in colour as bool [n], or None for all."""
         if not good_only:
             return None
         if self.good is None:
@@ -160,10 +120,7 @@ class Stars:
         return self.good
 
     def mask(self, rule: Selection) -> Mask:
-        """Return which stars a rule takes, bool [n]: ``rule.mask(table)``, only sooner.
-
-        What a rule needs is converted once, and each part of the last rules is kept.
-        """
+        """Return the stars that a rule selects, bool [n]; the masks of its parts are cached."""
         parts = rule.parts if isinstance(rule, All) else (rule,)
         known = self._masks
         self._masks = {part: known[part] if part in known else self._of(part) for part in parts}
@@ -183,10 +140,7 @@ class Stars:
         return rule.mask(self.table)
 
     def colour_limits(self, color_by: str) -> Range:
-        """Return the ends of a column's colour scale: where 98 % of all stars lie.
-
-        They are the same for each choice of stars, so that colours can be compared.
-        """
+        """Return the ends of a column's colour scale: the range of 98 % of all stars."""
         if color_by not in self._limits:
             self._limits[color_by] = span(thinned(self.column(color_by)), pad=0.0, tail=0.01)
         return self._limits[color_by]

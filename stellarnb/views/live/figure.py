@@ -40,37 +40,7 @@ Mask = NDArray[np.bool_]
 
 
 class MapFigure:
-    """One diagram as a Bokeh figure.
-
-    Parameters
-    ----------
-    stars : Stars
-        The stars.
-    panel : Panel
-        The diagram.
-    theme : Theme, optional
-        Its colours; where not given it takes those of the JupyterLab page around it.
-    color_by : str, optional
-        ``count``, or a column to average.
-    chosen : numpy.ndarray of bool, shape [n], optional
-        The stars in colour; all where not given.
-    size : tuple of int, optional
-        Width and height of the image [pixel], until the page says what there is room for.
-    stretch : bool, optional
-        Whether the figure takes the width that it is given.
-    view : tuple of Range, optional
-        The x and y range to begin with; the home view where not given.
-    live : bool, optional
-        Whether a kernel listens, so that a zoom aggregates anew. False is for a file: the whole
-        home view is drawn once, finely enough for some zooming.
-
-    Attributes
-    ----------
-    figure : bokeh.plotting.figure
-        What to show.
-    picture : Picture
-        What it shows now.
-    """
+    """Draw one diagram as a Bokeh figure; when live, each zoom aggregates the stars again."""
 
     def __init__(
         self,
@@ -136,15 +106,7 @@ class MapFigure:
         self.view = self.panel.fitted(self._size)
 
     def look(self, request: Request, link: Link) -> None:
-        """Follow the page to another view or size, and aggregate there.
-
-        Parameters
-        ----------
-        request : dict
-            ``x`` and ``y``, the ranges, and ``width`` and ``height`` [pixel].
-        link : Link
-            That it came through.
-        """
+        """Follow the page to another view (``x y``) or size (``width height`` [pixel])."""
         at_home = self.view == self.panel.home
         size = int(request.get("width") or 0), int(request.get("height") or 0)
         view = tuple(tuple(sorted(map(float, request[axis]))) for axis in ("x", "y"))
@@ -194,7 +156,7 @@ class MapFigure:
             self._bar.color_mapper.update(low=low, high=high)
 
     def drag(self, what: str) -> None:
-        """Choose what dragging does: ``pan``, ``box`` or ``lasso``."""
+        """Set what dragging does: ``pan``, ``box`` or ``lasso``."""
         if what not in DRAGS:
             raise InvalidInput(f"drag={what!r}: use one of {', '.join(DRAGS)}.")
         pan, _, box, lasso = self.figure.tools
@@ -205,7 +167,7 @@ class MapFigure:
         self._edge.data = {"x": [*x, *x[:1]], "y": [*y, *y[:1]]}
 
     def spot(self, row: int | None, words: str = "") -> None:
-        """Point at one star, with words beside it where they are not empty."""
+        """Mark one star, with a text beside it if there is one."""
         place = [] if row is None else [float(v) for v in self.place(row)]
         if not np.isfinite(place).all():
             place = []

@@ -33,22 +33,10 @@ class Mailbox(DataModel):  # type: ignore[misc]  # bokeh has no types
 
 
 class Link:
-    """Takes what the user does on the page, and answers with one message.
+    """Pass the page's requests to handlers, and send all changes back as one message.
 
-    Parameters
-    ----------
-    handlers : dict of str to callable
-        What to do, by the kind of request: ``view home brush tap hover leave``. Each is called
-        with the request: its ``kind``, the ``key`` of its figure and what belongs to it.
-    guard : callable, optional
-        Called with what there is to do; the place to catch errors.
-    in_lab : bool, optional
-        Whether the figures take the colours of the JupyterLab page around them.
-
-    Attributes
-    ----------
-    mailbox : Mailbox
-        To go into the document, with `keep`.
+    Handlers are keyed by kind: ``view home brush tap hover leave``; each takes a `Request` with its
+    ``kind``, the ``key`` of its figure and its values. `guard` runs the work and catches errors.
     """
 
     def __init__(
@@ -67,17 +55,7 @@ class Link:
         self.mailbox.js_on_change("answered", self._script(None, ""))
 
     def add(self, key: str, figure: Plot, events: Iterable[str] = ()) -> None:
-        """Listen to a figure: to its zoom and size, and to some events of the page.
-
-        Parameters
-        ----------
-        key : str
-            Its name in a request.
-        figure : bokeh.models.Plot
-            The figure.
-        events : iterable of str, optional
-            Of ``selectiongeometry tap doubletap mousemove mouseleave``.
-        """
+        """Send zooms, sizes and some page events of a figure as requests with this key."""
         self.dress(figure)
         script = self._script(figure, key)
         for part in (figure.x_range, figure.y_range):
@@ -93,10 +71,9 @@ class Link:
         self.mailbox.figures = [*self.mailbox.figures, figure]
 
     def keep(self, root: Model) -> None:
-        """Put the mailbox into the document of a root, before it is shown.
+        """Put the mailbox into the document of a root before it is shown, as all that the page sends.
 
-        The mailbox is then all that the page sends. jupyter_bokeh would send each change that
-        Python makes back to Python, images and all.
+        jupyter_bokeh would otherwise send each change that Python makes back to Python, images and all.
         """
         for model in root.references():
             model.syncable = False
@@ -104,7 +81,7 @@ class Link:
         self.mailbox.syncable = True
 
     def show(self, live: Any) -> None:
-        """Say which `LiveModel` shows the figures."""
+        """Set the `LiveModel` that shows the figures."""
         self._live = live
 
     def batch(self) -> AbstractContextManager[None]:
@@ -116,9 +93,9 @@ class Link:
         return nullcontext() if self._live is None else self._live.silence()
 
     def take(self, message: Any) -> None:
-        """Handle the requests of a message, ``{"id": ..., "requests": [...]}``, and answer it.
+        """Handle the requests of ``{"id": ..., "requests": [...]}`` once, and answer.
 
-        A message that was handled already is ignored: jupyter_bokeh reports each change twice.
+        jupyter_bokeh reports each change twice: a message that was handled already is ignored.
         """
         if not isinstance(message, dict) or message.get("id") == self._last:
             return

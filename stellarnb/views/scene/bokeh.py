@@ -32,24 +32,7 @@ _PLACE = {"x": "x", "y": "y", "dw": "dw", "dh": "dh"}
 
 
 class BokehScene:
-    """A scene as Bokeh figures.
-
-    Parameters
-    ----------
-    scene_of : callable
-        See `stellarnb.views.view.View`.
-    size : tuple of int
-        Width and height of an image [pixel].
-    theme : Theme or None
-        Colours; those of the JupyterLab page where None.
-    live : bool, optional
-        Whether a kernel listens. A file gets two bins a pixel, for a zoom to come.
-
-    Attributes
-    ----------
-    root : bokeh.models.LayoutDOM
-        What to show.
-    """
+    """Draw a scene as Bokeh figures in `root`; a file gets two bins a pixel for zooming."""
 
     def __init__(
         self,

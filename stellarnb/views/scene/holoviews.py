@@ -26,12 +26,7 @@ def use_bokeh() -> None:
 
 
 def holoviews_of(scene_of: SceneOf, size: tuple[int, int], *, live: bool) -> Any:
-    """Return a scene as a HoloViews object.
-
-    A scene of one pane is its stars, as an Image (or a DynamicMap of one) with its curves over
-    it; one of several panes a Layout of them, with shared axes where the scene shares its own:
-    these move together.
-    """
+    """Return a scene as an Image (or DynamicMap) with its curves, or as a Layout of several."""
     use_bokeh()
     scene = scene_of(None, size)
     one = len(scene.panes) == 1

@@ -35,13 +35,7 @@ COLUMN, PAGE = 88 / 25.4, 180 / 25.4
 
 
 def width_of(width: str | float) -> float:
-    """Return a figure's width [inch] from ``'column'``, ``'page'`` or inches.
-
-    Raises
-    ------
-    InvalidInput
-        If it is none of these, or not between 1 and 100 inches.
-    """
+    """Return a figure's width [inch] from ``'column'``, ``'page'`` or inches."""
     if isinstance(width, str):
         if width not in {"column", "page"}:
             raise InvalidInput(f"width={width!r}: use 'column', 'page' or inches.")
@@ -76,21 +70,7 @@ def vector_text() -> Iterator[None]:
 
 
 def paint(axes: Axes, panel: Panel, picture: Picture, theme: Theme, *, font: float = 10.0) -> Any:
-    """Draw one diagram; return the image that a colour bar needs.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where.
-    panel : Panel
-        The diagram.
-    picture : Picture
-        Its pixels.
-    theme : Theme
-        Its colours.
-    font : float, optional
-        Size of the title [pt]; all other words are smaller.
-    """
+    """Draw one diagram with a title of `font` points; return the image for a colour bar."""
     from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
     (x0, x1), (y0, y1) = picture.view
