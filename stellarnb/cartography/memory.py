@@ -1,4 +1,4 @@
-"""Whether something fits into this machine's memory, asked before it is tried."""
+"""Check that a table fits into this machine's memory before it is made."""
 
 from __future__ import annotations
 

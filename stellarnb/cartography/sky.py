@@ -91,8 +91,8 @@ def sky_patch(lon: tuple[float, float], lat: tuple[float, float]) -> tuple[Float
     south, north = sorted(lat)
     if south < -90.0 or north > 90.0 or south == north or lon[0] == lon[1]:
         raise InvalidInput(
-            f"l from {lon[0]:g} to {lon[1]:g}, b from {lat[0]:g} to {lat[1]:g} deg is no patch of "
-            "the sky: b lies within -90 to 90, and neither range is empty."
+            f"l from {lon[0]:g} to {lon[1]:g}, b from {lat[0]:g} to {lat[1]:g} deg is not a "
+            "patch of the sky: b must lie within -90 to 90, and neither range may be empty."
         )
     width = (lon[1] - lon[0]) % 360.0 or 360.0
     west = -180.0 if width == 360.0 else (lon[0] + 180.0) % 360.0 - 180.0

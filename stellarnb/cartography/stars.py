@@ -122,4 +122,6 @@ def _kpc(unit: str, name: str) -> float:
     try:
         return float(u.Unit(unit).to(u.kpc))
     except (ValueError, u.UnitConversionError) as error:
-        raise InvalidInput(f"Column {name!r} is in {unit!r}, which is no length.") from error
+        raise InvalidInput(
+            f"Column {name!r} is in {unit!r}, which is not a length. Convert it to kpc."
+        ) from error

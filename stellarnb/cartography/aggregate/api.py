@@ -38,7 +38,7 @@ Mask = NDArray[np.bool_]
 
 #: Stand for 'no third column' and 'no panels' in the loops.
 _NO_VALUES, _NO_CODES = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int16)
-#: More memory [bytes] than this is no map.
+#: Largest memory [bytes] of one aggregate.
 _MAX_BYTES = 2**31
 
 
@@ -59,7 +59,9 @@ class Aggregate:
         panels: int | None = None,
     ) -> None:
         if spread and (of is None or panels is not None):
-            raise InvalidInput("A spread needs a column (of), and is made for one panel at a time.")
+            raise InvalidInput(
+                "spread=True needs a column (of=...) and works on one panel at a time: drop panels or spread."
+            )
         self.x, self.y, self.window, self.of = x, y, window, of
         self.columns = [x, y] if of is None else [x, y, of]
         self._spread, self._panels, self._n = spread, panels, 0
@@ -69,8 +71,8 @@ class Aggregate:
         kind = np.dtype(np.uint32 if of is None else np.float64)
         if self._size * numbers * kind.itemsize > _MAX_BYTES:
             raise TooLarge(
-                f"{self._shape[0]} panels of {window.width} x {window.height} bins would take "
-                f"{self._size * numbers * kind.itemsize / 1e9:.2g} GB: take fewer or coarser ones."
+                f"{self._shape[0]} panels of {window.width} x {window.height} bins need "
+                f"{self._size * numbers * kind.itemsize / 1e9:.2g} GB of memory. Use fewer panels or coarser bins."
             )
         places = self._size + loops.SPARES
         self._out: NDArray[Any] = np.zeros(places if of is None else (places, numbers), kind)
@@ -157,14 +159,14 @@ def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = No
     window : Window
         Where to look, and how finely.
     where : numpy.ndarray of bool, shape [n], optional
-        Which stars to count; all where not given.
+        Which stars to count; all if omitted.
 
     Returns
     -------
     xarray.DataArray
-        uint32 [height, width] with bin centres as coordinates, y rising. Its ``attrs`` say what
-        became of each chosen star: ``n_in`` are in the bins, ``n_outside`` beyond the window,
-        ``n_left_out`` have a value that is not finite.
+        uint32 [height, width] with bin centres as coordinates, y rising. Its ``attrs`` count
+        the chosen stars: ``n_in`` in the bins, ``n_outside`` beyond the window, ``n_left_out``
+        with a value that is not finite.
 
     Raises
     ------
@@ -234,11 +236,11 @@ def grid(
     table, x, y, window, where
         As for `count`.
     bins : Bins, optional
-        The bins; the default ones where not given.
+        The bins; `Bins()` if omitted.
     of : str, optional
-        The column to average; stars are counted where not given.
+        The column to average; stars are counted if omitted.
     codes : numpy.ndarray of int16, shape [n], optional
-        ``bins.codes(table)``, where it is at hand: the same for each window.
+        ``bins.codes(table)``, if known: it is the same for each window.
 
     Returns
     -------
@@ -282,7 +284,7 @@ def categories(
         If there are more than 256 categories.
     """
     if by in {x, y}:
-        raise InvalidInput(f"categories: {by!r} is an axis already; colour by another column.")
+        raise InvalidInput(f"categories: by={by!r} is already an axis. Use another column.")
     names, codes = category_codes(table, by)
     aggregate = Aggregate(x, y, window, panels=len(names)).add(table, where=where, codes=codes)
     return aggregate.category_image(by, names)
@@ -327,7 +329,7 @@ def quantiles(
     """
     levels = np.asarray(wanted, dtype=np.float64)
     if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
-        raise InvalidInput(f"quantiles: {wanted!r} are not numbers between 0 and 1.")
+        raise InvalidInput(f"quantiles: expected numbers between 0 and 1; got {wanted!r}.")
     data = as_float32(table, (x, y, of))
     bins, shape = np.empty(len(data[x]), dtype=np.int32), (1, window.height, window.width)
     where = star_mask(where, len(bins))
@@ -349,7 +351,9 @@ def star_mask(where: Mask | None, n: int) -> Mask:
         return np.empty(0, dtype=bool)
     mask = np.asarray(where)
     if mask.shape != (n,) or mask.dtype != bool:
-        raise InvalidInput(f"where: a mask of {mask.size} rows for a table of {n}.")
+        raise InvalidInput(
+            f"where: got a mask of {mask.size} rows ({mask.dtype}); expected {n} rows of bool."
+        )
     return mask
 
 
@@ -385,5 +389,7 @@ def _coordinates(x: str, y: str, window: Window) -> xr.Coordinates:
 def _codes(codes: NDArray[Any] | None, n: int, panels: int) -> NDArray[np.int16]:
     array = np.asarray(codes)
     if array.shape != (n,) or array.dtype != np.int16 or (n and array.max() >= panels):
-        raise InvalidInput(f"codes: give int16 of {n} rows below {panels}, as bins.codes does.")
+        raise InvalidInput(
+            f"codes: expected int16 of {n} rows, each below {panels}. Use bins.codes(table)."
+        )
     return array

@@ -48,7 +48,7 @@ class Bins:
         object.__setattr__(self, "z", _edges("|Z|", self.z))
         if len(self) > _MAX_PANELS:
             raise InvalidInput(
-                f"{len(self)} bins in R and |Z|: at most {_MAX_PANELS} can be shown."
+                f"{len(self)} bins in R and |Z|: at most {_MAX_PANELS} can be shown. Use fewer edges."
             )
 
     def __len__(self) -> int:
@@ -127,9 +127,11 @@ def _code_loop(
 def _edges(name: str, edges: Sequence[float]) -> tuple[float, ...]:
     values = tuple(float(edge) for edge in edges)
     if len(values) < 2 or not np.all(np.diff(values) > 0):
-        raise InvalidInput(f"bins in {name}: give rising edges [kpc], such as (0, 0.5, 1, 2).")
+        raise InvalidInput(f"bins in {name}: expected rising edges [kpc], such as (0, 0.5, 1, 2).")
     if values[0] < 0 or not np.isfinite(values[0]):
-        raise InvalidInput(f"bins in {name} begin at {values[0]:g} kpc; a length is needed.")
+        raise InvalidInput(
+            f"bins in {name} begin at {values[0]:g} kpc; the first edge must be finite and at least 0."
+        )
     return values
 
 

@@ -37,8 +37,8 @@ class Gradients:
     of : str
         The label.
     value, radial, vertical : float
-        The label at the pivot on the plane, and its change with R and abs(Z) [per kpc]; NaN where
-        the stars don't tell.
+        The label at the pivot on the plane, and its change with R and abs(Z) [per kpc]; NaN if the
+        stars do not determine it.
     value_error, radial_error, vertical_error : float
         Standard deviations over bootstrap samples.
     pivot : float
@@ -81,9 +81,9 @@ def gradients(
     of : str, optional
         The label.
     where : numpy.ndarray of bool, shape [n], optional
-        Which stars; all where not given.
+        Which stars; all if omitted.
     pivot : float, optional
-        R [kpc] at which the fit's value is given; the Sun's where not given.
+        R [kpc] at which the fit's value is given; the Sun's if omitted.
     samples, seed : int, optional
         Bootstrap samples, and the seed of their drawing. Stars are drawn one by one up to 1000
         of them, and in 1000 random groups above.
@@ -100,7 +100,9 @@ def gradients(
         If there are fewer than two samples.
     """
     if samples < 2:
-        raise InvalidInput(f"gradients: samples={samples}; an error needs two or more.")
+        raise InvalidInput(
+            f"gradients: samples={samples}; expected 2 or more for a bootstrap error."
+        )
     pivot = frame().sun_radius if pivot is None else float(pivot)
     r, z, values, left_out = _finite(table, ("R", "Z", of), where)
     design = np.stack([np.ones_like(r), r - pivot, np.abs(z)])
@@ -264,7 +266,7 @@ def distributions(
 
 
 def _finite(table: Any, names: tuple[str, ...], where: Mask | None) -> tuple[Any, ...]:
-    """Return columns as float64 of the chosen stars that have all of them, and the others' number."""
+    """Return float64 columns of the chosen complete stars, and the number of incomplete ones."""
     found = as_float32(table, names)
     n = len(found[names[0]])
     mask = star_mask(where, n)

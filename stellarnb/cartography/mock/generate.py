@@ -91,13 +91,15 @@ def mock_milky_way(n: int = 690_000, *, seed: int = 2) -> Labels:
     Raises
     ------
     InvalidInput
-        If `n` or `seed` is no whole number from 0 up.
+        If `n` or `seed` is not a whole number, 0 or larger.
     OutOfMemory
         If so many stars don't fit; the message says how many would.
     """
     for key, value in (("n", n), ("seed", seed)):
         if not _is_whole(value):
-            raise InvalidInput(f"mock_milky_way: {key}={value!r} must be a whole number from 0 up.")
+            raise InvalidInput(
+                f"mock_milky_way: {key}={value!r} is not a whole number, 0 or larger."
+            )
     need_memory(int(n), _BYTES_PER_STAR, "mock_milky_way")
     columns = _draw(int(n), int(seed))
     give_back_memory()

@@ -1,4 +1,4 @@
-"""From the sky and a distance to Galactocentric places and velocities, errors along."""
+"""Convert sky positions and distances to Galactocentric places and velocities, with errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ SUN = (-8.1219733661223, 0.0, 0.0208)
 #: Tangential velocity [km/s] of 1 mas/yr at 1 kpc: one au a year.
 KM_S_PER_MAS_YR_KPC = 4.740470463533349
 
+#: Keeps a star on the very axis [kpc] from a division by zero.
+_TINY = 1e-9
+
 Floats = NDArray[np.float64]
+Columns = dict[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def frame() -> Frame:
 
     with galactocentric_frame_defaults.set("v4.0"):
         target = Galactocentric()
-    # The map is affine: the images of the origin and of three unit vectors say all about it.
+    # The map is affine: the images of the origin and of three unit vectors define it.
     corners = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=float)
     still = CartesianDifferential(np.zeros((3, 4)) * u.km / u.s)
     points = ICRS(CartesianRepresentation(corners * u.kpc, differentials=still))
@@ -83,12 +87,6 @@ def sky_basis(lon: NDArray[Any], lat: NDArray[Any]) -> tuple[Floats, Floats]:
     east = np.stack([-sin_a, cos_a, np.zeros_like(a)])
     north = np.stack([-cos_a * sin_d, -sin_a * sin_d, np.cos(d)])
     return east, north
-
-
-#: Keeps a star on the very axis [kpc] from a division by zero.
-_TINY = 1e-9
-
-Columns = dict[str, Floats]
 
 
 def places(ra: NDArray[Any], dec: NDArray[Any], distance: Floats, error: Floats) -> Columns:

@@ -90,7 +90,7 @@ def distances(
         ratio = np.divide(p, s, out=np.full_like(p, -np.inf), where=known)
     strong, weak = ratio > STRONG, (ratio <= STRONG) & (ratio >= _BROKEN)
     distance, spread = np.full_like(p, np.nan), np.full_like(p, np.nan)
-    with np.errstate(over="ignore"):  # a parallax of 1e-300 mas is no place either
+    with np.errstate(over="ignore"):  # 1 / 1e-300 mas
         distance[strong] = 1.0 / p[strong]
         spread[strong] = distance[strong] / ratio[strong]
     if weak.any():

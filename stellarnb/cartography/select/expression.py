@@ -103,7 +103,7 @@ class Where(Selection):
     def mask(self, table: Any) -> Mask:
         """Return bool [n], True for the rows that belong."""
         walk = _Walk(as_arrow(table), self.text)
-        with np.errstate(all="ignore"):  # 1/0 is no star, not a warning
+        with np.errstate(all="ignore"):  # 1/0 selects no star; a warning would not help
             value = walk.value(self._tree())
         result = np.broadcast_to(walk.truth(value, self._tree()), (walk.table.num_rows,))
         return result & walk.known
@@ -124,7 +124,9 @@ class Where(Selection):
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             where = getattr(error, "offset", None)
             at = f" at character {where}" if where else ""
-            raise InvalidInput(f"{self.text!r} is no expression{at}: {error.args[0]}.") from error
+            raise InvalidInput(
+                f"{self.text!r} is not a valid expression{at}: {error.args[0]}."
+            ) from error
 
 
 def _is_text(value: Any) -> bool:

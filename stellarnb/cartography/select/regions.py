@@ -198,7 +198,9 @@ def _cell(cell: Any, bins: Bins) -> tuple[int, int]:
     try:
         row, column = (int(index) for index in cell)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"RZBins: {cell!r} is no pair (row in |Z|, column in R).") from error
+        raise InvalidInput(
+            f"RZBins: expected a pair (row in |Z|, column in R); got {cell!r}."
+        ) from error
     rows, columns = bins.shape
     if not (0 <= row < rows and 0 <= column < columns):
         raise InvalidInput(

@@ -1,4 +1,4 @@
-"""Which stars: rules that give a mask, combine with ``& | ~``, and write themselves down.
+"""Select stars by rules that give a mask, combine with ``& | ~``, and can be saved.
 
 A rule writes itself as Python (`Selection.to_code`) and as JSON (`Selection.to_json`), and either
 way back it gives the same mask, star by star.
@@ -23,7 +23,7 @@ from stellarnb.tables.convert import as_arrow
 __all__ = ["All", "AnyOf", "Between", "Flag", "Not", "Selection", "as_code", "rising_pair"]
 
 Mask = NDArray[np.bool_]
-#: How deeply rules may be nested in JSON: more is no selection that a person made.
+#: How deeply rules may be nested in JSON: deeper input is refused.
 _MAX_DEPTH = 64
 
 
@@ -55,11 +55,11 @@ class Selection(ABC):
         return own.take(self.mask(own))
 
     def __and__(self, other: Selection) -> Selection:
-        """Return the rule that asks for both."""
+        """Return the rule that requires both."""
         return All((*_parts(self, All), *_parts(other, All)))
 
     def __or__(self, other: Selection) -> Selection:
-        """Return the rule that asks for one or both."""
+        """Return the rule that requires one or both."""
         return AnyOf((*_parts(self, AnyOf), *_parts(other, AnyOf)))
 
     def __invert__(self) -> Selection:
@@ -90,12 +90,12 @@ class Selection(ABC):
         Raises
         ------
         InvalidInput
-            If the text is no rule.
+            If the text is not a rule.
         """
         try:
             entry = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput(f"This is no rule in JSON: {error}") from error
+            raise InvalidInput(f"Not a rule in JSON: {error}") from error
         return cls.from_dict(entry)
 
     @classmethod
@@ -105,17 +105,17 @@ class Selection(ABC):
         Raises
         ------
         InvalidInput
-            If it is no rule.
+            If it is not a rule.
         """
         kind = entry.get("rule") if isinstance(entry, dict) else None
         rule = Selection._kinds.get(kind) if isinstance(kind, str) else None
         if rule is None or depth > _MAX_DEPTH:
             known = ", ".join(Selection._kinds)
-            raise InvalidInput(f"{str(entry)[:80]} is no rule; there are: {known}.")
+            raise InvalidInput(f"{str(entry)[:80]} is not a rule. Rules are: {known}.")
         try:
             return rule.read_values({k: v for k, v in entry.items() if k != "rule"}, depth + 1)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise InvalidInput(f"This is no rule {kind}: {error}") from error
+            raise InvalidInput(f"Invalid values for the rule {kind}: {error}") from error
 
     @classmethod
     def read_values(cls, values: dict[str, Any], depth: int) -> Self:  # noqa: ARG003

@@ -123,7 +123,7 @@ def lines_in(
     for line in given:
         if not isinstance(line, Line) or not (np.isfinite(line.air) and line.air > 0):
             raise InvalidInput(
-                f"lines: {line!r} is no line. Give stellarnb.views.data.lines.Line(group, name, air), "
+                f"lines: {line!r} is not a line. Use stellarnb.views.data.lines.Line(group, name, air), "
                 "with the wavelength in air [Angstrom]."
             )
     grid = np.asarray(spectra.wavelength.value)

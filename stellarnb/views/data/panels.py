@@ -12,7 +12,7 @@ from stellarnb.cartography import All, Box, Selection, SkyWindow, span
 from stellarnb.cartography.place.galactocentric import SUN
 from stellarnb.cartography.sky import SKY_X, SKY_Y, X_EDGE, Y_EDGE
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.views.data.stars import Range, Stars, thinned
+from stellarnb.views.data.stars import MapStars, Range, thinned
 from stellarnb.views.data.style import axis_title, symbol
 
 __all__ = [
@@ -78,29 +78,29 @@ class Absent:
     words: str
 
 
-def kiel(stars: Stars) -> Panel:
+def kiel(stars: MapStars) -> Panel:
     """Describe the Kiel diagram: log g against Teff, both falling."""
     return replace(_plane(stars, "kiel", "Kiel", "teff", "logg"), flip_x=True, flip_y=True)
 
 
-def tinsley_wallerstein(stars: Stars) -> Panel:
+def tinsley_wallerstein(stars: MapStars) -> Panel:
     """Describe the Tinsley-Wallerstein diagram: [α/M] against [M/H], or [Fe/H] without it."""
     metals = "m_h" if "m_h" in stars else "fe_h"
     return _plane(stars, "tinsley_wallerstein", "Tinsley-Wallerstein", metals, "alpha_m")
 
 
-def r_z(stars: Stars) -> Panel:
+def r_z(stars: MapStars) -> Panel:
     """Describe the map of height Z against Galactocentric radius R [kpc]."""
     return _plane(stars, "r_z", "R-Z map", "R", "Z")
 
 
-def x_y(stars: Stars) -> Panel:
+def x_y(stars: MapStars) -> Panel:
     """Describe the map of the plane, from the Galactic north: Y against X [kpc], equal scales."""
     panel = _plane(stars, "x_y", "X-Y map", "X", "Y")
     return replace(panel, equal=True, marks=((*SUN[:2], "Sun"), (0.0, 0.0, "centre")))
 
 
-def sky(stars: Stars) -> Panel:
+def sky(stars: MapStars) -> Panel:
     """Describe the sky map: Galactic, Mollweide."""
     stars.column(SKY_X)
     home = ((-1.04 * X_EDGE, 1.04 * X_EDGE), (-1.04 * Y_EDGE, 1.04 * Y_EDGE))
@@ -108,13 +108,13 @@ def sky(stars: Stars) -> Panel:
     return Panel("sky", title, SKY_X, SKY_Y, "", "", home, is_sky=True, equal=True)
 
 
-def plane(stars: Stars, x: str, y: str) -> Panel:
+def plane(stars: MapStars, x: str, y: str) -> Panel:
     """Describe the plane of any two columns of numbers."""
     return _plane(stars, f"{x}:{y}", f"{symbol(y)} against {symbol(x)}", x, y)
 
 
 #: Every diagram with a name.
-PANELS: dict[str, Callable[[Stars], Panel]] = {
+PANELS: dict[str, Callable[[MapStars], Panel]] = {
     "kiel": kiel,
     "tinsley_wallerstein": tinsley_wallerstein,
     "sky": sky,
@@ -123,7 +123,7 @@ PANELS: dict[str, Callable[[Stars], Panel]] = {
 }
 
 
-def make_panel(stars: Stars, wanted: Any) -> Panel:
+def make_panel(stars: MapStars, wanted: Any) -> Panel:
     """Return one diagram by its name in `PANELS`, or by two columns, as a pair or as ``"x:y"``."""
     if isinstance(wanted, str) and ":" in wanted:
         wanted = tuple(wanted.split(":", 1))
@@ -140,7 +140,7 @@ def make_panel(stars: Stars, wanted: Any) -> Panel:
 
 
 def find_panels(
-    stars: Stars, wanted: Sequence[str | tuple[str, str]] | None = None
+    stars: MapStars, wanted: Sequence[str | tuple[str, str]] | None = None
 ) -> list[Panel | Absent]:
     """Return the requested diagrams; by default the usual ones, `Absent` if columns are missing."""
     if wanted is not None:
@@ -161,7 +161,7 @@ def find_panels(
     return out
 
 
-def _plane(stars: Stars, key: str, title: str, x: str, y: str) -> Panel:
+def _plane(stars: MapStars, key: str, title: str, x: str, y: str) -> Panel:
     for name in (x, y):
         if name not in stars.table:
             raise MissingInput(f"{title}: it needs {symbol(name)}, column {name!r}, not here.")
@@ -173,7 +173,7 @@ def _plane(stars: Stars, key: str, title: str, x: str, y: str) -> Panel:
     return Panel(key, _title(stars, title), x, y, *titles, (x_range, y_range))
 
 
-def _title(stars: Stars, title: str) -> str:
+def _title(stars: MapStars, title: str) -> str:
     """Say in the title itself that stars are made up."""
     return f"{title} (mock)" if stars.mock else title
 

@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from stellarnb.cartography import Aggregate, Window
 from stellarnb.views.data.panels import Panel
-from stellarnb.views.data.stars import Range, Stars
+from stellarnb.views.data.stars import MapStars, Range
 from stellarnb.views.data.style import axis_title, palette
 
 __all__ = ["BACK", "Painter", "Picture", "draw", "provenance", "shades"]
 
-#: How full the bins shall be on average, and how coarse they may get to be so [screen pixels].
+#: Mean number of stars a bin to aim at, and the largest bin to reach it [screen pixels].
 _FILL, _COARSEST = 0.35, 4
 #: Shades of a picture: nothing, stars that are not chosen, then the palette.
 BACK = 1
 
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-View = tuple[Range, Range]
+Ranges = tuple[Range, Range]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Picture:
     `front` is the number of chosen stars or the mean of a column; `back` is 1 if any star is there.
     """
 
-    view: View
+    view: Ranges
     front: Pixels
     back: Pixels
     color_by: str
@@ -79,16 +79,16 @@ def shades(front: Pixels, back: Pixels, limits: Range, *, logarithmic: bool) -> 
 class Painter:
     """Aggregate one diagram repeatedly; the image of all stars is kept until the view changes."""
 
-    def __init__(self, stars: Stars, panel: Panel) -> None:
+    def __init__(self, stars: MapStars, panel: Panel) -> None:
         self._stars, self._panel = stars, panel
         for name in (panel.x, panel.y):
             stars.column(name)
-        self._asked: tuple[View, tuple[int, int]] | None = None
+        self._asked: tuple[Ranges, tuple[int, int]] | None = None
         self._everyone: Aggregate
 
     def draw(
         self,
-        view: View | None = None,
+        view: Ranges | None = None,
         *,
         size: tuple[int, int] = (340, 320),
         color_by: str = "count",
@@ -124,7 +124,7 @@ class Painter:
             title,
         )
 
-    def _look_at(self, view: View, size: tuple[int, int]) -> None:
+    def _look_at(self, view: Ranges, size: tuple[int, int]) -> None:
         """Count all stars of a view, unless done already; few stars get bins of 2-4 pixels."""
         if self._asked == (view, size):
             return
@@ -136,15 +136,15 @@ class Painter:
             self._everyone = self._count(view, size, coarse)
         self._asked = view, size
 
-    def _count(self, view: View, size: tuple[int, int], coarse: int) -> Aggregate:
+    def _count(self, view: Ranges, size: tuple[int, int], coarse: int) -> Aggregate:
         window = Window(*view, *(max(side // coarse, 1) for side in size))
         return Aggregate(self._panel.x, self._panel.y, window).add(self._stars.frame)
 
 
 def draw(
-    stars: Stars,
+    stars: MapStars,
     panel: Panel,
-    view: View | None = None,
+    view: Ranges | None = None,
     *,
     size: tuple[int, int] = (340, 320),
     color_by: str = "count",
@@ -154,7 +154,7 @@ def draw(
     return Painter(stars, panel).draw(view, size=size, color_by=color_by, chosen=chosen)
 
 
-def provenance(stars: Stars, chosen: Mask | None, *, good_only: bool) -> str:
+def provenance(stars: MapStars, chosen: Mask | None, *, good_only: bool) -> str:
     """Return the line under a map: how many stars, which cut, which model."""
     shown = len(stars) if chosen is None else int(chosen.sum())
     parts = [f"{shown:,} of {len(stars):,} stars" if len(stars) else "no stars"]

@@ -26,7 +26,7 @@ from stellarnb.cartography.tables import numbers
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Labels, Table
 
-__all__ = ["Range", "Stars", "thinned"]
+__all__ = ["MapStars", "Range", "thinned"]
 
 Range = tuple[float, float]
 Mask = NDArray[np.bool_]
@@ -41,7 +41,7 @@ _NEVER = {"ra", "dec"}
 
 
 @dataclass
-class Stars:
+class MapStars:
     """Prepare a table for many aggregates: float32 columns, masks and colour limits are kept."""
 
     table: Table

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
 from stellarnb.views.data.panels import Panel
-from stellarnb.views.data.raster import Painter, Picture, View
-from stellarnb.views.data.stars import Range, Stars
+from stellarnb.views.data.raster import Painter, Picture, Ranges
+from stellarnb.views.data.stars import MapStars, Range
 from stellarnb.views.data.style import Theme
 from stellarnb.views.live.bokeh_parts import (
     DRAGS,
@@ -44,7 +44,7 @@ class MapFigure:
 
     def __init__(
         self,
-        stars: Stars,
+        stars: MapStars,
         panel: Panel,
         *,
         theme: Theme | None = None,
@@ -52,7 +52,7 @@ class MapFigure:
         chosen: Mask | None = None,
         size: tuple[int, int] = (340, 320),
         stretch: bool = False,
-        view: View | None = None,
+        view: Ranges | None = None,
         live: bool = True,
     ) -> None:
         self.stars, self.panel = stars, panel
@@ -91,13 +91,13 @@ class MapFigure:
         link.add(self.panel.key, self.figure, EVENTS)
 
     @property
-    def view(self) -> View:
+    def view(self) -> Ranges:
         """The x and y range that is shown, each rising; `Panel.home` exactly where untouched."""
         shown = self._shown()
         return self.panel.home if shown == self.panel.fitted(self._size) else shown
 
     @view.setter
-    def view(self, view: View) -> None:
+    def view(self, view: Ranges) -> None:
         set_ranges(self.figure, self.panel, view)
         self.refresh()
 
@@ -222,12 +222,12 @@ class MapFigure:
         )
         self.figure.add_layout(self._hover)
 
-    def _shown(self) -> View:
+    def _shown(self) -> Ranges:
         x, y = self.figure.x_range, self.figure.y_range
         return rising(x.start, x.end), rising(y.start, y.end)
 
 
-def set_ranges(plot: Any, panel: Panel, view: View) -> None:
+def set_ranges(plot: Any, panel: Panel, view: Ranges) -> None:
     """Give a figure x and y ranges, in the directions of its diagram."""
     for axis, limits, flip in (
         (plot.x_range, view[0], panel.flip_x),

@@ -15,7 +15,7 @@ from bokeh.models.plots import Plot
 
 __all__ = ["Link", "Mailbox", "Request"]
 
-#: After so long without an answer the page says so [ms].
+#: After this time without an answer the page shows a message [ms].
 PATIENCE = 8000
 
 Request = dict[str, Any]

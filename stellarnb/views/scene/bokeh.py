@@ -9,7 +9,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, GridBox, Label, Legend, Title, Whisker
 from bokeh.plotting import figure
 
-from stellarnb.views.data.raster import View
+from stellarnb.views.data.raster import Ranges
 from stellarnb.views.data.style import Theme
 from stellarnb.views.live.bokeh_parts import (
     GREY,
@@ -36,7 +36,7 @@ class BokehScene:
 
     def __init__(
         self,
-        scene_of: Callable[[View | None, tuple[int, int]], Scene],
+        scene_of: Callable[[Ranges | None, tuple[int, int]], Scene],
         size: tuple[int, int],
         theme: Theme | None,
         *,
@@ -45,7 +45,7 @@ class BokehScene:
         self._scene_of, self._size, self._theme, self._live = scene_of, size, theme, live
         scene = scene_of(None, size if live else (2 * size[0], 2 * size[1]))
         self._follows = scene.shared or len(scene.panes) == 1
-        self._view: View | None = None
+        self._view: Ranges | None = None
         self._sources: list[ColumnDataSource | None] = []
         self._captions: list[Title] = []
         self._mapper: Any = None
