@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
 from stellarnb.views.data.panels import Absent, Panel
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.stars import MapStars as Stars
 from stellarnb.views.data.style import Theme
 from stellarnb.views.live.bokeh_parts import lay_out
 from stellarnb.views.live.bokeh_widget import LiveModel
