@@ -60,6 +60,11 @@ def columns(table: Any, names: Iterable[str]) -> pd.DataFrame:
         If a column holds no numbers.
     OutOfMemory
         If they don't fit; the message says how many stars would.
+
+    Examples
+    --------
+    >>> columns({"R": [8.0, None], "name": ["a", "b"]}, ["R"])["R"].tolist()
+    [8.0, nan]
     """
     arrow = as_arrow(table)
     wanted = list(dict.fromkeys(names))

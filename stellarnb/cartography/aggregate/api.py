@@ -174,6 +174,12 @@ def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = No
         If a column is not there.
     InvalidInput
         If a column holds no numbers, or the mask has another length.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.1, 8.2, 9.5], "Z": [0.1, 0.2, 0.3]}
+    >>> count(stars, "R", "Z", Window((8.0, 10.0), (0.0, 1.0), 2, 1)).values.tolist()
+    [[2, 1]]
     """
     return Aggregate(x, y, window).add(table, where=where).image()
 
@@ -195,6 +201,12 @@ def mean(
     xarray.DataArray
         float64 [height, width], NaN in a bin without stars; ``attrs`` as for `count`, where a
         star whose third value is not finite is left out too.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.1, 8.2, 9.5], "Z": [0.1, 0.2, 0.3], "m_h": [0.0, 0.5, -0.5]}
+    >>> mean(stars, "R", "Z", "m_h", Window((8.0, 10.0), (0.0, 1.0), 2, 1)).values.tolist()
+    [[0.25, -0.5]]
     """
     return Aggregate(x, y, window, of=of).add(table, where=where).image()
 
@@ -214,6 +226,12 @@ def std(
     xarray.DataArray
         float64 [height, width], the sum of squares divided by the number of stars less one, NaN
         in a bin with fewer than two; ``attrs`` as for `mean`.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.1, 8.2], "Z": [0.1, 0.2], "m_h": [0.0, 2.0]}
+    >>> std(stars, "R", "Z", "m_h", Window((8.0, 9.0), (0.0, 1.0), 1, 1)).values.round(3).tolist()
+    [[1.414]]
     """
     return Aggregate(x, y, window, of=of, spread=True).add(table, where=where).image()
 
@@ -249,6 +267,13 @@ def grid(
         counts, each panel equal to `count` of its stars, or float64 means with NaN in a bin
         without stars. ``attrs`` as for `count`, and ``n_no_panel``, the chosen stars in no bin
         of R and abs(Z), and ``panel_stars``, how many are in each panel [abs(Z) bins][R bins].
+
+    Examples
+    --------
+    >>> stars = {"R": [8.0, 8.5, 10.0], "Z": [0.1, 0.2, 0.3]}
+    >>> panels = grid(stars, "R", "Z", Window((7.0, 11.0), (0.0, 1.0), 2, 1), Bins((7, 9, 11), (0, 1)))
+    >>> panels.attrs["panel_stars"]
+    [[2, 1]]
     """
     bins = bins or Bins()
     codes = bins.codes(table) if codes is None else codes
@@ -282,6 +307,13 @@ def categories(
         If the column holds numbers with fractions, or is an axis as well.
     TooLarge
         If there are more than 256 categories.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.1, 8.2], "Z": [0.1, 0.2], "disc": ["thin", "thick"]}
+    >>> image = categories(stars, "R", "Z", "disc", Window((8.0, 9.0), (0.0, 1.0), 1, 1))
+    >>> image["disc"].values.tolist(), image.values.ravel().tolist()
+    (['thick', 'thin'], [1, 1])
     """
     if by in {x, y}:
         raise InvalidInput(f"categories: by={by!r} is already an axis. Use another column.")
@@ -326,6 +358,13 @@ def quantiles(
     ------
     InvalidInput
         If a quantile is not between 0 and 1.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.1, 8.2, 8.3], "Z": [0.1, 0.2, 0.3], "m_h": [0.0, 0.5, 2.0]}
+    >>> window = Window((8.0, 9.0), (0.0, 1.0), 1, 1)
+    >>> quantiles(stars, "R", "Z", "m_h", window, (0.0, 0.5)).values.ravel().tolist()
+    [0.0, 0.5]
     """
     levels = np.asarray(wanted, dtype=np.float64)
     if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):

@@ -36,6 +36,12 @@ class Bins:
     ------
     InvalidInput
         If edges do not rise, or one of abs(Z) or R is negative.
+
+    Examples
+    --------
+    >>> bins = Bins(r=(7, 9, 11), z=(0, 0.5))
+    >>> bins.shape, bins.title(0, 1)
+    ((1, 2), '9 < R < 11, 0 < |Z| < 0.5 kpc')
     """
 
     r: tuple[float, ...] = (3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0)

@@ -35,6 +35,11 @@ class Window:
         If an edge is not finite, the lower one is not below the upper one, or there is no bin.
     TooLarge
         If a side has more than 8192 bins.
+
+    Examples
+    --------
+    >>> Window((0.0, 2.0), (0.0, 1.0), width=2, height=1).centres()[0].tolist()
+    [0.5, 1.5]
     """
 
     x: tuple[float, float]

@@ -98,6 +98,13 @@ def gradients(
         If a column is not there.
     InvalidInput
         If there are fewer than two samples.
+
+    Examples
+    --------
+    >>> stars = {"R": [7.0, 8.0, 9.0, 8.0], "Z": [0.0, 1.0, 0.0, 0.0], "m_h": [0.1, -0.3, -0.1, 0.0]}
+    >>> fit = gradients(stars, pivot=8.0, samples=2)
+    >>> round(fit.radial, 3), round(fit.vertical, 3)
+    (-0.1, -0.3)
     """
     if samples < 2:
         raise InvalidInput(
@@ -191,6 +198,12 @@ def profile(
         If a column is not there.
     InvalidInput
         If edges are needed or don't rise.
+
+    Examples
+    --------
+    >>> stars = {"R": [7.5, 8.5, 8.6], "m_h": [0.0, -0.5, -0.25]}
+    >>> profile(stars, edges=(7.0, 8.0, 9.0), samples=2)["median"].tolist()
+    [0.0, -0.375]
     """
     heights = np.arange(0.0, 3.01, 0.25).tolist()
     defaults: dict[str, Sequence[float]] = {"R": Bins().r, "|Z|": heights}
@@ -259,6 +272,12 @@ def distributions(
     xarray.DataArray
         uint32 counts [abs(Z) bins, R bins, steps] with the steps' centres; ``attrs`` as for
         `stellarnb.cartography.grid`. ``normalise(counts, "row")`` makes fractions of them.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.0, 8.0], "Z": [0.1, 0.2], "m_h": [-0.4, 0.4]}
+    >>> distributions(stars, limits=(-0.5, 0.5), steps=2, bins=Bins((7, 9), (0, 1))).values.ravel().tolist()
+    [1, 1]
     """
     window = Window(limits, limits, steps, 1)
     counts = grid(table, of, of, window, bins, where=where, codes=codes)

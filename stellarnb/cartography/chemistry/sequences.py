@@ -50,6 +50,11 @@ class AlphaSide(Selection):
     ------
     InvalidInput
         If the nodes are not finite or do not rise.
+
+    Examples
+    --------
+    >>> AlphaSide(high=True).mask({"m_h": [-0.5, -0.5], "alpha_m": [0.3, 0.05]}).tolist()
+    [True, False]
     """
 
     high: bool = True
@@ -153,6 +158,12 @@ def dividing_line(sequences: Table) -> Line:
     ------
     InvalidInput
         If no slice has two sequences.
+
+    Examples
+    --------
+    >>> rows = {"m_h_low": [-0.5, 0.0], "m_h_high": [0.0, 0.5], "two": [True, False]}
+    >>> dividing_line(Table({**rows, "valley": [0.2, float("nan")]}))
+    ((-0.25, 0.2),)
     """
     two = np.asarray(sequences["two"], dtype=bool)
     if not two.any():

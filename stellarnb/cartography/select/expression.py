@@ -91,6 +91,11 @@ class Where(Selection):
     ------
     InvalidInput
         If it is not understood; the message says where.
+
+    Examples
+    --------
+    >>> Where("m_h > -1 and abs(Z) < 0.5").mask({"m_h": [0.0, 0.0], "Z": [-0.2, 2.0]}).tolist()
+    [True, False]
     """
 
     text: str

@@ -41,6 +41,11 @@ class Box(Selection):
     ------
     InvalidInput
         If edges do not rise.
+
+    Examples
+    --------
+    >>> Box("R", "Z", 7.0, 9.0, 0.0, 1.0).mask({"R": [8.0, 8.0], "Z": [0.5, 1.5]}).tolist()
+    [True, False]
     """
 
     x: str
@@ -80,6 +85,12 @@ class Lasso(Selection):
     ------
     InvalidInput
         If there are fewer than three corners, or one is not finite.
+
+    Examples
+    --------
+    >>> triangle = Lasso("R", "Z", ((7.0, 0.0), (9.0, 0.0), (8.0, 1.0)))
+    >>> triangle.mask({"R": [8.0, 7.0], "Z": [0.5, 0.9]}).tolist()
+    [True, False]
     """
 
     x: str
@@ -155,6 +166,11 @@ class RZBins(Selection):
     ------
     InvalidInput
         If there is no such bin.
+
+    Examples
+    --------
+    >>> RZBins(((0, 2),)).mask({"R": [8.0, 8.0], "Z": [0.1, 0.9]}).tolist()
+    [True, False]
     """
 
     cells: tuple[tuple[int, int], ...]

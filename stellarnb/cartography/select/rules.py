@@ -32,6 +32,14 @@ class Selection(ABC):
 
     A star with a missing or non-finite value never belongs to a rule that looks at this value;
     ``~rule`` takes all the other stars, so also those.
+
+    Examples
+    --------
+    >>> rule = Between("m_h", -1.0, 0.5) & ~Flag("binary")
+    >>> rule.mask({"m_h": [0.0, -2.0, 0.1], "binary": [False, False, True]}).tolist()
+    [True, False, False]
+    >>> Selection.from_json(rule.to_json()) == rule
+    True
     """
 
     _kinds: ClassVar[dict[str, type[Selection]]] = {}
@@ -138,6 +146,11 @@ class Between(Selection):
     ------
     InvalidInput
         If an end is NaN or the lower one is above the upper one.
+
+    Examples
+    --------
+    >>> Between("m_h", -1.0, 0.5).mask({"m_h": [0.0, -2.0, float("nan")]}).tolist()
+    [True, False, False]
     """
 
     column: str
@@ -169,6 +182,11 @@ class Flag(Selection):
         A boolean column, such as ``good``.
     wanted : bool
         The value that belongs.
+
+    Examples
+    --------
+    >>> Flag("good", False).mask({"good": [True, False]}).tolist()
+    [False, True]
     """
 
     column: str
