@@ -1,4 +1,4 @@
-"""Where the stars are and how many: places, aggregates, selections, without any drawing."""
+"""Place, select and aggregate stars, without drawing them."""
 
 from stellarnb.cartography.aggregate.api import (
     Aggregate,

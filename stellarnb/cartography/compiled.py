@@ -1,4 +1,4 @@
-"""Loops over stars, compiled by numba."""
+"""Compile loops over stars with numba."""
 
 from __future__ import annotations
 

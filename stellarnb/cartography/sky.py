@@ -1,4 +1,4 @@
-"""The whole sky on a page: Galactic coordinates and the Mollweide projection.
+"""Draw the whole sky: Galactic coordinates and the Mollweide projection.
 
 The map is equal-area, centred on the Galactic centre, with longitude rising to the left as on
 the sky. Its ellipse spans ±2√2 in x and ±√2 in y.

@@ -1,4 +1,4 @@
-"""The columns of labels and of the stars that they belong to, row beside row."""
+"""Read the columns of labels and of their stars as one table."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class StarColumns:
         return len(self.labels)
 
     def has(self, name: str) -> bool:
-        """Whether either table has the column."""
+        """Return whether either table has the column."""
         return any(find_column(t.colnames, name) for t in (self.stars, self.labels))
 
     def lacking(self, *names: str) -> list[str]:

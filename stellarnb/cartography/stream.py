@@ -32,7 +32,7 @@ PREVIEW, STEP = 1_000_000, 5_000_000
 
 @dataclass(frozen=True)
 class Step:
-    """What is known so far.
+    """Report the aggregate of the stars read so far.
 
     Attributes
     ----------

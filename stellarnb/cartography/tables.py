@@ -1,4 +1,4 @@
-"""Columns of any table, found by name or named in the error."""
+"""Read columns of any table by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stellarnb.tables.convert import as_arrow
 
 __all__ = ["as_float32", "category_codes", "column", "columns", "numbers"]
 
-#: More categories than this nobody can tell apart.
+#: Largest number of categories that can be told apart.
 _MAX_CATEGORIES = 256
 
 
@@ -24,7 +24,7 @@ def column(table: Any, name: str) -> pa.ChunkedArray:
     """Return one column, or raise `MissingInput` with the names of those that exist."""
     arrow = as_arrow(table)
     if name not in arrow.column_names:
-        raise MissingInput(f"No column {name!r} here; there are: {', '.join(arrow.column_names)}.")
+        raise MissingInput(f"No column {name!r}. The table has: {', '.join(arrow.column_names)}.")
     return arrow[name]
 
 
@@ -100,7 +100,9 @@ def category_codes(table: Any, name: str) -> tuple[list[Any], NDArray[np.int16]]
         coded = coded.combine_chunks()
     names = coded.dictionary.to_pylist()
     if len(names) > _MAX_CATEGORIES:
-        raise TooLarge(f"Column {name!r} has {len(names)} values: at most {_MAX_CATEGORIES}.")
+        raise TooLarge(
+            f"Column {name!r} has {len(names)} values: expected at most {_MAX_CATEGORIES}."
+        )
     order = sorted(range(len(names)), key=lambda i: names[i])
     rank = np.empty(len(names) + 1, dtype=np.int16)
     rank[order], rank[-1] = np.arange(len(names)), -1

@@ -1,4 +1,4 @@
-"""The whole sky in HEALPix pixels."""
+"""Draw the whole sky in HEALPix pixels."""
 
 from __future__ import annotations
 

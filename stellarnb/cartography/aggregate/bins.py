@@ -1,4 +1,4 @@
-"""The bins in R and |Z| in which the chemistry of the discs is compared."""
+"""Define the bins in R and |Z| in which the chemistry of the discs is compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loops behind the aggregates: one pass over the stars each, block by block.
+"""Run the loops behind the aggregates: one pass over the stars each, block by block.
 
 For a block of stars the bins are found first, without a branch, so that the processor does eight
 at a time; then each star is added where it belongs. A star that belongs to no bin goes to a spare

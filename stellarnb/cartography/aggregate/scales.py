@@ -1,4 +1,4 @@
-"""From counts and values to shades: normalised by row or column, logarithmic, equalised."""
+"""Turn counts and values into shades: normalised by row or column, logarithmic, equalised."""
 
 from __future__ import annotations
 
@@ -111,7 +111,9 @@ def shade(
         raise InvalidInput(f"limits={limits!r} are not a rising pair.")
     if scale == "log":
         if limits[0] <= 0:
-            raise InvalidInput(f"limits={limits!r}: a logarithmic scale begins above 0.")
+            raise InvalidInput(
+                f"limits={limits!r}: expected a lower limit above 0 for a logarithmic scale."
+            )
         numbers, limits = np.log(numbers), (np.log(limits[0]), np.log(limits[1]))
     low, high = limits
     if high == low:

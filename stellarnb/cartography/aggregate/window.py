@@ -1,4 +1,4 @@
-"""What part of a plane is looked at."""
+"""Define the part of a plane that is aggregated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stellarnb.errors import InvalidInput, TooLarge
 
 __all__ = ["MAX_BINS", "Window", "span"]
 
-#: More bins than this along one side is a mistake, not a map.
+#: Largest number of bins along one side.
 MAX_BINS = 8192
 
 Floats = NDArray[np.float64]
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Window:
-    """What part of a plane is looked at, and in how many bins.
+    """Define the part of a plane to aggregate, and the number of bins.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Window:
                 raise InvalidInput(f"The {axis} range {low!r}..{high!r} is not a rising pair.")
         for side, bins in (("width", self.width), ("height", self.height)):
             if bins < 1:
-                raise InvalidInput(f"{side}={bins}: at least one bin is needed.")
+                raise InvalidInput(f"{side}={bins}: expected at least one bin.")
             if bins > MAX_BINS:
                 raise TooLarge(f"{side}={bins} bins: at most {MAX_BINS} can be aggregated.")
         object.__setattr__(self, "x", (float(self.x[0]), float(self.x[1])))

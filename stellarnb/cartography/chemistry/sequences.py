@@ -1,4 +1,4 @@
-"""The two sequences in [α/M] against [M/H]: where they are, and the line between them."""
+"""Find the two sequences in [α/M] against [M/H], and the line between them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class AlphaSide(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return frozenset({self.m_h, self.alpha_m})
 
 

@@ -64,7 +64,7 @@ _COLOUR = ((3500, 4000, 4500, 5000, 5500, 6000, 6500), (2.5, 1.8, 1.38, 1.1, 0.9
 
 
 def mock_milky_way(n: int = 690_000, *, seed: int = 2) -> Labels:
-    """Make up the stars of a Milky Way as a survey like Gaia RVS would see them.
+    """Simulate the stars of a Milky Way as a survey like Gaia RVS would see them.
 
     Thin disc (flared), thick disc, bar and halo, each with its metallicities, gradients,
     [α/M] sequence and velocities; dust; everything brighter than G = 14, where about a third of
@@ -134,7 +134,7 @@ def _draw(n: int, seed: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where the stars are: ICRS direction [3, n], distance [kpc], frame [kpc], A_V [mag]."""
+    """Hold ICRS directions [3, n], distances [kpc], places in the frame [kpc] and A_V [mag]."""
 
     direction: Floats
     distance: Floats

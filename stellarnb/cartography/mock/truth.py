@@ -1,4 +1,4 @@
-"""What the mock Milky Way is made of: components, chemistry, stars, dust.
+"""Define the mock Milky Way: components, chemistry, stars, dust.
 
 A plausible invention in the spirit of the Besançon model (Robin et al. 2003, A&A 409, 523), not a
 fit to anything: round numbers that put gradients, two sequences and a flare where a test finds them.

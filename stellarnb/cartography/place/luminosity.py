@@ -1,4 +1,4 @@
-"""From Teff, log g and a mass to an absolute G magnitude.
+"""Compute an absolute G magnitude from Teff, log g and a mass.
 
 Sources: bolometric correction of Andrae et al. (2018, A&A 616, A8), equation 7 and table 4;
 masses of dwarfs and subgiants of Torres, Andersen & Giménez (2010, A&ARv 18, 67), section 8;

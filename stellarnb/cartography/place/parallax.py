@@ -1,4 +1,4 @@
-"""From a parallax to a distance: the zero-point first, and a prior where the parallax is weak."""
+"""Turn parallaxes into distances: subtract the zero-point, and use a prior for weak ones."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Box(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return _real_columns(self.x, self.y)
 
 
@@ -117,7 +117,7 @@ class Lasso(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return _real_columns(self.x, self.y)
 
 
@@ -147,7 +147,7 @@ class SkyWindow(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return _real_columns(SKY_X, SKY_Y)
 
 
@@ -190,7 +190,7 @@ class RZBins(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return frozenset({self.bins.r_column, self.bins.z_column})
 
     def names(self) -> list[str]:

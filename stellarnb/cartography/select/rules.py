@@ -55,7 +55,7 @@ class Selection(ABC):
     @property
     @abstractmethod
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
 
     def table(self, table: Any) -> Table:
         """Return the rows that belong, as a table of the same kind (or a plain `Table`)."""
@@ -168,7 +168,7 @@ class Between(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return frozenset({self.column})
 
 
@@ -202,7 +202,7 @@ class Flag(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return frozenset({self.column})
 
     def to_code(self) -> str:
@@ -211,13 +211,13 @@ class Flag(Selection):
 
 
 class _Several(Selection):
-    """What rules made of rules share."""
+    """Share the methods of rules that are made of rules."""
 
     parts: tuple[Selection, ...]
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rules look at."""
+        """The columns that the rules read."""
         return frozenset().union(*(part.columns for part in self.parts))
 
     def names(self) -> list[str]:
@@ -284,7 +284,7 @@ class Not(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return self.rule.columns
 
     def names(self) -> list[str]:

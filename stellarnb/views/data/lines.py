@@ -1,4 +1,4 @@
-"""The lines that people look for in a spectrum, in air or vacuum as the spectrum is."""
+"""List well-known spectral lines, in air or vacuum to match the spectrum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each diagram shows: its columns, directions and home view, before any drawing."""
+"""Define each diagram: its columns, directions and home view."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 #: Fraction of stars at either end that the home view may leave outside.
 _TAIL = 0.0005
-#: Shown where nothing else is asked for; of the last two, those that the table has columns for.
+#: The default diagrams; those of `_PLACED` only if the table has their columns.
 _USUAL, _PLACED = ("kiel", "tinsley_wallerstein", "sky"), ("r_z",)
 
 
@@ -149,7 +149,7 @@ def find_panels(
         found = [make_panel(stars, one) for one in wanted]
         keys = [panel.key for panel in found]
         if len(set(keys)) < len(keys):
-            raise InvalidInput(f"panels: one stands there twice: {', '.join(keys)}.")
+            raise InvalidInput(f"panels: a diagram is listed twice: {', '.join(keys)}.")
         return list(found)
     out: list[Panel | Absent] = []
     for key in (*_USUAL, *_PLACED):
@@ -164,7 +164,7 @@ def find_panels(
 def _plane(stars: MapStars, key: str, title: str, x: str, y: str) -> Panel:
     for name in (x, y):
         if name not in stars.table:
-            raise MissingInput(f"{title}: it needs {symbol(name)}, column {name!r}, not here.")
+            raise MissingInput(f"{title}: needs {symbol(name)}; this table has no column {name!r}.")
     first, second = thinned(stars.column(x)), thinned(stars.column(y))
     both = np.isfinite(first) & np.isfinite(second)
     x_range, y_range = (span(v[both], pad=0.06, tail=_TAIL) for v in (first, second))
@@ -174,7 +174,7 @@ def _plane(stars: MapStars, key: str, title: str, x: str, y: str) -> Panel:
 
 
 def _title(stars: MapStars, title: str) -> str:
-    """Say in the title itself that stars are made up."""
+    """Add "(mock)" to the title for simulated stars."""
     return f"{title} (mock)" if stars.mock else title
 
 

@@ -1,4 +1,4 @@
-"""From stars and a view to the pixels that Bokeh, HoloViews and matplotlib draw alike."""
+"""Turn stars and a view into the pixels that Bokeh, HoloViews and matplotlib draw."""
 
 from __future__ import annotations
 

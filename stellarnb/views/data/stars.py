@@ -31,12 +31,12 @@ __all__ = ["MapStars", "Range", "thinned"]
 Range = tuple[float, float]
 Mask = NDArray[np.bool_]
 
-#: What people colour maps by comes first in a menu, in this order.
+#: The usual colours come first in a menu, in this order.
 _FIRST = (
     *("teff", "logg", "m_h", "fe_h", "alpha_m", "mg_fe", "si_fe", "al_fe", "ni_fe", "a_li"),
     *("novelty", "phot_g_mean_mag", "snr"),
 )
-#: Numbers that say nothing as a colour.
+#: Columns of numbers that are not useful as a colour.
 _NEVER = {"ra", "dec"}
 
 
@@ -69,7 +69,7 @@ class MapStars:
         return len(self.table)
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is such a column of numbers, or it can be made."""
+        """Return whether there is such a column of numbers, or it can be computed."""
         if name in (SKY_X, SKY_Y):
             return "ra" in self.table and "dec" in self.table
         return name in self.table and _is_number(self.table.arrow.schema.field(str(name)).type)
@@ -92,7 +92,7 @@ class MapStars:
 
     @property
     def colours(self) -> list[str]:
-        """What a map of these stars may be coloured by: ``count``, or the mean of a column."""
+        """The possible colours of a map of these stars: ``count``, or the mean of a column."""
         schema = self.table.arrow.schema
         floats = [name for name in schema.names if pa.types.is_floating(schema.field(name).type)]
         rest = [name for name in floats if name not in _FIRST and name not in _NEVER]

@@ -1,4 +1,4 @@
-"""One look for every map: names with units, colours, themes and the provenance line."""
+"""Define one look for every map: names with units, colours and themes."""
 
 from __future__ import annotations
 

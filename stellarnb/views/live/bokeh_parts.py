@@ -1,4 +1,4 @@
-"""The parts of a Bokeh figure that every view has: frame, colours, colour bar, graticule."""
+"""Make the parts of every Bokeh figure: frame, colours, colour bar, graticule."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class MapFigure:
 
     @property
     def view(self) -> Ranges:
-        """The x and y range that is shown, each rising; `Panel.home` exactly where untouched."""
+        """The x and y range that is shown, each rising; exactly `Panel.home` until it is changed."""
         shown = self._shown()
         return self.panel.home if shown == self.panel.fitted(self._size) else shown
 

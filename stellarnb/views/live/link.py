@@ -23,7 +23,7 @@ Handler = Callable[[Request], None]
 
 
 class Mailbox(DataModel):  # type: ignore[misc]  # bokeh has no types
-    """What the page and Python write to each other, beside the figures themselves."""
+    """Hold what the page and Python send each other, besides the figures."""
 
     message = Nullable(AnyValue, default=None)
     answered = String(default="")

@@ -1,4 +1,4 @@
-"""Making Bokeh work in a notebook that can reach no other host."""
+"""Make Bokeh work in a notebook without network access."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def loaded_already() -> Iterator[None]:
 
 
 def in_notebook() -> bool:
-    """Whether this is the kernel of a notebook (and not a script or a terminal)."""
+    """Return whether this is the kernel of a notebook (not a script or a terminal)."""
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:

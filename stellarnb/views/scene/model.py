@@ -1,4 +1,4 @@
-"""What a view consists of, before it is drawn by Bokeh, matplotlib or HoloViews."""
+"""Describe a view before it is drawn by Bokeh, matplotlib or HoloViews."""
 
 from __future__ import annotations
 
