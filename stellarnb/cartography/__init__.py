@@ -1,8 +1,16 @@
-"""Where the stars are and how many: places, aggregates, selections, without any drawing."""
+"""Place, select and aggregate stars, without drawing them."""
 
-from stellarnb.cartography.aggregate.api import Aggregate, categories, count, grid, mean, std
+from stellarnb.cartography.aggregate.api import (
+    Aggregate,
+    categories,
+    count,
+    grid,
+    mean,
+    median,
+    quantiles,
+    std,
+)
 from stellarnb.cartography.aggregate.bins import Bins
-from stellarnb.cartography.aggregate.order import median, quantiles
 from stellarnb.cartography.aggregate.scales import normalise, shade
 from stellarnb.cartography.aggregate.window import Window, span
 from stellarnb.cartography.chemistry.gradients import Gradients, distributions, gradients, profile

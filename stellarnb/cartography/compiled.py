@@ -1,4 +1,4 @@
-"""Loops over stars, compiled by numba."""
+"""Compile loops over stars with numba."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
 def compiled(loop: Loop) -> Loop:
-    """Compile a loop when it is first called, and keep the machine code where that can be.
-
-    It runs without Python's lock, so that a page stays alive beside it. Not even a folder for
-    numba's cache is needed: where none can be written, each process compiles anew.
-    """
+    """Compile a loop on its first call, without Python's lock; cache it if a folder is writable."""
     try:
         return cast("Loop", numba.njit(nogil=True, cache=True)(loop))
     except RuntimeError:  # no folder to keep it in

@@ -1,4 +1,4 @@
-"""Whether something fits into this machine's memory, asked before it is tried."""
+"""Check that a table fits into this machine's memory before it is made."""
 
 from __future__ import annotations
 
@@ -22,20 +22,7 @@ def available_memory() -> int | None:
 
 
 def need_memory(rows: int, bytes_per_row: int, what: str) -> None:
-    """Make sure that a table fits.
-
-    Parameters
-    ----------
-    rows, bytes_per_row : int
-        Its size.
-    what : str
-        Who asks, for the message.
-
-    Raises
-    ------
-    OutOfMemory
-        If it doesn't; the message says how many rows would.
-    """
+    """Raise `OutOfMemory`, naming the rows that would fit, if a table of this size does not."""
     free = available_memory()
     if free is None or rows * bytes_per_row <= _SHARE * free:
         return
@@ -48,15 +35,9 @@ def need_memory(rows: int, bytes_per_row: int, what: str) -> None:
 
 
 def give_back_memory() -> bool:
-    """Give freed memory back to the system, for the other kernels of a small machine.
+    """Return freed memory to the system; False if the C library cannot.
 
-    The allocator of glibc keeps what many arrays of a few megabytes leave, and only gives it back
-    on request.
-
-    Returns
-    -------
-    bool
-        Whether any was given back; False where the C library has no such request.
+    The allocator of glibc keeps what many arrays of a few megabytes leave.
     """
     try:
         return bool(ctypes.CDLL(None).malloc_trim(0))

@@ -1,4 +1,4 @@
-"""The whole sky on a page: Galactic coordinates and the Mollweide projection.
+"""Draw the whole sky: Galactic coordinates and the Mollweide projection.
 
 The map is equal-area, centred on the Galactic centre, with longitude rising to the left as on
 the sky. Its ellipse spans ±2√2 in x and ±√2 in y.
@@ -35,23 +35,7 @@ Floats = NDArray[np.float64]
 
 
 def galactic(ra: NDArray[Any], dec: NDArray[Any]) -> tuple[Floats, Floats]:
-    """Return Galactic longitude and latitude.
-
-    Parameters
-    ----------
-    ra, dec : numpy.ndarray, shape [n]
-        ICRS, degrees; a non-finite one gives NaN.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        l in 0..360 and b in -90..90, degrees, shape [n] each.
-
-    Raises
-    ------
-    InvalidInput
-        If a declination lies beyond a pole.
-    """
+    """Return Galactic l (0..360) and b [deg] of ICRS positions [deg]; NaN for non-finite ones."""
     ra, dec = np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
     known = np.isfinite(ra) & np.isfinite(dec)
     beyond = known & (np.abs(dec) > 90.0)
@@ -69,18 +53,7 @@ def galactic(ra: NDArray[Any], dec: NDArray[Any]) -> tuple[Floats, Floats]:
 
 
 def mollweide(lon: NDArray[Any], lat: NDArray[Any]) -> tuple[Floats, Floats]:
-    """Project longitude and latitude onto the map.
-
-    Parameters
-    ----------
-    lon, lat : numpy.ndarray, shape [n]
-        Degrees, any longitude; NaN stays NaN.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        x in -2√2..2√2, negative for 0 < l < 180, and y in -√2..√2; shape [n] each.
-    """
+    """Project longitude and latitude [deg] onto the map; x is negative for 0 < l < 180."""
     phi = np.radians(np.asarray(lat, dtype=np.float64))
     turn = (np.asarray(lon, dtype=np.float64) + 180.0) % 360.0 - 180.0
     theta = _auxiliary(phi)
@@ -109,34 +82,17 @@ def outline(points: int = 181) -> tuple[Floats, Floats]:
 
 
 def sky_patch(lon: tuple[float, float], lat: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Return the edge of a patch between two meridians and two parallels, on the map.
+    """Return the edge, on the map, of a patch from ``lon[0]`` eastwards to ``lon[1]`` [deg].
 
-    Parameters
-    ----------
-    lon : tuple of float
-        From where eastwards to where, degrees; 350 to 10 is the patch of 20 degrees about 0.
-    lat : tuple of float
-        Lower and upper edge, degrees, within -90..90.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        x and y of its corners and of points along its meridians, at most 2 degrees apart;
-        parallels are straight on this map.
-
-    Raises
-    ------
-    InvalidInput
-        If it is empty, not finite, beyond a pole, or reaches across l = 180 deg: it would lie at
-        both ends of the map.
+    Points on its meridians are at most 2 degrees apart; parallels are straight on this map.
     """
     if not np.isfinite([*lon, *lat]).all():
         raise InvalidInput("A patch of the sky needs four finite numbers, in degrees.")
     south, north = sorted(lat)
     if south < -90.0 or north > 90.0 or south == north or lon[0] == lon[1]:
         raise InvalidInput(
-            f"l from {lon[0]:g} to {lon[1]:g}, b from {lat[0]:g} to {lat[1]:g} deg is no patch of "
-            "the sky: b lies within -90 to 90, and neither range is empty."
+            f"l from {lon[0]:g} to {lon[1]:g}, b from {lat[0]:g} to {lat[1]:g} deg is not a "
+            "patch of the sky: b must lie within -90 to 90, and neither range may be empty."
         )
     width = (lon[1] - lon[0]) % 360.0 or 360.0
     west = -180.0 if width == 360.0 else (lon[0] + 180.0) % 360.0 - 180.0
@@ -155,17 +111,7 @@ def sky_patch(lon: tuple[float, float], lat: tuple[float, float]) -> tuple[Float
 
 
 def graticule(step_lon: int = 60, step_lat: int = 30) -> list[tuple[Floats, Floats]]:
-    """Return lines of equal longitude and latitude, each as x and y.
-
-    Parameters
-    ----------
-    step_lon, step_lat : int, optional
-        Distance between two lines, degrees.
-
-    Returns
-    -------
-    list of tuple of numpy.ndarray
-    """
+    """Return lines of equal longitude and latitude as (x, y), at steps in degrees."""
     along = np.linspace(-90.0, 90.0, 91)
     # Just inside ±180, since both ends of a parallel lie on the same meridian.
     around = np.linspace(-179.999, 179.999, 91)

@@ -1,4 +1,4 @@
-"""The columns of labels and of the stars that they belong to, row beside row."""
+"""Read the columns of labels and of their stars as one table."""
 
 from __future__ import annotations
 
@@ -22,17 +22,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class StarColumns:
-    """Two tables as one.
-
-    Attributes
-    ----------
-    labels, stars : Table
-        The tables; the same one twice where there is one.
-    row : numpy.ndarray of int [n] or None
-        Row of `stars` for each row of `labels`, -1 where there is none; None for the same.
-    source_id : numpy.ndarray of int64 [n] or None
-        Of the labels, where they have it.
-    """
+    """Read two tables as one; `row` gives the row of `stars` for each label (-1 for none)."""
 
     labels: Table
     stars: Table
@@ -41,13 +31,7 @@ class StarColumns:
 
     @classmethod
     def of(cls, labels: Any, stars: Any = None) -> Self:
-        """Match two tables by source_id, or row by row where one of them has none.
-
-        Raises
-        ------
-        InvalidInput
-            If rows cannot be matched, or one is no table.
-        """
+        """Match two tables by source_id, or row by row where one of them has none."""
         own = _as_table(labels)
         other = own if stars is None or stars is labels else _as_table(stars)
         ids, other_ids = (_ids(table) for table in (own, other))
@@ -67,7 +51,7 @@ class StarColumns:
         return len(self.labels)
 
     def has(self, name: str) -> bool:
-        """Whether either table has the column."""
+        """Return whether either table has the column."""
         return any(find_column(t.colnames, name) for t in (self.stars, self.labels))
 
     def lacking(self, *names: str) -> list[str]:
@@ -75,16 +59,7 @@ class StarColumns:
         return [name for name in names if not self.has(name)]
 
     def need(self, name: str) -> Floats:
-        """Return a column as float64 [n], NaN where missing.
-
-        What a model found, such as ``teff``, is taken from the labels first, all else from the
-        stars.
-
-        Raises
-        ------
-        MissingInput
-            If neither table has it.
-        """
+        """Return a column as float64 [n], NaN where missing; ``teff`` and the like from `labels`."""
         first = (self.labels, self.stars) if _is_label(name) else (self.stars, self.labels)
         for table in first:
             column = find_column(table.colnames, name)
@@ -100,22 +75,7 @@ class StarColumns:
         return self.need(name) if self.has(name) else np.full(len(self), np.nan)
 
     def length(self, name: str, kinds: tuple[str, ...] = ()) -> tuple[Floats, Floats]:
-        """Return a column of distances and its error [kpc], shape [n] each.
-
-        Parameters
-        ----------
-        name : str
-            The column.
-        kinds : tuple of str, optional
-            Words that could have been meant, for the message.
-
-        Raises
-        ------
-        MissingInput
-            If neither table has it.
-        InvalidInput
-            If its unit is no length.
-        """
+        """Return a column of distances and its error [kpc]; suggest `kinds` if it is missing."""
         if not self.has(name):
             names = [*kinds, *self.stars.colnames]
             near = get_close_matches(name, names, n=1)
@@ -162,4 +122,6 @@ def _kpc(unit: str, name: str) -> float:
     try:
         return float(u.Unit(unit).to(u.kpc))
     except (ValueError, u.UnitConversionError) as error:
-        raise InvalidInput(f"Column {name!r} is in {unit!r}, which is no length.") from error
+        raise InvalidInput(
+            f"Column {name!r} is in {unit!r}, which is not a length. Convert it to kpc."
+        ) from error

@@ -32,7 +32,7 @@ PREVIEW, STEP = 1_000_000, 5_000_000
 
 @dataclass(frozen=True)
 class Step:
-    """What is known so far.
+    """Report the aggregate of the stars read so far.
 
     Attributes
     ----------
@@ -80,13 +80,13 @@ def stream(
     x, y, window
         As for `stellarnb.cartography.count`.
     of : str, optional
-        The column to average; stars are counted where not given.
+        The column to average; stars are counted if omitted.
     spread : bool, optional
         Standard deviation of `of` instead of its mean.
     bins : Bins, optional
         A panel for each bin in R and abs(Z), as `stellarnb.cartography.grid` makes them.
     where : Selection, optional
-        Which stars; all where not given.
+        Which stars; all if omitted.
     cancel : Cancel, optional
         Looked at after each batch of a million rows.
     preview, step : int, optional
@@ -101,7 +101,7 @@ def stream(
     Raises
     ------
     InvalidInput
-        If there are no files, or one is no Parquet file.
+        If there are no files, or one is not a Parquet file.
     MissingInput
         If a file lacks a column.
     Interrupted
@@ -141,7 +141,7 @@ def _look(cancel: Cancel | None, partial: Step | None) -> None:
 
 @dataclass(frozen=True)
 class _Work:
-    """What is asked for."""
+    """Hold the parameters of one aggregate."""
 
     x: str
     y: str
@@ -228,7 +228,9 @@ def _open(source: Any) -> list[_File] | list[_Partition]:
     elif isinstance(source, Iterable):
         paths = [Path(entry).expanduser() for entry in source]
     else:
-        raise InvalidInput(f"A {type(source).__name__} is no folder of Parquet files.")
+        raise InvalidInput(
+            f"source: expected a folder or files of Parquet; got {type(source).__name__}."
+        )
     if not paths:
         raise InvalidInput(f"There is no .parquet file in {source}.")
     return [_describe(path) for path in paths]

@@ -1,4 +1,4 @@
-"""Columns of any table, found by name or named in the error."""
+"""Read columns of any table by name."""
 
 from __future__ import annotations
 
@@ -16,41 +16,20 @@ from stellarnb.tables.convert import as_arrow
 
 __all__ = ["as_float32", "category_codes", "column", "columns", "numbers"]
 
-#: More categories than this nobody can tell apart.
+#: Largest number of categories that can be told apart.
 _MAX_CATEGORIES = 256
 
 
 def column(table: Any, name: str) -> pa.ChunkedArray:
-    """Return one column.
-
-    Parameters
-    ----------
-    table : table
-        Anything `stellarnb.tables.convert.as_arrow` takes.
-    name : str
-        The column.
-
-    Raises
-    ------
-    MissingInput
-        If it is not there; the message names those that are.
-    """
+    """Return one column, or raise `MissingInput` with the names of those that exist."""
     arrow = as_arrow(table)
     if name not in arrow.column_names:
-        raise MissingInput(f"No column {name!r} here; there are: {', '.join(arrow.column_names)}.")
+        raise MissingInput(f"No column {name!r}. The table has: {', '.join(arrow.column_names)}.")
     return arrow[name]
 
 
 def numbers(table: Any, name: str) -> NDArray[np.float64]:
-    """Return one column as float64 [n], missing values as NaN.
-
-    Raises
-    ------
-    MissingInput
-        If it is not there.
-    InvalidInput
-        If it holds no numbers.
-    """
+    """Return one column as float64 [n], missing values as NaN."""
     try:
         values: NDArray[np.float64] = column(table, name).cast("float64", safe=False).to_numpy()
     except (ValueError, NotImplementedError) as error:
@@ -81,6 +60,11 @@ def columns(table: Any, names: Iterable[str]) -> pd.DataFrame:
         If a column holds no numbers.
     OutOfMemory
         If they don't fit; the message says how many stars would.
+
+    Examples
+    --------
+    >>> columns({"R": [8.0, None], "name": ["a", "b"]}, ["R"])["R"].tolist()
+    [8.0, nan]
     """
     arrow = as_arrow(table)
     wanted = list(dict.fromkeys(names))
@@ -105,31 +89,7 @@ def as_float32(table: Any, names: Iterable[str]) -> dict[str, NDArray[np.float32
 
 
 def category_codes(table: Any, name: str) -> tuple[list[Any], NDArray[np.int16]]:
-    """Return the sorted values of a column, and the place of each star's value among them.
-
-    Parameters
-    ----------
-    table : table
-        Anything `stellarnb.tables.convert.as_arrow` takes.
-    name : str
-        A column of strings, integers or truth values.
-
-    Returns
-    -------
-    names : list
-        The values.
-    codes : numpy.ndarray of int16, shape [n]
-        -1 where the value is missing.
-
-    Raises
-    ------
-    MissingInput
-        If the column is not there.
-    InvalidInput
-        If it holds anything else.
-    TooLarge
-        If it has more than 256 values.
-    """
+    """Return the sorted values of a column and each star's index in them (int16; -1 if missing)."""
     values = column(table, name)
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
     known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_boolean)
@@ -140,7 +100,9 @@ def category_codes(table: Any, name: str) -> tuple[list[Any], NDArray[np.int16]]
         coded = coded.combine_chunks()
     names = coded.dictionary.to_pylist()
     if len(names) > _MAX_CATEGORIES:
-        raise TooLarge(f"Column {name!r} has {len(names)} values: at most {_MAX_CATEGORIES}.")
+        raise TooLarge(
+            f"Column {name!r} has {len(names)} values: expected at most {_MAX_CATEGORIES}."
+        )
     order = sorted(range(len(names)), key=lambda i: names[i])
     rank = np.empty(len(names) + 1, dtype=np.int16)
     rank[order], rank[-1] = np.arange(len(names)), -1

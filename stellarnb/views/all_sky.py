@@ -1,4 +1,4 @@
-"""The whole sky in HEALPix pixels."""
+"""Draw the whole sky in HEALPix pixels."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from stellarnb.cartography.sky import X_EDGE, Y_EDGE
 from stellarnb.cartography.tables import numbers
 from stellarnb.errors import InvalidInput
 from stellarnb.views.data.panels import PANELS
-from stellarnb.views.data.raster import Picture, provenance
-from stellarnb.views.data.raster import View as Ranges
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.raster import Picture, Ranges, provenance
+from stellarnb.views.data.stars import MapStars
 from stellarnb.views.data.style import axis_title, symbol
 from stellarnb.views.plots import WIDE, Where, chosen_stars
 from stellarnb.views.scene.model import Pane, Scene
@@ -40,7 +39,7 @@ def healpix(labels: Any, *, order: int = 5, color_by: str = "count", where: Wher
     color_by : str, optional
         ``count``, or a column to average in each pixel.
     where : Selection or numpy.ndarray of bool, shape [n], optional
-        The stars that count; all where not given.
+        The stars to use; all if omitted.
 
     Returns
     -------
@@ -51,13 +50,15 @@ def healpix(labels: Any, *, order: int = 5, color_by: str = "count", where: Wher
     MissingInput
         If a column is missing.
     InvalidInput
-        If it is no table, cannot be coloured so, or the order is not between 0 and 10.
+        If `labels` is not a table, `color_by` is not a column, or the order is not between 0 and 10.
     """
     from astropy_healpix import HEALPix
 
     if isinstance(order, bool) or order not in range(_HIGHEST + 1):
-        raise InvalidInput(f"healpix: order={order!r}; give a whole number from 0 to {_HIGHEST}.")
-    stars = Stars.of(labels)
+        raise InvalidInput(
+            f"healpix: order={order!r}; expected a whole number from 0 to {_HIGHEST}."
+        )
+    stars = MapStars.of(labels)
     chosen = chosen_stars(stars, where)
     stars.check_colour(color_by)
     panel = PANELS["sky"](stars)
@@ -92,18 +93,7 @@ def healpix(labels: Any, *, order: int = 5, color_by: str = "count", where: Wher
 
 
 def inverse_mollweide(x: NDArray[Any], y: NDArray[Any]) -> tuple[Floats, Floats]:
-    """Return longitude and latitude of places on the Mollweide map.
-
-    Parameters
-    ----------
-    x, y : numpy.ndarray, same shape
-        In the plane of `stellarnb.cartography.mollweide`.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        l in 0..360 and b in -90..90, degrees; NaN outside of the map.
-    """
+    """Return l (0..360) and b [deg] of places on the Mollweide map; NaN outside it."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     sine = y / Y_EDGE
     inside = np.abs(sine) <= 1.0
@@ -116,7 +106,7 @@ def inverse_mollweide(x: NDArray[Any], y: NDArray[Any]) -> tuple[Floats, Floats]
 
 
 def _aggregate(
-    stars: Stars, pixels: Any, lon: Floats, lat: Floats, color_by: str, chosen: Any
+    stars: MapStars, pixels: Any, lon: Floats, lat: Floats, color_by: str, chosen: Any
 ) -> tuple[Floats, NDArray[np.int64], int]:
     """Return value and number of stars of each pixel, and the stars left out."""
     from astropy import units as u

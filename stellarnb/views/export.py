@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write
 from stellarnb.views.data.panels import Absent, Panel, find_panels
-from stellarnb.views.data.raster import View, draw, provenance
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.raster import Ranges, draw, provenance
+from stellarnb.views.data.stars import MapStars
 from stellarnb.views.data.style import LIGHT, Theme, find_theme
 from stellarnb.views.live.notebook import bokeh_js
 from stellarnb.views.scene.matplotlib import add_colour_bar, new_page, paint, vector_text
@@ -56,25 +56,7 @@ Outline = tuple[Sequence[float], Sequence[float]]
 
 @dataclass(frozen=True)
 class Look:
-    """What is shown of some stars, and how.
-
-    Attributes
-    ----------
-    panels : sequence of Panel or Absent
-        The diagrams.
-    theme : Theme
-        Their colours.
-    color_by : str
-        ``count``, or a column to average.
-    chosen : numpy.ndarray of bool, shape [n], or None
-        The stars in colour; all where None.
-    title, line : str
-        Words above and below.
-    views : dict of str to tuple of Range
-        x and y range of a diagram by its key; the home view where not given.
-    outlines : dict of str to tuple
-        x and y of a brush's edge, by the key of its diagram.
-    """
+    """Describe what a saved map shows: diagrams, colours, chosen stars, texts and brush edges."""
 
     panels: Sequence[Panel | Absent]
     theme: Theme = LIGHT
@@ -82,7 +64,7 @@ class Look:
     chosen: Mask | None = None
     title: str = ""
     line: str = ""
-    views: dict[str, View] = field(default_factory=dict)
+    views: dict[str, Ranges] = field(default_factory=dict)
     outlines: Mapping[str, Outline] = field(default_factory=dict)
 
 
@@ -94,7 +76,7 @@ def save_maps(
     color_by: str = "count",
     good_only: bool = False,
     title: str = "Chemical map",
-    views: dict[str, View] | None = None,
+    views: dict[str, Ranges] | None = None,
     panels: Sequence[str | tuple[str, str]] | None = None,
 ) -> Path:
     """Write the maps of a table into a file; the ending tells the format.
@@ -114,7 +96,7 @@ def save_maps(
     title : str, optional
         Title of the page.
     views : dict of str to tuple of Range, optional
-        x and y range of a diagram by its key; the home view where not given.
+        x and y range of a diagram by its key; the home view if omitted.
     panels : sequence of str or pairs of columns, optional
         Which diagrams; see `stellarnb.ChemicalMap`.
 
@@ -128,13 +110,13 @@ def save_maps(
     InvalidInput
         For another ending, theme, colour or diagram.
     MissingInput
-        If `good_only` is asked of a table without the column ``good``, or a diagram of one
+        If `good_only` is set for a table without the column ``good``, or a diagram of one
         without its columns.
     OutputError
         If it cannot be written; nothing is left half-written.
     """
     check_ending(path)
-    stars = Stars.of(labels)
+    stars = MapStars.of(labels)
     chosen = stars.chosen(good_only=good_only)
     look = Look(
         find_panels(stars, panels),
@@ -149,13 +131,7 @@ def save_maps(
 
 
 def check_ending(path: str | os.PathLike[str], more: Sequence[str] = ()) -> Path:
-    """Return the path of a map's file.
-
-    Raises
-    ------
-    InvalidInput
-        If nothing can be saved with its ending.
-    """
+    """Return the path of a map's file."""
     target = Path(path).expanduser()
     endings = [*ENDINGS, *more]
     if target.suffix not in endings:
@@ -164,7 +140,7 @@ def check_ending(path: str | os.PathLike[str], more: Sequence[str] = ()) -> Path
     return target
 
 
-def write_look(stars: Stars, look: Look, path: str | os.PathLike[str]) -> Path:
+def write_look(stars: MapStars, look: Look, path: str | os.PathLike[str]) -> Path:
     """Write what is shown into a file; see `save_maps`."""
     target = check_ending(path)
     if target.suffix == ".html":
@@ -176,7 +152,7 @@ def write_look(stars: Stars, look: Look, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def html_page(stars: Stars, look: Look) -> str:
+def html_page(stars: MapStars, look: Look) -> str:
     """Return what is shown as one HTML page with BokehJS inside."""
     from stellarnb.views.live.figure import MapFigure
 
@@ -229,7 +205,7 @@ def page_of(
     )
 
 
-def picture_bytes(stars: Stars, look: Look, form: str = "png", *, dpi: int = 150) -> bytes:
+def picture_bytes(stars: MapStars, look: Look, form: str = "png", *, dpi: int = 150) -> bytes:
     """Return what is shown as the bytes of a ``png``, ``svg`` or ``pdf`` file."""
     rows, columns = _rows_and_columns(len(look.panels))
     width, height = max(4.8 * columns, 5.2), 4.9 * rows + 0.3

@@ -43,24 +43,9 @@ _UNTOUCHED = {"white", "#ffffff", None}
 
 
 def show(thing: Any) -> LiveModel:
-    """Return a HoloViews object as a live widget that needs no other host.
+    """Return a HoloViews object as a live widget that needs no network.
 
-    It has the colours of the page around it, but for figures whose background was chosen.
-
-    Parameters
-    ----------
-    thing : holoviews.Dimensioned
-        Any object or composition.
-
-    Returns
-    -------
-    LiveModel
-        Shows itself at the end of a cell.
-
-    Raises
-    ------
-    MissingInput
-        If a package that draws in notebooks is missing.
+    It takes the colours of the page around it, except for backgrounds that were chosen.
     """
     import holoviews as hv
     from bokeh.models import ColorBar, Plot

@@ -1,4 +1,4 @@
-"""Labels against a reference survey: one to one, and residuals by S/N."""
+"""Labels against a reference survey: one to one, residuals and pulls by S/N."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from stellarnb.ids import as_source_ids, match_ids
 from stellarnb.tables import Labels, Table
 from stellarnb.tables.compare import REGIONS, Reference, match_reference, region_of, robust_sigma
 from stellarnb.views.data.panels import Panel
-from stellarnb.views.data.raster import Painter
-from stellarnb.views.data.raster import View as Ranges
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.raster import Painter, Ranges
+from stellarnb.views.data.stars import MapStars
 from stellarnb.views.data.style import SERIES, axis_title, symbol, unit_of
 from stellarnb.views.scene.model import (
     INK,
@@ -35,7 +34,12 @@ from stellarnb.views.view import View
 
 __all__ = ["EDGES", "label_check", "label_panes", "validation"]
 
-_SIZE = (210, 200)
+#: Images of a pane [pixel]: of several labels side by side, and of one label alone.
+_SMALL, _LARGE = (210, 200), (330, 270)
+#: Pulls are shown within this range and in these steps; the few beyond are counted.
+_WIDEST, _STEP = 5.0, 0.25
+#: Fewest stars of a histogram, and of a point in a bin of S/N.
+_FEWEST, _FEW = 20, 5
 _LABELS = ("teff", "logg", "m_h", "fe_h", "alpha_m")
 #: S/N that residuals are taken in.
 EDGES = (0.0, 15.0, 25.0, 40.0, 70.0, 120.0, 200.0, 400.0, np.inf)
@@ -58,10 +62,10 @@ def validation(
     labels : Labels or any table
         With ``source_id`` and labels.
     reference : table
-        With ``source_id`` and the same labels by the same names. A source_id that stands there
-        twice counts with its first row.
+        With ``source_id`` and the same labels by the same names. If a source_id is repeated, its
+        first row is used.
     names : sequence of str, optional
-        Which labels; all that both have, up to five, where not given.
+        Which labels; by default up to five that both tables have.
     edges : sequence of float, optional
         Rising edges of the bins in S/N.
 
@@ -96,7 +100,7 @@ def validation(
         value, truth = numbers(own, name)[mine], numbers(other, name)[theirs]
         makers.append(label_panes(own, name, column, value, truth, snr, edges))
     mock = " (mock)" if own.provenance.get("mock") else ""
-    model = Stars.of(own).model
+    model = MapStars.of(own).model
     title = f"Labels against the reference{mock}"
     line = f"{len(mine):,} stars in both" + (f" · labels: {model}" if model else "")
 
@@ -104,7 +108,7 @@ def validation(
         panes = [pane for make in makers for pane in make(size)]
         return Scene(tuple(sorted(panes, key=lambda pane: (pane.row, pane.column))), title, line)
 
-    return View(scene_of, _SIZE)
+    return View(scene_of, _SMALL)
 
 
 def label_panes(
@@ -116,32 +120,13 @@ def label_panes(
     snr: Floats,
     edges: Sequence[float],
 ) -> Any:
-    """Return what makes the two panes of one label: one to one, and residuals by S/N.
-
-    Parameters
-    ----------
-    own : Table
-        The labels, for units and provenance.
-    name : str
-        Which label.
-    column : int
-        Where the panes stand.
-    value, truth, snr : numpy.ndarray, shape [n]
-        Of the stars that both tables have.
-    edges : sequence of float
-        Of the bins in S/N.
-
-    Returns
-    -------
-    callable
-        Takes the size of an image [pixel], returns both panes.
-    """
+    """Return a function that draws the two panes of one label at an image size [pixel]."""
     mock = " (mock)" if own.provenance.get("mock") else ""
     known = np.isfinite(value) & np.isfinite(truth)
     residual = np.subtract(value, truth, out=np.full(len(value), np.nan), where=known)
     good = np.isfinite(residual)
     log_snr = np.log10(snr, out=np.full(len(snr), np.nan), where=snr > 0)
-    stars = Stars.of({"truth": truth, "value": value, "snr": log_snr, "residual": residual})
+    stars = MapStars.of({"truth": truth, "value": value, "snr": log_snr, "residual": residual})
     title = axis_title(name, own.units)
     unit = unit_of(name, own.units)
     ends = span(np.concatenate([value[good], truth[good]]), pad=0.04, tail=0.002)
@@ -160,7 +145,7 @@ def label_panes(
     line = np.array(ends)
     diagonal: Layer = Curve(line, line, INK, dashed=True)
     zero: Layer = Curve(np.array([low, high]), np.zeros(2), INK, dashed=True)
-    summary = _by_snr(residual[good], snr[good], np.asarray(edges, dtype=np.float64))
+    summary = _residuals_by_snr(residual[good], snr[good], np.asarray(edges, dtype=np.float64))
     above, below = Painter(stars, one), Painter(stars, two)
 
     def make(size: tuple[int, int]) -> tuple[Pane, Pane]:
@@ -174,26 +159,19 @@ def label_panes(
     return make
 
 
-def _by_snr(residual: Floats, snr: Floats, edges: Floats) -> Points:
+def _residuals_by_snr(residual: Floats, snr: Floats, edges: Floats) -> Points:
     """Return median and robust scatter in bins of S/N, at the bins' median S/N."""
     index = np.searchsorted(edges, snr, side="right") - 1
     rows = []
     for i in range(len(edges) - 1):
         inside = index == i
-        if inside.sum() >= 5:
+        if inside.sum() >= _FEW:
             middle = float(np.median(snr[inside]))
             rows.append(
                 (np.log10(middle), np.median(residual[inside]), robust_sigma(residual[inside]))
             )
     found = np.array(rows, dtype=np.float64).reshape(-1, 3)
     return Points(found[:, 0], found[:, 1], found[:, 2], SERIES[4], "median and robust σ")
-
-
-_SIZE_CHECK = (330, 270)
-#: Pulls are shown within this; the few beyond are counted in words.
-_WIDEST, _STEP = 5.0, 0.25
-#: Fewer stars than this make no histogram, and no point of a bin.
-_FEWEST, _FEW = 20, 5
 
 
 def label_check(
@@ -206,32 +184,7 @@ def label_check(
 ) -> View:
     """Return a label against a reference: one to one, residuals by S/N, pulls by region and S/N.
 
-    Parameters
-    ----------
-    labels : Labels or any table
-        With ``source_id``, the label and its ``_error``.
-    reference : table
-        With ``source_id`` and the label. A source_id that stands there twice counts with its
-        first row.
-    name : str
-        Which label.
-    survey : str, optional
-        Whose column names the reference has; see `Labels.compare`.
-    edges : sequence of float, optional
-        Rising edges of the bins in S/N.
-
-    Returns
-    -------
-    View
-        Pulls are (label - reference) / error; their robust scatter (1.4826 MAD) is 1 where the
-        errors are right. S/N is that of the reference (column ``snr``), or else of the labels.
-
-    Raises
-    ------
-    MissingInput
-        If a table lacks the label, its error, or both lack a S/N.
-    InvalidInput
-        If they share no star that has the label.
+    Pulls are (label - reference) / error; their robust scatter (1.4826 MAD) is 1 for right errors.
     """
     own = labels if isinstance(labels, Table) else Labels(labels)
     ref = match_reference(own, reference, survey)
@@ -256,7 +209,7 @@ def label_check(
     except MissingInput:
         region = np.full(len(found), -1)
     panes = label_panes(own, name, 0, value, truth, snr, edges)
-    below = (_histogram(pull, region), _by_snr_check(pull[known], snr[known], edges))
+    below = (_histogram(pull, region), _pulls_by_snr(pull[known], snr[known], edges))
     mock = " (mock)" if own.provenance.get("mock") else ""
     model = own.provenance.get("model")
     line = f"{int(known.sum()):,} stars in both" + (f" · labels: {model}" if model else "")
@@ -266,7 +219,7 @@ def label_check(
         above = (one, replace(residual, row=0, column=1))
         return Scene((*above, *below), f"{symbol(name)} against the reference{mock}", line)
 
-    return View(scene_of, _SIZE_CHECK)
+    return View(scene_of, _LARGE)
 
 
 def _snr(own: Table, ref: Reference) -> Floats:
@@ -303,7 +256,7 @@ def _histogram(pull: Floats, region: NDArray[np.int64]) -> Pane:
     return Pane(axes, None, tuple(layers), words, 1, 0)
 
 
-def _by_snr_check(pull: Floats, snr: Floats, edges: Sequence[float]) -> Pane:
+def _pulls_by_snr(pull: Floats, snr: Floats, edges: Sequence[float]) -> Pane:
     """Return the robust scatter of the pulls in bins of S/N, with its standard error."""
     index = np.searchsorted(np.asarray(edges), snr, side="right") - 1
     rows = []

@@ -12,9 +12,8 @@ from stellarnb.cartography import DIVIDING_LINE, Bins, Selection, Window
 from stellarnb.cartography import grid as count_grid
 from stellarnb.errors import InvalidInput
 from stellarnb.views.data.panels import PANELS, Panel, make_panel
-from stellarnb.views.data.raster import Painter, Picture, provenance
-from stellarnb.views.data.raster import View as Ranges
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.raster import Painter, Picture, Ranges, provenance
+from stellarnb.views.data.stars import MapStars
 from stellarnb.views.data.style import axis_title, symbol
 from stellarnb.views.scene.contours import contours
 from stellarnb.views.scene.model import Curve, Pane, Scene
@@ -50,7 +49,7 @@ def kiel(labels: Any, *, color_by: str = "count", where: Where = None) -> View:
     color_by : str, optional
         ``count``, or a column to average in each bin.
     where : Selection or numpy.ndarray of bool, shape [n], optional
-        The stars in colour, over the others in grey; all where not given.
+        The stars in colour, over the others in grey; all if omitted.
 
     Returns
     -------
@@ -61,7 +60,7 @@ def kiel(labels: Any, *, color_by: str = "count", where: Where = None) -> View:
     MissingInput
         If a column is missing.
     InvalidInput
-        If it is no table, or cannot be coloured so.
+        If `labels` is not a table, or `color_by` is not a column of it.
     """
     return _plane_view(labels, PANELS["kiel"], color_by, where)
 
@@ -107,7 +106,7 @@ def uncertainty(labels: Any, of: str = "m_h", *, on: str = "r_z", where: Where =
     on : str, optional
         The diagram, such as ``r_z``, ``kiel``, or two columns as ``x:y``.
     where : Selection or numpy.ndarray of bool, shape [n], optional
-        The stars in colour; all where not given.
+        The stars in colour; all if omitted.
 
     Returns
     -------
@@ -141,11 +140,11 @@ def r_z_grid(
     labels : table
         With ``R`` and ``Z`` [kpc], ``alpha_m`` and ``m_h`` (or ``fe_h``) [dex].
     bins : Bins, optional
-        The bins; 6 in R and 3 in abs(Z) where not given.
+        The bins; 6 in R and 3 in abs(Z) if omitted.
     color_by : str, optional
         ``count``, or a column to average in each bin.
     where : Selection or numpy.ndarray of bool, shape [n], optional
-        The stars that count; all where not given.
+        The stars to use; all if omitted.
     with_contours : bool, optional
         Whether there are contours.
 
@@ -158,9 +157,9 @@ def r_z_grid(
     MissingInput
         If a column is missing.
     InvalidInput
-        If it is no table, or cannot be coloured so.
+        If `labels` is not a table, or `color_by` is not a column of it.
     """
-    stars, grid_bins = Stars.of(labels), bins or Bins()
+    stars, grid_bins = MapStars.of(labels), bins or Bins()
     chosen = chosen_stars(stars, where)
     panel = PANELS["tinsley_wallerstein"](stars)
     for name in (grid_bins.r_column, grid_bins.z_column):
@@ -206,30 +205,26 @@ def r_z_grid(
     return View(scene_of, SMALL)
 
 
-def chosen_stars(stars: Stars, where: Where) -> Mask | None:
-    """Return the stars that a rule or a mask takes, or None for all.
-
-    Raises
-    ------
-    InvalidInput
-        If a mask has another length than the table.
-    """
+def chosen_stars(stars: MapStars, where: Where) -> Mask | None:
+    """Return the stars that a rule or a mask selects, or None for all."""
     if where is None:
         return None
     mask = stars.mask(where) if isinstance(where, Selection) else np.asarray(where)
     if mask.shape != (len(stars),) or mask.dtype != bool:
-        raise InvalidInput(f"where: a mask of {mask.size} rows for a table of {len(stars)}.")
+        raise InvalidInput(
+            f"where: got a mask of {mask.size} rows ({mask.dtype}); expected {len(stars)} of bool."
+        )
     return mask
 
 
 def _plane_view(
     labels: Any,
-    make: Callable[[Stars], Panel],
+    make: Callable[[MapStars], Panel],
     color_by: str,
     where: Where,
     layers: list[Curve] | None = None,
 ) -> View:
-    stars = Stars.of(labels)
+    stars = MapStars.of(labels)
     chosen = chosen_stars(stars, where)
     panel = make(stars)
     stars.check_colour(color_by)
@@ -253,7 +248,7 @@ def _dividing_line() -> Curve:
 
 
 def _grid_pane(
-    stars: Stars,
+    stars: MapStars,
     panel: Panel,
     bins: Bins,
     cell: tuple[int, int],
@@ -284,7 +279,7 @@ def _grid_pane(
     return Pane(panel, picture, layers, count, top, column, r_title, z_title)
 
 
-def _grid_limits(stars: Stars, color_by: str, values: NDArray[Any]) -> tuple[float, float]:
+def _grid_limits(stars: MapStars, color_by: str, values: NDArray[Any]) -> tuple[float, float]:
     if color_by == "count":
         return 1.0, float(max(10, values.max(initial=0)))
     return stars.colour_limits(color_by)

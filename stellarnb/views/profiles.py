@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from stellarnb.cartography import Bins, Gradients, Window, distributions, gradients, profile, span
-from stellarnb.views.data.raster import View as Ranges
-from stellarnb.views.data.raster import provenance
-from stellarnb.views.data.stars import Stars, thinned
+from stellarnb.views.data.raster import Ranges, provenance
+from stellarnb.views.data.stars import MapStars, thinned
 from stellarnb.views.data.style import SERIES, axis_title, symbol, unit_of
 from stellarnb.views.plots import Where, chosen_stars
 from stellarnb.views.scene.model import (
@@ -30,7 +29,7 @@ from stellarnb.views.view import View
 __all__ = ["gradient", "mdf"]
 
 _SIZE = (270, 250)
-#: Fewer stars than this are no distribution.
+#: Fewest stars of a distribution.
 _FEWEST = 20
 #: Steps of a distribution.
 _STEPS = 52
@@ -53,11 +52,11 @@ def mdf(
     of : str, optional
         The label.
     bins : Bins, optional
-        The bins; the usual ones where not given.
+        The bins; `Bins()` if omitted.
     limits : tuple of float, optional
         Range of the label; where nearly all stars are if not given.
     where : Selection or numpy.ndarray of bool, shape [n], optional
-        The stars that count; all where not given.
+        The stars to use; all if omitted.
 
     Returns
     -------
@@ -70,9 +69,9 @@ def mdf(
     MissingInput
         If a column is missing.
     InvalidInput
-        If it is no table, or the range does not rise.
+        If `labels` is not a table, or the range does not rise.
     """
-    stars, grid = Stars.of(labels), bins or Bins()
+    stars, grid = MapStars.of(labels), bins or Bins()
     for name in (of, grid.r_column, grid.z_column):
         stars.column(name)
     chosen = chosen_stars(stars, where)
@@ -134,7 +133,7 @@ def gradient(
     bins : Bins, optional
         Whose edges in R divide the radial profile, and those in abs(Z) its curves.
     where : Selection or numpy.ndarray of bool, shape [n], optional
-        The stars that count; all where not given.
+        The stars to use; all if omitted.
     samples : int, optional
         Bootstrap samples.
 
@@ -149,9 +148,9 @@ def gradient(
     MissingInput
         If a column is missing.
     InvalidInput
-        If it is no table, or there are fewer than two samples.
+        If `labels` is not a table, or there are fewer than two samples.
     """
-    stars, grid = Stars.of(labels), bins or Bins()
+    stars, grid = MapStars.of(labels), bins or Bins()
     for name in (of, grid.r_column, grid.z_column):
         stars.column(name)
     chosen = chosen_stars(stars, where)
@@ -176,7 +175,7 @@ def gradient(
 
 
 def _radial(
-    stars: Stars, of: str, grid: Bins, chosen: Any, samples: int, fit: Gradients
+    stars: MapStars, of: str, grid: Bins, chosen: Any, samples: int, fit: Gradients
 ) -> list[Layer]:
     """Return a profile along R for each bin in abs(Z), and the plane at its middle."""
     layers: list[Layer] = []
@@ -196,7 +195,7 @@ def _radial(
     return layers
 
 
-def _vertical(stars: Stars, of: str, chosen: Any, samples: int, fit: Gradients) -> list[Layer]:
+def _vertical(stars: MapStars, of: str, chosen: Any, samples: int, fit: Gradients) -> list[Layer]:
     found = profile(stars.frame, of, "|Z|", where=chosen, samples=samples)
     middle = _middles(found)
     radius = stars.column("R")
@@ -215,7 +214,7 @@ def _profile_pane(
     x_title: str,
     ends: tuple[float, float],
     layers: list[Layer],
-    stars: Stars,
+    stars: MapStars,
     of: str,
     words: str,
 ) -> Pane:
@@ -228,7 +227,7 @@ def _profile_pane(
 
 def _slope(name: str, value: float, error: float, unit: str) -> str:
     if not np.isfinite(value):
-        return f"{name}: not to be told from these stars"
+        return f"{name}: not determined by these stars"
     shown = f"{value:+.4f}"
     return (
         f"{name} = {shown} ± {error:.4f} {unit}"

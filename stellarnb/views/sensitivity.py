@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sensitivity_figure"]
 
-#: Lines that a reader looks for: name, and wavelength in air and in vacuum [Angstrom].
+#: Lines that are named: name, and wavelength in air and in vacuum [Angstrom].
 LINES = (
     ("Hα", 6562.81, 6564.62),
     ("Li I", 6707.80, 6709.65),
@@ -59,9 +59,11 @@ def sensitivity_figure(
 
     enable_figures()
     if not explanations or len(spectra) == 0:
-        raise InvalidInput("sensitivity_figure needs spectra and one explanation or more.")
+        raise InvalidInput("sensitivity_figure: expected spectra and at least one explanation.")
     if any(len(e.wavelength) != spectra.flux.shape[1] for e in explanations):
-        raise InvalidInput("These explanations are of spectra on another grid.")
+        raise InvalidInput(
+            "The explanations belong to spectra on another wavelength grid. Explain these spectra first."
+        )
     n = len(explanations) + 1
     figure = Figure(figsize=(11, 1.9 * n + 0.6), layout="constrained", facecolor=theme.page)
     axes: Any = figure.subplots(n, 1, sharex=True)

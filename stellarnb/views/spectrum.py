@@ -23,23 +23,7 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class SpectrumLook:
-    """What is shown of one star.
-
-    Attributes
-    ----------
-    star : SpectrumSet
-        One spectrum of n_pix pixels.
-    marks : tuple of (str, float)
-        Lines: name, and wavelength in the unit of the spectrum.
-    view : tuple of float
-        Lowest and highest wavelength; the whole where empty.
-    emulated, slopes : numpy.ndarray [n_pix] or None
-        An emulated spectrum, and the sensitivity of a label.
-    label : str
-        Which label that is.
-    title : str
-        Words above.
-    """
+    """Describe what is shown of one star; `marks` and `view` are in its wavelength unit."""
 
     star: SpectrumSet
     marks: tuple[tuple[str, float], ...] = ()
@@ -51,19 +35,7 @@ class SpectrumLook:
 
 
 def spectrum_page(look: SpectrumLook, theme: Theme = LIGHT) -> Figure:
-    """Draw a spectrum, its residuals from the emulator and a label's sensitivity.
-
-    Parameters
-    ----------
-    look : SpectrumLook
-        What to draw.
-    theme : Theme, optional
-        Colours.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-    """
+    """Draw a spectrum, its residuals from the emulator and a label's sensitivity."""
     from matplotlib.figure import Figure
 
     star = look.star

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as ipw
 
 from stellarnb.files import atomic_write
-from stellarnb.views.data.raster import View as Ranges
+from stellarnb.views.data.raster import Ranges
 from stellarnb.views.data.style import LIGHT, find_theme
 from stellarnb.views.export import bytes_of, check_ending, page_of
 from stellarnb.views.live.notebook import enable_figures, enable_notebook, show_with_picture
@@ -58,7 +58,7 @@ class View:
         Parameters
         ----------
         theme : {None, 'light', 'dark'}, optional
-            Colours; those of the JupyterLab page around it where not given.
+            Colours; those of the JupyterLab page if omitted.
 
         Returns
         -------
@@ -81,7 +81,7 @@ class View:
         ----------
         width : {'column', 'page'} or float, optional
             Of Astronomy & Astrophysics (88 and 180 mm), or inches. A view of many panes takes the
-            page where a column is asked for.
+            page instead of a column.
         theme : {'light', 'dark'}, optional
             Colours.
 
@@ -117,7 +117,7 @@ class View:
         return holoviews_of(self._scene_of, self._size, live=live)
 
     def save(self, path: str | os.PathLike[str], *, theme: str = "light") -> Path:
-        """Save the view; the ending tells the format.
+        """Save the view in the format of the file's ending.
 
         Parameters
         ----------
@@ -161,9 +161,9 @@ class View:
         from stellarnb.views.scene.bokeh import BokehScene
 
         shown = BokehScene(self._scene_of, self._size, None)
-        words = [f"<b>{escape(self.scene.title)}</b>", escape(self.scene.line)]
-        head, foot = (ipw.HTML(text) for text in words)
-        # Shared axes have their words beside the colour bar.
+        texts = [f"<b>{escape(self.scene.title)}</b>", escape(self.scene.line)]
+        head, foot = (ipw.HTML(text) for text in texts)
+        # Shared axes have their texts beside the colour bar.
         parts = [shown.model()] if self.scene.shared else [head, shown.model(), foot]
         box = ipw.VBox(parts)
         return {**(box._repr_mimebundle_() or {}), "text/plain": repr(self)}

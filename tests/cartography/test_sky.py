@@ -71,9 +71,9 @@ def test_a_patch_of_the_sky_has_its_area(lon, lat):
     ("lon", "lat", "words"),
     [
         ((170, 190), (0, 1), "l = 180"),
-        ((0, 10), (0, 91), "no patch"),
-        ((0, 10), (5, 5), "no patch"),
-        ((7, 7), (0, 5), "no patch"),
+        ((0, 10), (0, 91), "not a patch"),
+        ((0, 10), (5, 5), "not a patch"),
+        ((7, 7), (0, 5), "not a patch"),
         ((0, np.inf), (0, 5), "finite"),
     ],
 )

@@ -75,7 +75,7 @@ _ANSWERED = """() => {
     if (!view.el?.isConnected) continue;
     for (const model of view.model.document?._all_models.values() ?? []) {
       const state = model.__state;
-      if (state && (state.waiting.length > 0 || state.wishes.size > 0)) return false;
+      if (state && (state.waiting.length > 0 || state.requests.size > 0)) return false;
     }
   }
   return true;

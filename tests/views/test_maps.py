@@ -13,7 +13,7 @@ from stellarnb.views import hv as maps
 from stellarnb.views import save_maps
 from stellarnb.views.data.panels import Absent, find_panels, kiel, sky, tinsley_wallerstein
 from stellarnb.views.data.raster import draw
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.stars import MapStars
 from stellarnb.views.data.style import axis_title
 from stellarnb.views.live.figure import MapFigure
 from stellarnb.views.live.link import Link
@@ -33,7 +33,7 @@ def resources(page):
 
 
 def test_a_picture_counts_each_star_once(labels):
-    stars = Stars.of(labels)
+    stars = MapStars.of(labels)
     for make in (kiel, tinsley_wallerstein, sky):
         picture = draw(stars, make(stars))
         assert np.nansum(picture.front) == picture.n_in
@@ -41,7 +41,7 @@ def test_a_picture_counts_each_star_once(labels):
 
 
 def test_stars_that_are_not_chosen_stay_in_grey(labels):
-    stars = Stars.of(labels)
+    stars = MapStars.of(labels)
     chosen = stars.chosen(good_only=True)
     picture = draw(stars, kiel(stars), chosen=chosen)
     assert picture.n_in == chosen.sum()
@@ -50,26 +50,26 @@ def test_stars_that_are_not_chosen_stay_in_grey(labels):
 
 
 def test_a_mean_is_that_of_the_stars_in_the_bin(labels):
-    stars = Stars.of(labels)
+    stars = MapStars.of(labels)
     picture = draw(stars, kiel(stars), size=(1, 1), color_by="fe_h")
     assert picture.front[0, 0] == pytest.approx(labels.values("fe_h").mean(), abs=1e-5)
 
 
 def test_few_stars_are_drawn_in_coarser_bins(labels):
-    few, many = Stars.of(labels.take(slice(0, 20))), Stars.of(labels)
+    few, many = MapStars.of(labels.take(slice(0, 20))), MapStars.of(labels)
     assert draw(few, kiel(few), size=(80, 80)).front.size < 80 * 80
     assert draw(many, kiel(many), size=(30, 30)).front.size == 30 * 30
 
 
 def test_metals_are_m_h_where_the_table_has_it(labels):
-    assert tinsley_wallerstein(Stars.of(labels)).x == "fe_h"
+    assert tinsley_wallerstein(MapStars.of(labels)).x == "fe_h"
     table = {"m_h": [0.0, 0.1], "fe_h": [0.0, 0.2], "alpha_m": [0.1, 0.2]}
-    assert tinsley_wallerstein(Stars.of(table)).x == "m_h"
+    assert tinsley_wallerstein(MapStars.of(table)).x == "m_h"
 
 
 def test_a_diagram_without_its_columns_says_so():
     panels = {
-        panel.key: panel for panel in find_panels(Stars.of({"teff": [5000.0], "logg": [4.0]}))
+        panel.key: panel for panel in find_panels(MapStars.of({"teff": [5000.0], "logg": [4.0]}))
     }
     assert not isinstance(panels["kiel"], Absent)
     assert "ra and dec" in panels["sky"].words
@@ -78,7 +78,7 @@ def test_a_diagram_without_its_columns_says_so():
 
 
 def test_axes_fall_as_astronomers_draw_them_and_carry_units(labels):
-    stars = Stars.of(labels)
+    stars = MapStars.of(labels)
     plot = MapFigure(stars, kiel(stars)).figure
     assert plot.x_range.start > plot.x_range.end
     assert plot.y_range.start > plot.y_range.end
@@ -87,13 +87,13 @@ def test_axes_fall_as_astronomers_draw_them_and_carry_units(labels):
 
 
 def test_a_zoom_aggregates_anew(labels):
-    stars = Stars.of(labels)
+    stars = MapStars.of(labels)
     live = MapFigure(stars, kiel(stars))
     before = live.picture
-    link = Link({"view": lambda ask: live.look(ask, link)})
+    link = Link({"view": lambda request: live.look(request, link)})
     live.join(link)
-    ask = {"kind": "view", "key": "kiel", "x": [5000, 4600], "y": [3, 2]}
-    link.take({"id": "1", "asks": [ask | {"width": 200, "height": 100}]})
+    request = {"kind": "view", "key": "kiel", "x": [5000, 4600], "y": [3, 2]}
+    link.take({"id": "1", "requests": [request | {"width": 200, "height": 100}]})
     assert link.mailbox.answered == "1"
     teff, logg = labels.values("teff"), labels.values("logg")
     inside = (teff >= 4600) & (teff <= 5000) & (logg >= 2) & (logg <= 3)
@@ -107,7 +107,7 @@ def test_a_zoom_aggregates_anew(labels):
 
 
 def test_a_reset_of_the_sky_keeps_its_shape(labels):
-    stars = Stars.of(labels)
+    stars = MapStars.of(labels)
     live = MapFigure(stars, sky(stars), size=(400, 300))
     (x0, x1), (y0, y1) = live.picture.view
     assert (y1 - y0) / (x1 - x0) == pytest.approx(300 / 400)
@@ -204,6 +204,6 @@ def test_names_of_columns_never_become_markup(labels, tmp_path):
 
 
 def test_a_file_goes_back_to_the_whole_and_has_no_brushes(labels, tmp_path):
-    stars = Stars.of(labels)
+    stars = MapStars.of(labels)
     tools = {type(t).__name__ for t in MapFigure(stars, kiel(stars), live=False).figure.tools}
     assert tools == {"PanTool", "WheelZoomTool", "ResetTool"}

@@ -40,5 +40,5 @@ def test_nothing_to_draw_is_refused(spectra) -> None:
         sensitivity_figure(spectra, [])
     other = snb.load_model("rave").explain(spectra, "teff")
     sun = load_emulator("gaia-rvs").spectra({"teff": 5800.0, "logg": 4.4, "fe_h": 0.0}, "gaia-rvs")
-    with pytest.raises(InvalidInput, match="another grid"):
+    with pytest.raises(InvalidInput, match="another wavelength grid"):
         sensitivity_figure(sun, [other])

@@ -95,12 +95,12 @@ def test_a_zoom_of_the_grid_aggregates_all_panes(galaxy):
     view = views.r_z_grid(galaxy)
     live = BokehScene(view._scene_of, view._size, None)
     link = live._link
-    ask = {"kind": "view", "key": "tinsley_wallerstein", "x": [-0.5, 0.5], "y": [0.0, 0.2]}
-    link.take({"id": "a", "asks": [ask | {"width": 100, "height": 90}]})
+    request = {"kind": "view", "key": "tinsley_wallerstein", "x": [-0.5, 0.5], "y": [0.0, 0.2]}
+    link.take({"id": "a", "requests": [request | {"width": 100, "height": 90}]})
     assert link.mailbox.answered == "a"
     extents = {(source.data["x"][0], source.data["dw"][0]) for source in live._sources}
     assert extents == {(-0.5, 1.0)}
-    link.take({"id": "b", "asks": [{"kind": "home", "key": "tinsley_wallerstein"}]})
+    link.take({"id": "b", "requests": [{"kind": "home", "key": "tinsley_wallerstein"}]})
     assert {source.data["x"][0] for source in live._sources} == {
         view.scene.panes[0].panel.home[0][0]
     }
@@ -110,8 +110,15 @@ def test_panes_with_axes_of_their_own_keep_them(galaxy, reference):
     view = views.validation(galaxy, reference)
     live = BokehScene(view._scene_of, view._size, None)
     before = live._figures[1].x_range.start
-    ask = {"kind": "view", "key": "m_h_one", "x": [0, 0.1], "y": [0, 0.1], "width": 9, "height": 9}
-    live._link.take({"id": "a", "asks": [ask]})
+    request = {
+        "kind": "view",
+        "key": "m_h_one",
+        "x": [0, 0.1],
+        "y": [0, 0.1],
+        "width": 9,
+        "height": 9,
+    }
+    live._link.take({"id": "a", "requests": [request]})
     assert live._figures[1].x_range.start == before
 
 

@@ -1,4 +1,4 @@
-"""Many stars into few pixels: counts, means and spreads on a grid.
+"""Aggregate many stars into few pixels: counts, means, spreads and quantiles on a grid.
 
 Everything here is a pure function of columns and a `Window`, so that a notebook, a file and a
 cluster node get the same numbers. The bins are Datashader's, pixel for pixel.
@@ -6,7 +6,7 @@ cluster node get the same numbers. The bins are Datashader's, pixel for pixel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,36 +22,30 @@ from stellarnb.errors import InvalidInput, TooLarge
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Aggregate", "categories", "count", "grid", "image_of", "mean", "star_mask", "std"]
+__all__ = [
+    "Aggregate",
+    "categories",
+    "count",
+    "grid",
+    "mean",
+    "median",
+    "quantiles",
+    "star_mask",
+    "std",
+]
 
 Mask = NDArray[np.bool_]
 
 #: Stand for 'no third column' and 'no panels' in the loops.
-NO_VALUES, NO_CODES = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int16)
-#: More memory [bytes] than this is no map.
+_NO_VALUES, _NO_CODES = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int16)
+#: Largest memory [bytes] of one aggregate.
 _MAX_BYTES = 2**31
 
 
 class Aggregate:
-    """Stars added up in bins, as many tables of them as one likes.
+    """Add up stars in bins, table by table: counts, or the mean or spread of column `of`.
 
-    Parameters
-    ----------
-    x, y : str
-        Columns.
-    window : Window
-        Where to look, and how finely.
-    of : str, optional
-        A third column to average; stars are counted where not given.
-    spread : bool, optional
-        Standard deviation of the third column instead of its mean.
-    panels : int, optional
-        How many panels beside each other; each star's code says which is its own.
-
-    Attributes
-    ----------
-    columns : list of str
-        The columns that it reads.
+    With `panels`, each star's code names the panel that it is counted in.
     """
 
     def __init__(
@@ -65,7 +59,9 @@ class Aggregate:
         panels: int | None = None,
     ) -> None:
         if spread and (of is None or panels is not None):
-            raise InvalidInput("A spread needs a column (of), and is made for one panel at a time.")
+            raise InvalidInput(
+                "spread=True needs a column (of=...) and works on one panel at a time: drop panels or spread."
+            )
         self.x, self.y, self.window, self.of = x, y, window, of
         self.columns = [x, y] if of is None else [x, y, of]
         self._spread, self._panels, self._n = spread, panels, 0
@@ -75,8 +71,8 @@ class Aggregate:
         kind = np.dtype(np.uint32 if of is None else np.float64)
         if self._size * numbers * kind.itemsize > _MAX_BYTES:
             raise TooLarge(
-                f"{self._shape[0]} panels of {window.width} x {window.height} bins would take "
-                f"{self._size * numbers * kind.itemsize / 1e9:.2g} GB: take fewer or coarser ones."
+                f"{self._shape[0]} panels of {window.width} x {window.height} bins need "
+                f"{self._size * numbers * kind.itemsize / 1e9:.2g} GB of memory. Use fewer panels or coarser bins."
             )
         places = self._size + loops.SPARES
         self._out: NDArray[Any] = np.zeros(places if of is None else (places, numbers), kind)
@@ -84,26 +80,11 @@ class Aggregate:
     def add(
         self, table: Any, *, where: Mask | None = None, codes: NDArray[np.int16] | None = None
     ) -> Self:
-        """Add the stars of a table.
-
-        Parameters
-        ----------
-        table : table or pandas.DataFrame
-            A float32 frame from `columns` is used as it is; any other table is converted first.
-        where : numpy.ndarray of bool, shape [n], optional
-            Which stars; all where not given.
-        codes : numpy.ndarray of int16, shape [n]
-            The panel of each star, negative for none; where there are panels.
-
-        Returns
-        -------
-        Aggregate
-            Itself.
-        """
+        """Add the stars of a table; `codes`, int16 [n], are their panels, negative for none."""
         data = as_float32(table, self.columns)
         x, y = data[self.x], data[self.y]
-        of = NO_VALUES if self.of is None else data[self.of]
-        codes = NO_CODES if self._panels is None else _codes(codes, len(x), self._panels)
+        of = _NO_VALUES if self.of is None else data[self.of]
+        codes = _NO_CODES if self._panels is None else _codes(codes, len(x), self._panels)
         mask = star_mask(where, len(x))
         loop = loops.count_loop if self.of is None else loops.mean_loop
         loop = loops.spread_loop if self._spread else loop
@@ -114,7 +95,7 @@ class Aggregate:
     def values(self) -> NDArray[Any]:
         """Return the pixels: uint32 counts, or float64 with NaN in bins with too few stars.
 
-        Counts are those that the next `add` goes on with: copy them to keep them.
+        The next `add` changes the counts in place: copy them to keep them.
         """
         shape = self._shape[1:] if self._panels is None else self._shape
         if self.of is None:
@@ -129,7 +110,7 @@ class Aggregate:
         return np.sqrt(values).reshape(shape)
 
     def image(self) -> xr.DataArray:
-        """Return `values` with coordinates, and what became of the stars in ``attrs``."""
+        """Return `values` with coordinates, and the star counts of `notes` in ``attrs``."""
         more = None if self._panels is None else {"panel": np.arange(self._panels)}
         return self._labelled(self.values(), more)
 
@@ -146,7 +127,7 @@ class Aggregate:
         return self._labelled(self.values(), {by: names})
 
     def notes(self) -> dict[str, int]:
-        """Return what became of the stars: ``n_in n_outside n_left_out``; see `count`."""
+        """Count the stars by outcome: ``n_in n_outside n_left_out``; see `count`."""
         counts = self._out if self.of is None else self._out[:, 0]
         outside, left_out, unchosen, no_panel = loops.tally(counts).tolist()
         notes = {
@@ -157,7 +138,7 @@ class Aggregate:
         return notes | ({} if self._panels is None else {"n_no_panel": no_panel})
 
     def _labelled(self, values: NDArray[Any], more: Mapping[str, Any] | None) -> xr.DataArray:
-        return image_of(values, (self.x, self.y), self.window, self.notes(), more)
+        return _image_of(values, (self.x, self.y), self.window, self.notes(), more)
 
     def _panel_stars(self) -> NDArray[np.int64]:
         counts = self._out if self.of is None else self._out[:, 0]
@@ -178,14 +159,14 @@ def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = No
     window : Window
         Where to look, and how finely.
     where : numpy.ndarray of bool, shape [n], optional
-        Which stars to count; all where not given.
+        Which stars to count; all if omitted.
 
     Returns
     -------
     xarray.DataArray
-        uint32 [height, width] with bin centres as coordinates, y rising. Its ``attrs`` say what
-        became of each chosen star: ``n_in`` are in the bins, ``n_outside`` beyond the window,
-        ``n_left_out`` have a value that is not finite.
+        uint32 [height, width] with bin centres as coordinates, y rising. Its ``attrs`` count
+        the chosen stars: ``n_in`` in the bins, ``n_outside`` beyond the window, ``n_left_out``
+        with a value that is not finite.
 
     Raises
     ------
@@ -193,6 +174,12 @@ def count(table: Any, x: str, y: str, window: Window, *, where: Mask | None = No
         If a column is not there.
     InvalidInput
         If a column holds no numbers, or the mask has another length.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.1, 8.2, 9.5], "Z": [0.1, 0.2, 0.3]}
+    >>> count(stars, "R", "Z", Window((8.0, 10.0), (0.0, 1.0), 2, 1)).values.tolist()
+    [[2, 1]]
     """
     return Aggregate(x, y, window).add(table, where=where).image()
 
@@ -214,6 +201,12 @@ def mean(
     xarray.DataArray
         float64 [height, width], NaN in a bin without stars; ``attrs`` as for `count`, where a
         star whose third value is not finite is left out too.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.1, 8.2, 9.5], "Z": [0.1, 0.2, 0.3], "m_h": [0.0, 0.5, -0.5]}
+    >>> mean(stars, "R", "Z", "m_h", Window((8.0, 10.0), (0.0, 1.0), 2, 1)).values.tolist()
+    [[0.25, -0.5]]
     """
     return Aggregate(x, y, window, of=of).add(table, where=where).image()
 
@@ -233,6 +226,12 @@ def std(
     xarray.DataArray
         float64 [height, width], the sum of squares divided by the number of stars less one, NaN
         in a bin with fewer than two; ``attrs`` as for `mean`.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.1, 8.2], "Z": [0.1, 0.2], "m_h": [0.0, 2.0]}
+    >>> std(stars, "R", "Z", "m_h", Window((8.0, 9.0), (0.0, 1.0), 1, 1)).values.round(3).tolist()
+    [[1.414]]
     """
     return Aggregate(x, y, window, of=of, spread=True).add(table, where=where).image()
 
@@ -255,11 +254,11 @@ def grid(
     table, x, y, window, where
         As for `count`.
     bins : Bins, optional
-        The bins; the default ones where not given.
+        The bins; `Bins()` if omitted.
     of : str, optional
-        The column to average; stars are counted where not given.
+        The column to average; stars are counted if omitted.
     codes : numpy.ndarray of int16, shape [n], optional
-        ``bins.codes(table)``, where it is at hand: the same for each window.
+        ``bins.codes(table)``, if known: it is the same for each window.
 
     Returns
     -------
@@ -268,6 +267,13 @@ def grid(
         counts, each panel equal to `count` of its stars, or float64 means with NaN in a bin
         without stars. ``attrs`` as for `count`, and ``n_no_panel``, the chosen stars in no bin
         of R and abs(Z), and ``panel_stars``, how many are in each panel [abs(Z) bins][R bins].
+
+    Examples
+    --------
+    >>> stars = {"R": [8.0, 8.5, 10.0], "Z": [0.1, 0.2, 0.3]}
+    >>> panels = grid(stars, "R", "Z", Window((7.0, 11.0), (0.0, 1.0), 2, 1), Bins((7, 9, 11), (0, 1)))
+    >>> panels.attrs["panel_stars"]
+    [[2, 1]]
     """
     bins = bins or Bins()
     codes = bins.codes(table) if codes is None else codes
@@ -301,31 +307,96 @@ def categories(
         If the column holds numbers with fractions, or is an axis as well.
     TooLarge
         If there are more than 256 categories.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.1, 8.2], "Z": [0.1, 0.2], "disc": ["thin", "thick"]}
+    >>> image = categories(stars, "R", "Z", "disc", Window((8.0, 9.0), (0.0, 1.0), 1, 1))
+    >>> image["disc"].values.tolist(), image.values.ravel().tolist()
+    (['thick', 'thin'], [1, 1])
     """
     if by in {x, y}:
-        raise InvalidInput(f"categories: {by!r} is an axis already; colour by another column.")
+        raise InvalidInput(f"categories: by={by!r} is already an axis. Use another column.")
     names, codes = category_codes(table, by)
     aggregate = Aggregate(x, y, window, panels=len(names)).add(table, where=where, codes=codes)
     return aggregate.category_image(by, names)
 
 
-def star_mask(where: Mask | None, n: int) -> Mask:
-    """Return the mask of `n` stars, or an empty one that stands for all of them.
+def median(
+    table: Any, x: str, y: str, of: str, window: Window, *, where: Mask | None = None
+) -> xr.DataArray:
+    """Return the median of a third column over the stars in each bin; see `quantiles`."""
+    return quantiles(table, x, y, of, window, (0.5,), where=where).isel(quantile=0, drop=True)
+
+
+def quantiles(
+    table: Any,
+    x: str,
+    y: str,
+    of: str,
+    window: Window,
+    wanted: Sequence[float] = (0.16, 0.5, 0.84),
+    *,
+    where: Mask | None = None,
+) -> xr.DataArray:
+    """Return quantiles of a third column over the stars in each bin.
+
+    Parameters
+    ----------
+    table, x, y, of, window, where
+        As for `mean`.
+    wanted : sequence of float, optional
+        Between 0 and 1.
+
+    Returns
+    -------
+    xarray.DataArray
+        float64 [quantiles, height, width], linear between two stars as in `numpy.quantile`, NaN
+        in a bin without stars; ``attrs`` as for `mean`.
 
     Raises
     ------
     InvalidInput
-        If it has another length, or is no mask.
+        If a quantile is not between 0 and 1.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.1, 8.2, 8.3], "Z": [0.1, 0.2, 0.3], "m_h": [0.0, 0.5, 2.0]}
+    >>> window = Window((8.0, 9.0), (0.0, 1.0), 1, 1)
+    >>> quantiles(stars, "R", "Z", "m_h", window, (0.0, 0.5)).values.ravel().tolist()
+    [0.0, 0.5]
     """
+    levels = np.asarray(wanted, dtype=np.float64)
+    if levels.ndim != 1 or not np.all((levels >= 0) & (levels <= 1)):
+        raise InvalidInput(f"quantiles: expected numbers between 0 and 1; got {wanted!r}.")
+    data = as_float32(table, (x, y, of))
+    bins, shape = np.empty(len(data[x]), dtype=np.int32), (1, window.height, window.width)
+    where = star_mask(where, len(bins))
+    stars = (data[x], data[y], data[of], _NO_CODES, where)
+    loops.bin_loop(stars, window.scales, shape, bins)
+    size = window.height * window.width
+    out = np.full((len(levels), size), np.nan)
+    loops.quantile_loop(bins, data[of], levels, out)
+    spares = np.bincount(bins[bins >= size] - size, minlength=loops.SPARES)
+    outside, left_out, _, _ = loops.tally(spares).tolist()
+    notes = {"n_in": int(np.sum(bins < size)), "n_outside": outside, "n_left_out": left_out}
+    values = out.reshape(len(levels), *shape[1:])
+    return _image_of(values, (x, y), window, notes, {"quantile": levels})
+
+
+def star_mask(where: Mask | None, n: int) -> Mask:
+    """Return a checked mask of `n` stars; an empty one selects all of them."""
     if where is None:
         return np.empty(0, dtype=bool)
     mask = np.asarray(where)
     if mask.shape != (n,) or mask.dtype != bool:
-        raise InvalidInput(f"where: a mask of {mask.size} rows for a table of {n}.")
+        raise InvalidInput(
+            f"where: got a mask of {mask.size} rows ({mask.dtype}); expected {n} rows of bool."
+        )
     return mask
 
 
-def image_of(
+def _image_of(
     values: NDArray[Any],
     names: tuple[str, str],
     window: Window,
@@ -357,5 +428,7 @@ def _coordinates(x: str, y: str, window: Window) -> xr.Coordinates:
 def _codes(codes: NDArray[Any] | None, n: int, panels: int) -> NDArray[np.int16]:
     array = np.asarray(codes)
     if array.shape != (n,) or array.dtype != np.int16 or (n and array.max() >= panels):
-        raise InvalidInput(f"codes: give int16 of {n} rows below {panels}, as bins.codes does.")
+        raise InvalidInput(
+            f"codes: expected int16 of {n} rows, each below {panels}. Use bins.codes(table)."
+        )
     return array

@@ -1,4 +1,4 @@
-"""The bins in R and |Z| in which the chemistry of the discs is compared."""
+"""Define the bins in R and |Z| in which the chemistry of the discs is compared."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ class Bins:
     ------
     InvalidInput
         If edges do not rise, or one of abs(Z) or R is negative.
+
+    Examples
+    --------
+    >>> bins = Bins(r=(7, 9, 11), z=(0, 0.5))
+    >>> bins.shape, bins.title(0, 1)
+    ((1, 2), '9 < R < 11, 0 < |Z| < 0.5 kpc')
     """
 
     r: tuple[float, ...] = (3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0)
@@ -48,7 +54,7 @@ class Bins:
         object.__setattr__(self, "z", _edges("|Z|", self.z))
         if len(self) > _MAX_PANELS:
             raise InvalidInput(
-                f"{len(self)} bins in R and |Z|: at most {_MAX_PANELS} can be shown."
+                f"{len(self)} bins in R and |Z|: at most {_MAX_PANELS} can be shown. Use fewer edges."
             )
 
     def __len__(self) -> int:
@@ -90,7 +96,7 @@ class Bins:
         return out
 
     def title(self, row: int, column: int) -> str:
-        """Return the limits of a bin in words."""
+        """Return the limits of a bin as text, such as ``7 < R < 9, 0 < |Z| < 0.5 kpc``."""
         return f"{_pair('R', self.r, column)}, {_pair('|Z|', self.z, row)} kpc"
 
 
@@ -127,9 +133,11 @@ def _code_loop(
 def _edges(name: str, edges: Sequence[float]) -> tuple[float, ...]:
     values = tuple(float(edge) for edge in edges)
     if len(values) < 2 or not np.all(np.diff(values) > 0):
-        raise InvalidInput(f"bins in {name}: give rising edges [kpc], such as (0, 0.5, 1, 2).")
+        raise InvalidInput(f"bins in {name}: expected rising edges [kpc], such as (0, 0.5, 1, 2).")
     if values[0] < 0 or not np.isfinite(values[0]):
-        raise InvalidInput(f"bins in {name} begin at {values[0]:g} kpc; a length is needed.")
+        raise InvalidInput(
+            f"bins in {name} begin at {values[0]:g} kpc; the first edge must be finite and at least 0."
+        )
     return values
 
 

@@ -1,4 +1,4 @@
-"""The loops behind the aggregates: one pass over the stars each, block by block.
+"""Run the loops behind the aggregates: one pass over the stars each, block by block.
 
 For a block of stars the bins are found first, without a branch, so that the processor does eight
 at a time; then each star is added where it belongs. A star that belongs to no bin goes to a spare
@@ -132,11 +132,7 @@ def mean_loop(
 def spread_loop(
     stars: Stars, scales: Scales, shape: Shape, out: Array
 ) -> None:  # pragma: no cover - numba
-    """Update number, mean and summed squared deviation of each place; out float64 [places, 3].
-
-    Welford (1962, Technometrics 4, 419): no cancellation where the spread is small against the
-    mean.
-    """
+    """Update number, mean and summed squared deviation of each place; out float64 [places, 3]."""
     buffer, flat = np.empty(_BLOCK, dtype=np.int32), out.reshape(-1)
     for s in range(0, stars[0].size, _BLOCK):
         bins = _block(stars, scales, shape, buffer, s)

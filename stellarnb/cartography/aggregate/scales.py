@@ -1,4 +1,4 @@
-"""From counts and values to shades: normalised by row or column, logarithmic, equalised."""
+"""Turn counts and values into shades: normalised by row or column, logarithmic, equalised."""
 
 from __future__ import annotations
 
@@ -43,6 +43,11 @@ def normalise(
     ------
     InvalidInput
         If `along` or `to` is another word.
+
+    Examples
+    --------
+    >>> normalise(np.array([[1, 0], [3, 0]]), "column").tolist()
+    [[0.25, nan], [0.75, nan]]
     """
     axes = {"row": (-1,), "column": (-2,), "all": (-2, -1)}
     if along not in axes or to not in {"sum", "max"}:
@@ -81,6 +86,11 @@ def shade(
     InvalidInput
         If `scale` is another word, or the limits do not rise, or are not positive on a
         logarithmic scale.
+
+    Examples
+    --------
+    >>> shade(np.array([1, 10, 100, 0]), "log").tolist()
+    [0.0, 0.5, 1.0, nan]
     """
     if scale not in {"linear", "log", "equalise"}:
         raise InvalidInput(f"scale={scale!r}: use linear, log or equalise.")
@@ -101,7 +111,9 @@ def shade(
         raise InvalidInput(f"limits={limits!r} are not a rising pair.")
     if scale == "log":
         if limits[0] <= 0:
-            raise InvalidInput(f"limits={limits!r}: a logarithmic scale begins above 0.")
+            raise InvalidInput(
+                f"limits={limits!r}: expected a lower limit above 0 for a logarithmic scale."
+            )
         numbers, limits = np.log(numbers), (np.log(limits[0]), np.log(limits[1]))
     low, high = limits
     if high == low:

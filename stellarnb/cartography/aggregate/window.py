@@ -1,4 +1,4 @@
-"""What part of a plane is looked at."""
+"""Define the part of a plane that is aggregated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stellarnb.errors import InvalidInput, TooLarge
 
 __all__ = ["MAX_BINS", "Window", "span"]
 
-#: More bins than this along one side is a mistake, not a map.
+#: Largest number of bins along one side.
 MAX_BINS = 8192
 
 Floats = NDArray[np.float64]
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Window:
-    """What part of a plane is looked at, and in how many bins.
+    """Define the part of a plane to aggregate, and the number of bins.
 
     Attributes
     ----------
@@ -35,6 +35,11 @@ class Window:
         If an edge is not finite, the lower one is not below the upper one, or there is no bin.
     TooLarge
         If a side has more than 8192 bins.
+
+    Examples
+    --------
+    >>> Window((0.0, 2.0), (0.0, 1.0), width=2, height=1).centres()[0].tolist()
+    [0.5, 1.5]
     """
 
     x: tuple[float, float]
@@ -48,7 +53,7 @@ class Window:
                 raise InvalidInput(f"The {axis} range {low!r}..{high!r} is not a rising pair.")
         for side, bins in (("width", self.width), ("height", self.height)):
             if bins < 1:
-                raise InvalidInput(f"{side}={bins}: at least one bin is needed.")
+                raise InvalidInput(f"{side}={bins}: expected at least one bin.")
             if bins > MAX_BINS:
                 raise TooLarge(f"{side}={bins} bins: at most {MAX_BINS} can be aggregated.")
         object.__setattr__(self, "x", (float(self.x[0]), float(self.x[1])))
@@ -77,22 +82,9 @@ def _middles(ends: tuple[float, float], bins: int) -> Floats:
 
 
 def span(values: NDArray[Any], *, pad: float = 0.05, tail: float = 0.0) -> tuple[float, float]:
-    """Return a range that shows the finite values with some air around them.
+    """Return a range that shows the finite values, padded by `pad` of its width at each end.
 
-    Parameters
-    ----------
-    values : numpy.ndarray, shape [n]
-        Any numbers; the non-finite ones don't count.
-    pad : float, optional
-        Air at each end, as a fraction of the range.
-    tail : float, optional
-        Fraction of stars at each end that may lie outside, so that one outlier cannot squeeze
-        all others into a corner.
-
-    Returns
-    -------
-    tuple of float
-        Rising; (0, 1) without any finite value, and a small range around a constant one.
+    Up to a fraction `tail` of the values may lie outside at each end; (0, 1) without finite values.
     """
     finite = np.asarray(values, dtype=np.float64)
     finite = finite[np.isfinite(finite)]

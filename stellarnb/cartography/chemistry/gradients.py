@@ -37,8 +37,8 @@ class Gradients:
     of : str
         The label.
     value, radial, vertical : float
-        The label at the pivot on the plane, and its change with R and abs(Z) [per kpc]; NaN where
-        the stars don't tell.
+        The label at the pivot on the plane, and its change with R and abs(Z) [per kpc]; NaN if the
+        stars do not determine it.
     value_error, radial_error, vertical_error : float
         Standard deviations over bootstrap samples.
     pivot : float
@@ -81,9 +81,9 @@ def gradients(
     of : str, optional
         The label.
     where : numpy.ndarray of bool, shape [n], optional
-        Which stars; all where not given.
+        Which stars; all if omitted.
     pivot : float, optional
-        R [kpc] at which the fit's value is given; the Sun's where not given.
+        R [kpc] at which the fit's value is given; the Sun's if omitted.
     samples, seed : int, optional
         Bootstrap samples, and the seed of their drawing. Stars are drawn one by one up to 1000
         of them, and in 1000 random groups above.
@@ -98,9 +98,18 @@ def gradients(
         If a column is not there.
     InvalidInput
         If there are fewer than two samples.
+
+    Examples
+    --------
+    >>> stars = {"R": [7.0, 8.0, 9.0, 8.0], "Z": [0.0, 1.0, 0.0, 0.0], "m_h": [0.1, -0.3, -0.1, 0.0]}
+    >>> fit = gradients(stars, pivot=8.0, samples=2)
+    >>> round(fit.radial, 3), round(fit.vertical, 3)
+    (-0.1, -0.3)
     """
     if samples < 2:
-        raise InvalidInput(f"gradients: samples={samples}; an error needs two or more.")
+        raise InvalidInput(
+            f"gradients: samples={samples}; expected 2 or more for a bootstrap error."
+        )
     pivot = frame().sun_radius if pivot is None else float(pivot)
     r, z, values, left_out = _finite(table, ("R", "Z", of), where)
     design = np.stack([np.ones_like(r), r - pivot, np.abs(z)])
@@ -189,6 +198,12 @@ def profile(
         If a column is not there.
     InvalidInput
         If edges are needed or don't rise.
+
+    Examples
+    --------
+    >>> stars = {"R": [7.5, 8.5, 8.6], "m_h": [0.0, -0.5, -0.25]}
+    >>> profile(stars, edges=(7.0, 8.0, 9.0), samples=2)["median"].tolist()
+    [0.0, -0.375]
     """
     heights = np.arange(0.0, 3.01, 0.25).tolist()
     defaults: dict[str, Sequence[float]] = {"R": Bins().r, "|Z|": heights}
@@ -257,6 +272,12 @@ def distributions(
     xarray.DataArray
         uint32 counts [abs(Z) bins, R bins, steps] with the steps' centres; ``attrs`` as for
         `stellarnb.cartography.grid`. ``normalise(counts, "row")`` makes fractions of them.
+
+    Examples
+    --------
+    >>> stars = {"R": [8.0, 8.0], "Z": [0.1, 0.2], "m_h": [-0.4, 0.4]}
+    >>> distributions(stars, limits=(-0.5, 0.5), steps=2, bins=Bins((7, 9), (0, 1))).values.ravel().tolist()
+    [1, 1]
     """
     window = Window(limits, limits, steps, 1)
     counts = grid(table, of, of, window, bins, where=where, codes=codes)
@@ -264,7 +285,7 @@ def distributions(
 
 
 def _finite(table: Any, names: tuple[str, ...], where: Mask | None) -> tuple[Any, ...]:
-    """Return columns as float64 of the chosen stars that have all of them, and the others' number."""
+    """Return float64 columns of the chosen complete stars, and the number of incomplete ones."""
     found = as_float32(table, names)
     n = len(found[names[0]])
     mask = star_mask(where, n)

@@ -1,4 +1,4 @@
-"""The two sequences in [α/M] against [M/H]: where they are, and the line between them."""
+"""Find the two sequences in [α/M] against [M/H], and the line between them."""
 
 from __future__ import annotations
 
@@ -50,6 +50,11 @@ class AlphaSide(Selection):
     ------
     InvalidInput
         If the nodes are not finite or do not rise.
+
+    Examples
+    --------
+    >>> AlphaSide(high=True).mask({"m_h": [-0.5, -0.5], "alpha_m": [0.3, 0.05]}).tolist()
+    [True, False]
     """
 
     high: bool = True
@@ -61,10 +66,10 @@ class AlphaSide(Selection):
         try:
             nodes = np.array(self.line, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise InvalidInput(f"AlphaSide: the nodes are no pairs of numbers: {error}") from error
+            raise InvalidInput(f"AlphaSide: expected nodes as pairs of numbers: {error}") from error
         shaped = nodes.ndim == 2 and nodes.shape[1:] == (2,) and len(nodes) > 0
         if not shaped or not np.isfinite(nodes).all() or not np.all(np.diff(nodes[:, 0]) > 0):
-            raise InvalidInput("AlphaSide: give nodes ([M/H], [α/M]) with rising [M/H].")
+            raise InvalidInput("AlphaSide: expected finite nodes ([M/H], [α/M]) with rising [M/H].")
         object.__setattr__(self, "line", tuple((float(a), float(b)) for a, b in nodes))
         object.__setattr__(self, "high", bool(self.high))
 
@@ -80,7 +85,7 @@ class AlphaSide(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return frozenset({self.m_h, self.alpha_m})
 
 
@@ -109,7 +114,7 @@ def find_sequences(
     edges : sequence of float, optional
         Rising edges of the slices [dex].
     where : numpy.ndarray of bool, shape [n], optional
-        Which stars; all where not given.
+        Which stars; all if omitted.
     samples, seed : int, optional
         Bootstrap samples, and the seed of their drawing.
 
@@ -130,7 +135,7 @@ def find_sequences(
     """
     cuts = np.asarray(edges, dtype=np.float64)
     if cuts.ndim != 1 or len(cuts) < 2 or not np.all(np.diff(cuts) > 0) or samples < 2:
-        raise InvalidInput("find_sequences: give rising edges, and two or more samples.")
+        raise InvalidInput("find_sequences: expected rising edges and two or more samples.")
     found = as_float32(table, (m_h, alpha_m))
     metals, alpha = found[m_h], found[alpha_m]
     mask = star_mask(where, len(metals))
@@ -153,10 +158,18 @@ def dividing_line(sequences: Table) -> Line:
     ------
     InvalidInput
         If no slice has two sequences.
+
+    Examples
+    --------
+    >>> rows = {"m_h_low": [-0.5, 0.0], "m_h_high": [0.0, 0.5], "two": [True, False]}
+    >>> dividing_line(Table({**rows, "valley": [0.2, float("nan")]}))
+    ((-0.25, 0.2),)
     """
     two = np.asarray(sequences["two"], dtype=bool)
     if not two.any():
-        raise InvalidInput("No slice of [M/H] has two sequences, so there is no line between.")
+        raise InvalidInput(
+            "No slice of [M/H] has two sequences, so there is no dividing line. Use DIVIDING_LINE instead."
+        )
     middle = 0.5 * (sequences["m_h_low"] + sequences["m_h_high"])
     return tuple(zip(middle[two].tolist(), sequences["valley"][two].tolist(), strict=True))
 

@@ -64,7 +64,7 @@ _COLOUR = ((3500, 4000, 4500, 5000, 5500, 6000, 6500), (2.5, 1.8, 1.38, 1.1, 0.9
 
 
 def mock_milky_way(n: int = 690_000, *, seed: int = 2) -> Labels:
-    """Make up the stars of a Milky Way as a survey like Gaia RVS would see them.
+    """Simulate the stars of a Milky Way as a survey like Gaia RVS would see them.
 
     Thin disc (flared), thick disc, bar and halo, each with its metallicities, gradients,
     [α/M] sequence and velocities; dust; everything brighter than G = 14, where about a third of
@@ -91,13 +91,15 @@ def mock_milky_way(n: int = 690_000, *, seed: int = 2) -> Labels:
     Raises
     ------
     InvalidInput
-        If `n` or `seed` is no whole number from 0 up.
+        If `n` or `seed` is not a whole number, 0 or larger.
     OutOfMemory
         If so many stars don't fit; the message says how many would.
     """
     for key, value in (("n", n), ("seed", seed)):
         if not _is_whole(value):
-            raise InvalidInput(f"mock_milky_way: {key}={value!r} must be a whole number from 0 up.")
+            raise InvalidInput(
+                f"mock_milky_way: {key}={value!r} is not a whole number, 0 or larger."
+            )
     need_memory(int(n), _BYTES_PER_STAR, "mock_milky_way")
     columns = _draw(int(n), int(seed))
     give_back_memory()
@@ -132,7 +134,7 @@ def _draw(n: int, seed: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Places:
-    """Where the stars are: ICRS direction [3, n], distance [kpc], frame [kpc], A_V [mag]."""
+    """Hold ICRS directions [3, n], distances [kpc], places in the frame [kpc] and A_V [mag]."""
 
     direction: Floats
     distance: Floats

@@ -1,4 +1,4 @@
-"""What the mock Milky Way is made of: components, chemistry, stars, dust.
+"""Define the mock Milky Way: components, chemistry, stars, dust.
 
 A plausible invention in the spirit of the Besançon model (Robin et al. 2003, A&A 409, 523), not a
 fit to anything: round numbers that put gradients, two sequences and a flare where a test finds them.
@@ -59,28 +59,9 @@ _CLUMP = {"m_g": 0.45, "width": 0.12, "number": 0.004}
 
 @dataclass(frozen=True)
 class Component:
-    """One population of stars.
+    """Describe one population: [dex], [kpc], [km/s]; metallicities hold at `PIVOT` on the plane.
 
-    Attributes
-    ----------
-    name : str
-        Value of the column ``component``.
-    density : float
-        Number density at the Sun, relative to the thin disc's (of the bar: at its centre).
-    m_h, scatter : float
-        Mean [M/H] at `PIVOT` on the plane, and its scatter [dex].
-    dm_h_dr, dm_h_dz : float
-        Gradients of [M/H] with R and with abs(Z) [dex/kpc].
-    length, height : float
-        Exponential scales [kpc] in R and abs(Z); the height is that at `PIVOT`.
-    flare : float
-        Length [kpc] over which the height grows e-fold with R; 0 for none.
-    v_phi : float
-        Mean rotation [km/s].
-    dispersion : tuple of float
-        Of the velocities along R, φ and Z [km/s].
-    alpha : str
-        Sequence of its [α/M]: ``low``, ``high`` or ``both``.
+    Density is at the Sun, relative to the thin disc's; `flare` is the e-folding length of the height.
     """
 
     name: str

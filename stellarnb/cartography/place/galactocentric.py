@@ -1,4 +1,4 @@
-"""From the sky and a distance to Galactocentric places and velocities, errors along."""
+"""Convert sky positions and distances to Galactocentric places and velocities, with errors."""
 
 from __future__ import annotations
 
@@ -28,22 +28,16 @@ SUN = (-8.1219733661223, 0.0, 0.0208)
 #: Tangential velocity [km/s] of 1 mas/yr at 1 kpc: one au a year.
 KM_S_PER_MAS_YR_KPC = 4.740470463533349
 
+#: Keeps a star on the very axis [kpc] from a division by zero.
+_TINY = 1e-9
+
 Floats = NDArray[np.float64]
+Columns = dict[str, Floats]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """An affine map from ICRS to the Galactocentric frame.
-
-    Attributes
-    ----------
-    matrix : numpy.ndarray, shape [3, 3]
-        Rotates a vector from ICRS; its inverse is its transpose.
-    sun : numpy.ndarray, shape [3]
-        Position of the Sun [kpc].
-    sun_velocity : numpy.ndarray, shape [3]
-        Velocity of the Sun [km/s].
-    """
+    """Map ICRS to the Galactocentric frame: a rotation [3, 3], and the Sun's [kpc] and [km/s]."""
 
     matrix: Floats
     sun: Floats
@@ -69,7 +63,7 @@ def frame() -> Frame:
 
     with galactocentric_frame_defaults.set("v4.0"):
         target = Galactocentric()
-    # The map is affine: the images of the origin and of three unit vectors say all about it.
+    # The map is affine: the images of the origin and of three unit vectors define it.
     corners = np.array([[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=float)
     still = CartesianDifferential(np.zeros((3, 4)) * u.km / u.s)
     points = ICRS(CartesianRepresentation(corners * u.kpc, differentials=still))
@@ -80,17 +74,7 @@ def frame() -> Frame:
 
 
 def unit_vectors(lon: NDArray[Any], lat: NDArray[Any]) -> Floats:
-    """Return the directions of positions on the sky.
-
-    Parameters
-    ----------
-    lon, lat : numpy.ndarray, shape [n]
-        Degrees.
-
-    Returns
-    -------
-    numpy.ndarray, shape [3, n]
-    """
+    """Return the unit vectors, shape [3, n], of positions on the sky [deg]."""
     a, d = np.radians(lon), np.radians(lat)
     cos_d = np.cos(d)
     return np.stack([np.cos(a) * cos_d, np.sin(a) * cos_d, np.sin(d)])
@@ -105,27 +89,10 @@ def sky_basis(lon: NDArray[Any], lat: NDArray[Any]) -> tuple[Floats, Floats]:
     return east, north
 
 
-#: Keeps a star on the very axis [kpc] from a division by zero.
-_TINY = 1e-9
-
-Columns = dict[str, Floats]
-
-
 def places(ra: NDArray[Any], dec: NDArray[Any], distance: Floats, error: Floats) -> Columns:
-    """Return where the stars are in the Galaxy.
+    """Return ``X Y Z R`` [kpc] and ``phi`` [deg, 0 to 360] with their ``_error``, shape [n] each.
 
-    Parameters
-    ----------
-    ra, dec : numpy.ndarray, shape [n]
-        ICRS [deg]; their errors are negligible.
-    distance, error : numpy.ndarray, shape [n]
-        [kpc].
-
-    Returns
-    -------
-    dict of str to numpy.ndarray, shape [n]
-        ``X Y Z R`` [kpc] and ``phi`` [deg, 0 to 360], each with its ``_error``, propagated
-        linearly from the distance's; all NaN where the distance is.
+    From ICRS ra and dec [deg] and a distance with its error [kpc], propagated linearly.
     """
     along = frame().matrix @ unit_vectors(ra, dec)
     x, y, z = along * distance + frame().sun[:, None]
@@ -153,21 +120,9 @@ def velocities(
     pmdec: tuple[Floats, Floats],
     radial_velocity: tuple[Floats, Floats],
 ) -> Columns:
-    """Return how the stars move in the Galaxy.
+    """Return ``v_R v_phi v_Z`` [km/s] and ``Lz`` [kpc km/s] with errors; positive along the rotation.
 
-    Parameters
-    ----------
-    sky : tuple of numpy.ndarray, shape [n]
-        ICRS ra and dec [deg].
-    distance, pmra, pmdec, radial_velocity : tuple of numpy.ndarray, shape [n]
-        Value and error: [kpc], [mas/yr] (pmra with cos dec), [mas/yr], [km/s].
-
-    Returns
-    -------
-    dict of str to numpy.ndarray, shape [n]
-        ``v_R v_phi v_Z`` [km/s] and ``Lz`` [kpc km/s], each with its ``_error``: propagated
-        linearly, the four measurements taken as independent. ``v_phi`` and ``Lz`` are positive
-        along the Galactic rotation. NaN where a value or an error is.
+    From (value, error) pairs in [kpc], [mas/yr] (pmra with cos dec) and [km/s], taken as independent.
     """
     matrix, d = frame().matrix, distance[0]
     axes = [matrix @ axis for axis in (unit_vectors(*sky), *sky_basis(*sky))]

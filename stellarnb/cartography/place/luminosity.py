@@ -1,4 +1,4 @@
-"""From Teff, log g and a mass to an absolute G magnitude.
+"""Compute an absolute G magnitude from Teff, log g and a mass.
 
 Sources: bolometric correction of Andrae et al. (2018, A&A 616, A8), equation 7 and table 4;
 masses of dwarfs and subgiants of Torres, Andersen & Giménez (2010, A&ARv 18, 67), section 8;
@@ -58,21 +58,9 @@ def bolometric_correction(teff: NDArray[Any]) -> Floats:
 def expected_mass(
     teff: NDArray[Any], logg: NDArray[Any], m_h: NDArray[Any]
 ) -> tuple[Floats, Floats]:
-    """Return the prior on the mass: log10 of solar masses and its scatter.
+    """Return mean and scatter of log10(mass / solar mass) as a prior: 0.05 ± 0.10 for red giants.
 
-    Red giants: 0.05 ± 0.10 (1.1 solar masses; most giants of the discs lie between 0.9 and 1.5).
-    Dwarfs and subgiants: the relation of Torres et al. (2010). Between log g of 3.25 and 3.75 one
-    passes into the other.
-
-    Parameters
-    ----------
-    teff, logg, m_h : numpy.ndarray, shape [n]
-        [K], [dex(cm s-2)], [dex]. An unknown [M/H] counts as solar.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Mean and standard deviation of log10(mass / solar mass), shape [n] each.
+    Dwarfs and subgiants: Torres et al. (2010); the two are blended over log g of 3.25 to 3.75.
     """
     x = np.log10(np.asarray(teff, dtype=np.float64)) - 4.1
     g = np.asarray(logg, dtype=np.float64)
@@ -85,14 +73,9 @@ def expected_mass(
 
 
 def absolute_g(teff: NDArray[Any], logg: NDArray[Any], log_mass: NDArray[Any]) -> Floats:
-    """Return the absolute G magnitude [mag].
+    """Return absolute G [mag] from Teff [K], log g and log10 of solar masses.
 
     L follows from R² = G M / g and L = 4 π R² σ Teff⁴, in solar units.
-
-    Parameters
-    ----------
-    teff, logg, log_mass : numpy.ndarray, shape [n]
-        [K], [dex(cm s-2)], log10 of solar masses.
     """
     log_lum = log_mass - (logg - _SUN_LOGG) + 4 * np.log10(np.asarray(teff) / _SUN_TEFF)
     out: Floats = _SUN_M_BOL - 2.5 * log_lum - bolometric_correction(teff)

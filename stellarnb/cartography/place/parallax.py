@@ -1,4 +1,4 @@
-"""From a parallax to a distance: the zero-point first, and a prior where the parallax is weak."""
+"""Turn parallaxes into distances: subtract the zero-point, and use a prior for weak ones."""
 
 from __future__ import annotations
 
@@ -40,22 +40,9 @@ def zero_point(
     ecl_lat: NDArray[Any],
     params_solved: NDArray[Any],
 ) -> Floats:
-    """Return the zero-point of Gaia (E)DR3 parallaxes, to be subtracted from them.
+    """Return the zero-point [mas] to subtract from Gaia (E)DR3 parallaxes; NaN outside its range.
 
-    The formula of Lindegren et al. (2021, A&A 649, A4), as its authors' package
-    ``gaiadr3-zeropoint`` evaluates it.
-
-    Parameters
-    ----------
-    g, nu_eff, pseudocolour, ecl_lat, params_solved : numpy.ndarray, shape [n]
-        ``phot_g_mean_mag`` [mag], ``nu_eff_used_in_astrometry`` and ``pseudocolour`` [1/micron],
-        ``ecl_lat`` [deg], ``astrometric_params_solved`` (31 or 95).
-
-    Returns
-    -------
-    numpy.ndarray, shape [n]
-        [mas]; NaN where an input is missing or beyond 6 < G < 21, 1.1 < nu_eff < 1.9 or
-        1.24 < pseudocolour < 1.72.
+    Lindegren et al. (2021, A&A 649, A4), as their package ``gaiadr3-zeropoint`` evaluates it.
     """
     from zero_point import zpt
 
@@ -82,15 +69,7 @@ def zero_point(
 
 @dataclass(frozen=True)
 class ParallaxDistances:
-    """Distances from parallaxes.
-
-    Attributes
-    ----------
-    distance, error : numpy.ndarray, shape [n]
-        [kpc], NaN without a usable parallax.
-    by_prior : numpy.ndarray of bool, shape [n]
-        Where the prior was used.
-    """
+    """Hold distances and errors [kpc], and which stars needed the prior; shape [n] each."""
 
     distance: Floats
     error: Floats
@@ -100,23 +79,10 @@ class ParallaxDistances:
 def distances(
     parallax: NDArray[Any], error: NDArray[Any], length_scale: float = LENGTH_SCALE
 ) -> ParallaxDistances:
-    """Return distances from parallaxes that are free of their zero-point.
+    """Return distances [kpc] from parallaxes [mas] that are free of their zero-point.
 
-    Where parallax/error > 5: 1/parallax, with the error propagated linearly. Below: the median
-    of the posterior under a prior of exponentially decreasing space density, r² exp(-r/L)
-    (Bailer-Jones 2015, PASP 127, 994), and half the width between its 16 % and 84 %. Below -5:
-    none.
-
-    Parameters
-    ----------
-    parallax, error : numpy.ndarray, shape [n]
-        [mas].
-    length_scale : float, optional
-        L of the prior [kpc].
-
-    Returns
-    -------
-    ParallaxDistances
+    Above 5 sigma 1/parallax; from -5 to 5 the median and half of 16-84 % of the posterior under the
+    prior r² exp(-r/L) (Bailer-Jones 2015, PASP 127, 994); none below.
     """
     p, s = (np.asarray(v, dtype=np.float64) for v in (parallax, error))
     known = np.isfinite(p) & np.isfinite(s) & (s > 0)
@@ -124,7 +90,7 @@ def distances(
         ratio = np.divide(p, s, out=np.full_like(p, -np.inf), where=known)
     strong, weak = ratio > STRONG, (ratio <= STRONG) & (ratio >= _BROKEN)
     distance, spread = np.full_like(p, np.nan), np.full_like(p, np.nan)
-    with np.errstate(over="ignore"):  # a parallax of 1e-300 mas is no place either
+    with np.errstate(over="ignore"):  # 1 / 1e-300 mas
         distance[strong] = 1.0 / p[strong]
         spread[strong] = distance[strong] / ratio[strong]
     if weak.any():

@@ -1,4 +1,4 @@
-"""Where the stars are in the Galaxy: a distance for each, then the Galactocentric frame."""
+"""Place stars in the Galaxy: find a distance for each, then convert to Galactocentric."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ from stellarnb.tables import Table
 
 __all__ = ["DESCRIPTIONS", "UNITS", "MissingExtinction", "NoZeroPoint", "place"]
 
+Floats = NDArray[np.float64]
+
+#: Units of the columns that `place` and the mock add, by name.
 UNITS = {
     "teff": "K",
     "teff_error": "K",
@@ -44,6 +47,7 @@ UNITS = {
     "av": "mag",
 }
 
+#: Descriptions of those columns.
 DESCRIPTIONS = {
     "X": "Galactocentric X, from the Sun through the centre: negative at the Sun",
     "Y": "Galactocentric Y, along the rotation at the Sun",
@@ -59,9 +63,6 @@ DESCRIPTIONS = {
     "snr": "signal-to-noise ratio of the spectrum",
     "component": "the part of the mock that the star was drawn from",
 }
-
-
-Floats = NDArray[np.float64]
 
 _KINDS = ("parallax", "spectroscopic", "starhorse")
 #: Distances [kpc] beyond these are none of a star of the Milky Way.
@@ -92,7 +93,7 @@ class MissingExtinction(UserWarning):
 
 @dataclass
 class _Distances:
-    """A distance for each star, how it was found, and what is to be said about it."""
+    """Hold a distance for each star, the method that gave it, and notes for the provenance."""
 
     distance: Floats
     error: Floats
@@ -127,12 +128,12 @@ def place(
     distance : str, optional
         ``"parallax"``: corrected for its zero-point (Lindegren et al. 2021; needs
         ``nu_eff_used_in_astrometry pseudocolour ecl_lat astrometric_params_solved``, else a
-        constant of -0.028 mas is subtracted and said so), 1/parallax where parallax/error > 5,
+        constant of -0.028 mas is subtracted with the warning `NoZeroPoint`), 1/parallax where parallax/error > 5,
         the median under a prior of exponentially decreasing space density (Bailer-Jones 2015)
         below; spectroscopic for stars without a usable parallax.
         ``"spectroscopic"``: from Teff, log g, a prior on the mass, a bolometric correction, G
-        and the extinction. ``"starhorse"``: ``dist50 dist16 dist84`` [kpc]. Any other word: the
-        column of that name [kpc, or its own unit of length], with ``<column>_error``.
+        and the extinction. ``"starhorse"``: ``dist50 dist16 dist84`` [kpc]. Any other name: that
+        column [kpc, or its own unit of length], with ``<column>_error``.
     length_scale : float, optional
         L of the prior [kpc].
     mass : tuple of float, optional
@@ -153,7 +154,7 @@ def place(
     MissingInput
         If there are no positions, or no column for this kind of distance.
     InvalidInput
-        If the tables cannot be matched, or a parameter is no positive number.
+        If the tables cannot be matched, or a parameter is not a positive number.
 
     Warns
     -----
@@ -243,7 +244,7 @@ def _by_parallax(columns: StarColumns, out: _Distances, length_scale: float) -> 
 
 
 def _zero_point(columns: StarColumns) -> tuple[Floats, str]:
-    """Return the zero-point of each parallax [mas], and what it is in words."""
+    """Return the zero-point of each parallax [mas] and a description of its source."""
     n = len(columns)
     stated = columns.stars.provenance.get("parallax_zero_point")
     if isinstance(stated, float):  # a mock knows its own

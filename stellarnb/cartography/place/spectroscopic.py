@@ -22,21 +22,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SpectroscopicInputs:
-    """What a spectroscopic distance needs; shape [n] each.
-
-    Attributes
-    ----------
-    teff, teff_error : numpy.ndarray
-        [K]; an unknown error counts as none.
-    logg, logg_error : numpy.ndarray
-        [dex(cm s-2)].
-    m_h : numpy.ndarray
-        [dex], for the mass of dwarfs; NaN counts as solar.
-    g : numpy.ndarray
-        Apparent G [mag].
-    a_g, a_g_error : numpy.ndarray
-        Extinction in G and its error [mag].
-    """
+    """Hold what a spectroscopic distance needs [K, dex, mag], shape [n]; NaN [M/H] is solar."""
 
     teff: Floats
     teff_error: Floats
@@ -51,25 +37,9 @@ class SpectroscopicInputs:
 def spectroscopic_distances(
     inputs: SpectroscopicInputs, mass: tuple[float, float] | None = None
 ) -> tuple[Floats, Floats]:
-    """Return spectroscopic distances.
+    """Return spectroscopic distances and errors [kpc]; NaN without Teff, log g or G.
 
-    The luminosity follows from Teff, log g and a mass; see `stellarnb.cartography.place.luminosity`
-    for the sources. Errors of Teff, log g, mass, bolometric correction (0.08 mag) and extinction
-    are propagated linearly, as if they were independent.
-
-    Parameters
-    ----------
-    inputs : SpectroscopicInputs
-        The stars.
-    mass : tuple of float, optional
-        Mass and its scatter [solar masses], the same for all stars; `expected_mass` where not
-        given.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Distance and error [kpc], shape [n] each; NaN without Teff, log g or G, and for a Teff
-        beyond 3300-8000 K.
+    Errors are propagated linearly and as independent; `mass` (with scatter) replaces `expected_mass`.
     """
     teff = np.where(inputs.teff > 0, inputs.teff, np.nan)
     if mass is None:

@@ -1,4 +1,4 @@
-"""Rules as text: ``Where("m_h > -1 and abs(Z) < 0.5")``, read by our own small grammar.
+"""Read rules as text, such as ``Where("m_h > -1 and abs(Z) < 0.5")``.
 
 The text is parsed into Python's syntax tree and that tree is walked: only what is listed here has
 a meaning, nothing of it is ever run as Python.
@@ -91,6 +91,11 @@ class Where(Selection):
     ------
     InvalidInput
         If it is not understood; the message says where.
+
+    Examples
+    --------
+    >>> Where("m_h > -1 and abs(Z) < 0.5").mask({"m_h": [0.0, 0.0], "Z": [-0.2, 2.0]}).tolist()
+    [True, False]
     """
 
     text: str
@@ -103,14 +108,14 @@ class Where(Selection):
     def mask(self, table: Any) -> Mask:
         """Return bool [n], True for the rows that belong."""
         walk = _Walk(as_arrow(table), self.text)
-        with np.errstate(all="ignore"):  # 1/0 is no star, not a warning
+        with np.errstate(all="ignore"):  # 1/0 selects no star; a warning would not help
             value = walk.value(self._tree())
         result = np.broadcast_to(walk.truth(value, self._tree()), (walk.table.num_rows,))
         return result & walk.known
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         nodes = list(ast.walk(self._tree()))
         called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
         found = (node for node in nodes if isinstance(node, ast.Name))
@@ -124,7 +129,9 @@ class Where(Selection):
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             where = getattr(error, "offset", None)
             at = f" at character {where}" if where else ""
-            raise InvalidInput(f"{self.text!r} is no expression{at}: {error.args[0]}.") from error
+            raise InvalidInput(
+                f"{self.text!r} is not a valid expression{at}: {error.args[0]}."
+            ) from error
 
 
 def _is_text(value: Any) -> bool:
@@ -149,7 +156,7 @@ def _check(tree: ast.expr, text: str) -> None:
         elif isinstance(node, ast.Constant) and not isinstance(node.value, (int, float, str)):
             _refuse(node, text, "numbers, text and True or False are understood.")
         elif not isinstance(node, _UNDERSTOOD):
-            _refuse(node, text, "this has no meaning in a selection.")
+            _refuse(node, text, "this is not supported in a selection.")
 
 
 class _Walk:
@@ -173,7 +180,7 @@ class _Walk:
         for kind, read in readers:
             if isinstance(node, kind):
                 return read(node)
-        _refuse(node, self.text, "a list stands after 'in' only.")
+        _refuse(node, self.text, "a list is allowed after 'in' only.")
 
     def truth(self, value: Any, node: ast.expr) -> Any:
         """Return a value that is true or false, or refuse it."""
@@ -184,7 +191,7 @@ class _Walk:
     def _number(self, node: ast.expr) -> Any:
         value = self.value(node)
         if np.asarray(value).dtype.kind not in "iuf":
-            _refuse(node, self.text, "a number is needed here.")
+            _refuse(node, self.text, "expected a number here.")
         return value
 
     def _logic(self, node: ast.BoolOp) -> Any:
@@ -231,7 +238,7 @@ class _Walk:
 
     def _is_in(self, left: Any, left_node: ast.expr, right_node: ast.expr) -> Any:
         if not isinstance(right_node, (ast.Tuple, ast.List)):
-            _refuse(right_node, self.text, "after 'in' stands a list, such as ('thin', 'thick').")
+            _refuse(right_node, self.text, "expected a list after 'in', such as ('thin', 'thick').")
         out: Any = np.zeros(self.table.num_rows, dtype=bool)
         for entry in right_node.elts:
             value = self.value(entry)
@@ -249,7 +256,7 @@ class _Walk:
         if node.id not in names:
             near = get_close_matches(node.id, names, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise MissingInput(f"No column {node.id!r} here.{hint} There are: {', '.join(names)}.")
+            raise MissingInput(f"No column {node.id!r}.{hint} The table has: {', '.join(names)}.")
         values = column(self.table, node.id)
         if pa.types.is_boolean(values.type):
             self.known = self.known & values.is_valid().to_numpy()

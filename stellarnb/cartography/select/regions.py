@@ -41,6 +41,11 @@ class Box(Selection):
     ------
     InvalidInput
         If edges do not rise.
+
+    Examples
+    --------
+    >>> Box("R", "Z", 7.0, 9.0, 0.0, 1.0).mask({"R": [8.0, 8.0], "Z": [0.5, 1.5]}).tolist()
+    [True, False]
     """
 
     x: str
@@ -61,7 +66,7 @@ class Box(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return _real_columns(self.x, self.y)
 
 
@@ -80,6 +85,12 @@ class Lasso(Selection):
     ------
     InvalidInput
         If there are fewer than three corners, or one is not finite.
+
+    Examples
+    --------
+    >>> triangle = Lasso("R", "Z", ((7.0, 0.0), (9.0, 0.0), (8.0, 1.0)))
+    >>> triangle.mask({"R": [8.0, 7.0], "Z": [0.5, 0.9]}).tolist()
+    [True, False]
     """
 
     x: str
@@ -106,7 +117,7 @@ class Lasso(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return _real_columns(self.x, self.y)
 
 
@@ -136,7 +147,7 @@ class SkyWindow(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return _real_columns(SKY_X, SKY_Y)
 
 
@@ -155,6 +166,11 @@ class RZBins(Selection):
     ------
     InvalidInput
         If there is no such bin.
+
+    Examples
+    --------
+    >>> RZBins(((0, 2),)).mask({"R": [8.0, 8.0], "Z": [0.1, 0.9]}).tolist()
+    [True, False]
     """
 
     cells: tuple[tuple[int, int], ...]
@@ -174,7 +190,7 @@ class RZBins(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return frozenset({self.bins.r_column, self.bins.z_column})
 
     def names(self) -> list[str]:
@@ -198,7 +214,9 @@ def _cell(cell: Any, bins: Bins) -> tuple[int, int]:
     try:
         row, column = (int(index) for index in cell)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"RZBins: {cell!r} is no pair (row in |Z|, column in R).") from error
+        raise InvalidInput(
+            f"RZBins: expected a pair (row in |Z|, column in R); got {cell!r}."
+        ) from error
     rows, columns = bins.shape
     if not (0 <= row < rows and 0 <= column < columns):
         raise InvalidInput(

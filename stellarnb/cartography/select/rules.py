@@ -1,4 +1,4 @@
-"""Which stars: rules that give a mask, combine with ``& | ~``, and write themselves down.
+"""Select stars by rules that give a mask, combine with ``& | ~``, and can be saved.
 
 A rule writes itself as Python (`Selection.to_code`) and as JSON (`Selection.to_json`), and either
 way back it gives the same mask, star by star.
@@ -23,7 +23,7 @@ from stellarnb.tables.convert import as_arrow
 __all__ = ["All", "AnyOf", "Between", "Flag", "Not", "Selection", "as_code", "rising_pair"]
 
 Mask = NDArray[np.bool_]
-#: How deeply rules may be nested in JSON: more is no selection that a person made.
+#: How deeply rules may be nested in JSON: deeper input is refused.
 _MAX_DEPTH = 64
 
 
@@ -32,6 +32,14 @@ class Selection(ABC):
 
     A star with a missing or non-finite value never belongs to a rule that looks at this value;
     ``~rule`` takes all the other stars, so also those.
+
+    Examples
+    --------
+    >>> rule = Between("m_h", -1.0, 0.5) & ~Flag("binary")
+    >>> rule.mask({"m_h": [0.0, -2.0, 0.1], "binary": [False, False, True]}).tolist()
+    [True, False, False]
+    >>> Selection.from_json(rule.to_json()) == rule
+    True
     """
 
     _kinds: ClassVar[dict[str, type[Selection]]] = {}
@@ -47,7 +55,7 @@ class Selection(ABC):
     @property
     @abstractmethod
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
 
     def table(self, table: Any) -> Table:
         """Return the rows that belong, as a table of the same kind (or a plain `Table`)."""
@@ -55,11 +63,11 @@ class Selection(ABC):
         return own.take(self.mask(own))
 
     def __and__(self, other: Selection) -> Selection:
-        """Return the rule that asks for both."""
+        """Return the rule that requires both."""
         return All((*_parts(self, All), *_parts(other, All)))
 
     def __or__(self, other: Selection) -> Selection:
-        """Return the rule that asks for one or both."""
+        """Return the rule that requires one or both."""
         return AnyOf((*_parts(self, AnyOf), *_parts(other, AnyOf)))
 
     def __invert__(self) -> Selection:
@@ -90,12 +98,12 @@ class Selection(ABC):
         Raises
         ------
         InvalidInput
-            If the text is no rule.
+            If the text is not a rule.
         """
         try:
             entry = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput(f"This is no rule in JSON: {error}") from error
+            raise InvalidInput(f"Not a rule in JSON: {error}") from error
         return cls.from_dict(entry)
 
     @classmethod
@@ -105,17 +113,17 @@ class Selection(ABC):
         Raises
         ------
         InvalidInput
-            If it is no rule.
+            If it is not a rule.
         """
         kind = entry.get("rule") if isinstance(entry, dict) else None
         rule = Selection._kinds.get(kind) if isinstance(kind, str) else None
         if rule is None or depth > _MAX_DEPTH:
             known = ", ".join(Selection._kinds)
-            raise InvalidInput(f"{str(entry)[:80]} is no rule; there are: {known}.")
+            raise InvalidInput(f"{str(entry)[:80]} is not a rule. Rules are: {known}.")
         try:
             return rule.read_values({k: v for k, v in entry.items() if k != "rule"}, depth + 1)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise InvalidInput(f"This is no rule {kind}: {error}") from error
+            raise InvalidInput(f"Invalid values for the rule {kind}: {error}") from error
 
     @classmethod
     def read_values(cls, values: dict[str, Any], depth: int) -> Self:  # noqa: ARG003
@@ -138,6 +146,11 @@ class Between(Selection):
     ------
     InvalidInput
         If an end is NaN or the lower one is above the upper one.
+
+    Examples
+    --------
+    >>> Between("m_h", -1.0, 0.5).mask({"m_h": [0.0, -2.0, float("nan")]}).tolist()
+    [True, False, False]
     """
 
     column: str
@@ -155,7 +168,7 @@ class Between(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return frozenset({self.column})
 
 
@@ -169,6 +182,11 @@ class Flag(Selection):
         A boolean column, such as ``good``.
     wanted : bool
         The value that belongs.
+
+    Examples
+    --------
+    >>> Flag("good", False).mask({"good": [True, False]}).tolist()
+    [False, True]
     """
 
     column: str
@@ -184,7 +202,7 @@ class Flag(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return frozenset({self.column})
 
     def to_code(self) -> str:
@@ -193,13 +211,13 @@ class Flag(Selection):
 
 
 class _Several(Selection):
-    """What rules made of rules share."""
+    """Share the methods of rules that are made of rules."""
 
     parts: tuple[Selection, ...]
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rules look at."""
+        """The columns that the rules read."""
         return frozenset().union(*(part.columns for part in self.parts))
 
     def names(self) -> list[str]:
@@ -220,13 +238,7 @@ class _Several(Selection):
 
 @dataclass(frozen=True)
 class All(_Several):
-    """Stars that each of some rules takes; without any rule, every star.
-
-    Attributes
-    ----------
-    parts : tuple of Selection
-        The rules.
-    """
+    """Stars that each of some rules takes; without any rule, every star."""
 
     parts: tuple[Selection, ...] = ()
 
@@ -244,13 +256,7 @@ class All(_Several):
 
 @dataclass(frozen=True)
 class AnyOf(_Several):
-    """Stars that at least one of some rules takes; without any rule, no star.
-
-    Attributes
-    ----------
-    parts : tuple of Selection
-        The rules.
-    """
+    """Stars that at least one of some rules takes; without any rule, no star."""
 
     parts: tuple[Selection, ...] = ()
 
@@ -268,13 +274,7 @@ class AnyOf(_Several):
 
 @dataclass(frozen=True)
 class Not(Selection):
-    """Stars that a rule does not take, those without the value that it looks at too.
-
-    Attributes
-    ----------
-    rule : Selection
-        The rule.
-    """
+    """Stars that a rule does not take, those without the value that it looks at too."""
 
     rule: Selection
 
@@ -284,7 +284,7 @@ class Not(Selection):
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return self.rule.columns
 
     def names(self) -> list[str]:
@@ -315,13 +315,7 @@ def _bracketed(part: Selection, kinds: Any) -> str:
 
 
 def rising_pair(selection: Selection, low: str, high: str, name: str) -> None:
-    """Make both ends plain floats, so that their text is exact Python, and check their order.
-
-    Raises
-    ------
-    InvalidInput
-        If they are no numbers, or no rising pair.
-    """
+    """Make both ends plain floats, so that their text is exact Python, and check their order."""
     try:
         ends = float(getattr(selection, low)), float(getattr(selection, high))
     except (TypeError, ValueError) as error:

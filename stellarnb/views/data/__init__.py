@@ -1,1 +1,1 @@
-"""What a diagram shows: stars, panels, rasters, style."""
+"""Prepare what a diagram shows: stars, panels, rasters, style."""

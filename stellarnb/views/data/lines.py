@@ -1,4 +1,4 @@
-"""The lines that people look for in a spectrum, in air or vacuum as the spectrum is."""
+"""List well-known spectral lines, in air or vacuum to match the spectrum."""
 
 from __future__ import annotations
 
@@ -24,18 +24,9 @@ LOW_RESOLUTION = 1000.0
 
 @dataclass(frozen=True)
 class Line:
-    """One spectral line, or the head of a band.
+    """Describe one spectral line or band head; `air` is its wavelength in standard air [Angstrom].
 
-    Attributes
-    ----------
-    group : str
-        What it belongs to, such as ``Fe I``: groups are shown and hidden as one.
-    name : str
-        What stands above it.
-    air : float
-        Wavelength in standard air [Angstrom].
-    strong : bool
-        Whether it shapes a spectrum of low resolution.
+    `strong` lines shape a spectrum of low resolution; each `group` is shown and hidden as one.
     """
 
     group: str
@@ -114,19 +105,7 @@ def line_groups(lines: Iterable[Line]) -> tuple[str, ...]:
 
 
 def place_lines(lines: Sequence[Line], instrument: Instrument) -> list[float]:
-    """Return where lines lie in the unit and the medium of an instrument.
-
-    Parameters
-    ----------
-    lines : sequence of Line
-        n lines.
-    instrument : Instrument
-        Whose ``unit`` and ``medium`` are wanted; air to vacuum by Ciddor (1996).
-
-    Returns
-    -------
-    list of float, n
-    """
+    """Return the wavelengths of lines in the unit and medium of an instrument (Ciddor 1996)."""
     air = np.array([line.air for line in lines], dtype=np.float64)
     found = convert_wavelength(air, "Angstrom", "air", instrument.unit, instrument.medium)
     return [float(at) for at in found]
@@ -135,33 +114,16 @@ def place_lines(lines: Sequence[Line], instrument: Instrument) -> list[float]:
 def lines_in(
     spectra: SpectrumSet, lines: Sequence[Line] | None = None
 ) -> tuple[list[Line], list[float]]:
-    """Return the lines within the range of some spectra, and where they lie.
+    """Return the lines within the range of some spectra, and their wavelengths in the same unit.
 
-    Parameters
-    ----------
-    spectra : SpectrumSet
-        On any grid.
-    lines : sequence of Line, optional
-        Those to choose from; the list of the package, of which spectra of low resolution
-        (R below 1,000) get the strong ones, where not given.
-
-    Returns
-    -------
-    lines : list of Line
-    wavelength : list of float
-        In the unit and the medium of the spectra.
-
-    Raises
-    ------
-    InvalidInput
-        If `lines` holds something else than lines with a positive wavelength.
+    Without `lines`, spectra of R below 1,000 get the strong lines of the built-in list only.
     """
     chosen = LINES if lines is None else tuple(lines)
     given: tuple[object, ...] = chosen
     for line in given:
         if not isinstance(line, Line) or not (np.isfinite(line.air) and line.air > 0):
             raise InvalidInput(
-                f"lines: {line!r} is no line. Give stellarnb.views.data.lines.Line(group, name, air), "
+                f"lines: {line!r} is not a line. Use stellarnb.views.data.lines.Line(group, name, air), "
                 "with the wavelength in air [Angstrom]."
             )
     grid = np.asarray(spectra.wavelength.value)

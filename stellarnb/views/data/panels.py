@@ -1,4 +1,4 @@
-"""What each diagram shows: its columns, directions and home view, before any drawing."""
+"""Define each diagram: its columns, directions and home view."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stellarnb.cartography import All, Box, Selection, SkyWindow, span
 from stellarnb.cartography.place.galactocentric import SUN
 from stellarnb.cartography.sky import SKY_X, SKY_Y, X_EDGE, Y_EDGE
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.views.data.stars import Range, Stars, thinned
+from stellarnb.views.data.stars import MapStars, Range, thinned
 from stellarnb.views.data.style import axis_title, symbol
 
 __all__ = [
@@ -31,33 +31,13 @@ __all__ = [
 
 #: Fraction of stars at either end that the home view may leave outside.
 _TAIL = 0.0005
-#: Shown where nothing else is asked for; of the last two, those that the table has columns for.
+#: The default diagrams; those of `_PLACED` only if the table has their columns.
 _USUAL, _PLACED = ("kiel", "tinsley_wallerstein", "sky"), ("r_z",)
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One diagram.
-
-    Attributes
-    ----------
-    key, title : str
-        Its name in Python and for people.
-    x, y : str
-        Columns of `Stars`.
-    x_title, y_title : str
-        Axis titles with units; empty where the axes are not drawn.
-    home : tuple of Range
-        The x and y range that shows all stars but far outliers.
-    flip_x, flip_y : bool
-        Whether the axis falls to the right or upwards.
-    is_sky : bool
-        Whether it is the sky: no axes, a graticule.
-    equal : bool
-        Whether both axes have the same scale.
-    marks : tuple of (float, float, str)
-        Places with a name.
-    """
+    """Describe one diagram: its columns, axis titles, directions and home view (x and y range)."""
 
     key: str
     title: str
@@ -82,7 +62,7 @@ class Panel:
         return Box(self.x, self.y, x0, x1, y0, y1)
 
     def fitted(self, size: tuple[int, int]) -> tuple[Range, Range]:
-        """Return the home view, widened to equal scales in x and y where they shall be."""
+        """Return the home view, widened to equal scales in x and y if the diagram requires them."""
         x, y = self.home
         if not self.equal:
             return x, y
@@ -92,87 +72,49 @@ class Panel:
 
 @dataclass(frozen=True)
 class Absent:
-    """A diagram that this table has no columns for, and why, in words."""
+    """Explain why this table has no columns for a diagram."""
 
     key: str
     words: str
 
 
-def kiel(stars: Stars) -> Panel:
-    """Describe the Kiel diagram: log g against Teff, both falling.
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    """
+def kiel(stars: MapStars) -> Panel:
+    """Describe the Kiel diagram: log g against Teff, both falling."""
     return replace(_plane(stars, "kiel", "Kiel", "teff", "logg"), flip_x=True, flip_y=True)
 
 
-def tinsley_wallerstein(stars: Stars) -> Panel:
-    """Describe the Tinsley-Wallerstein diagram: [α/M] against [M/H], or [Fe/H] without it.
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    """
+def tinsley_wallerstein(stars: MapStars) -> Panel:
+    """Describe the Tinsley-Wallerstein diagram: [α/M] against [M/H], or [Fe/H] without it."""
     metals = "m_h" if "m_h" in stars else "fe_h"
     return _plane(stars, "tinsley_wallerstein", "Tinsley-Wallerstein", metals, "alpha_m")
 
 
-def r_z(stars: Stars) -> Panel:
-    """Describe the map of height Z against Galactocentric radius R [kpc].
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    """
+def r_z(stars: MapStars) -> Panel:
+    """Describe the map of height Z against Galactocentric radius R [kpc]."""
     return _plane(stars, "r_z", "R-Z map", "R", "Z")
 
 
-def x_y(stars: Stars) -> Panel:
-    """Describe the map of the plane, from the Galactic north: Y against X [kpc], equal scales.
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    """
+def x_y(stars: MapStars) -> Panel:
+    """Describe the map of the plane, from the Galactic north: Y against X [kpc], equal scales."""
     panel = _plane(stars, "x_y", "X-Y map", "X", "Y")
     return replace(panel, equal=True, marks=((*SUN[:2], "Sun"), (0.0, 0.0, "centre")))
 
 
-def sky(stars: Stars) -> Panel:
-    """Describe the sky map: Galactic, Mollweide.
-
-    Raises
-    ------
-    MissingInput
-        If the table has no ``ra`` and ``dec``.
-    """
+def sky(stars: MapStars) -> Panel:
+    """Describe the sky map: Galactic, Mollweide."""
     stars.column(SKY_X)
     home = ((-1.04 * X_EDGE, 1.04 * X_EDGE), (-1.04 * Y_EDGE, 1.04 * Y_EDGE))
     title = _title(stars, "Galactic sky")
     return Panel("sky", title, SKY_X, SKY_Y, "", "", home, is_sky=True, equal=True)
 
 
-def plane(stars: Stars, x: str, y: str) -> Panel:
-    """Describe the plane of any two columns of numbers.
-
-    Raises
-    ------
-    MissingInput
-        If a column is missing.
-    InvalidInput
-        If a column holds no numbers.
-    """
+def plane(stars: MapStars, x: str, y: str) -> Panel:
+    """Describe the plane of any two columns of numbers."""
     return _plane(stars, f"{x}:{y}", f"{symbol(y)} against {symbol(x)}", x, y)
 
 
 #: Every diagram with a name.
-PANELS: dict[str, Callable[[Stars], Panel]] = {
+PANELS: dict[str, Callable[[MapStars], Panel]] = {
     "kiel": kiel,
     "tinsley_wallerstein": tinsley_wallerstein,
     "sky": sky,
@@ -181,23 +123,8 @@ PANELS: dict[str, Callable[[Stars], Panel]] = {
 }
 
 
-def make_panel(stars: Stars, wanted: Any) -> Panel:
-    """Return one diagram by its name, or by its two columns.
-
-    Parameters
-    ----------
-    stars : Stars
-        The stars.
-    wanted : str or tuple of str
-        A name of `PANELS`, or the columns along x and y, as a pair or as ``"x:y"``.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such diagram.
-    MissingInput
-        If this table has no columns for it.
-    """
+def make_panel(stars: MapStars, wanted: Any) -> Panel:
+    """Return one diagram by its name in `PANELS`, or by two columns, as a pair or as ``"x:y"``."""
     if isinstance(wanted, str) and ":" in wanted:
         wanted = tuple(wanted.split(":", 1))
     if isinstance(wanted, str):
@@ -213,32 +140,16 @@ def make_panel(stars: Stars, wanted: Any) -> Panel:
 
 
 def find_panels(
-    stars: Stars, wanted: Sequence[str | tuple[str, str]] | None = None
+    stars: MapStars, wanted: Sequence[str | tuple[str, str]] | None = None
 ) -> list[Panel | Absent]:
-    """Return the diagrams that are asked for.
-
-    Parameters
-    ----------
-    stars : Stars
-        The stars.
-    wanted : sequence of str or pairs, optional
-        See `make_panel`. Where not given: Kiel, Tinsley-Wallerstein and sky, with words for those
-        that this table has no columns for, and the R-Z map where it has places.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such diagram, or one is asked for twice.
-    MissingInput
-        If this table has no columns for one that is asked for.
-    """
+    """Return the requested diagrams; by default the usual ones, `Absent` if columns are missing."""
     if wanted is not None:
         if isinstance(wanted, str) or not wanted:
             raise InvalidInput(f"panels={wanted!r}: give a list, such as ['kiel', 'r_z'].")
         found = [make_panel(stars, one) for one in wanted]
         keys = [panel.key for panel in found]
         if len(set(keys)) < len(keys):
-            raise InvalidInput(f"panels: one stands there twice: {', '.join(keys)}.")
+            raise InvalidInput(f"panels: a diagram is listed twice: {', '.join(keys)}.")
         return list(found)
     out: list[Panel | Absent] = []
     for key in (*_USUAL, *_PLACED):
@@ -250,10 +161,10 @@ def find_panels(
     return out
 
 
-def _plane(stars: Stars, key: str, title: str, x: str, y: str) -> Panel:
+def _plane(stars: MapStars, key: str, title: str, x: str, y: str) -> Panel:
     for name in (x, y):
         if name not in stars.table:
-            raise MissingInput(f"{title}: it needs {symbol(name)}, column {name!r}, not here.")
+            raise MissingInput(f"{title}: needs {symbol(name)}; this table has no column {name!r}.")
     first, second = thinned(stars.column(x)), thinned(stars.column(y))
     both = np.isfinite(first) & np.isfinite(second)
     x_range, y_range = (span(v[both], pad=0.06, tail=_TAIL) for v in (first, second))
@@ -262,8 +173,8 @@ def _plane(stars: Stars, key: str, title: str, x: str, y: str) -> Panel:
     return Panel(key, _title(stars, title), x, y, *titles, (x_range, y_range))
 
 
-def _title(stars: Stars, title: str) -> str:
-    """Say in the title itself that stars are made up."""
+def _title(stars: MapStars, title: str) -> str:
+    """Add "(mock)" to the title for simulated stars."""
     return f"{title} (mock)" if stars.mock else title
 
 

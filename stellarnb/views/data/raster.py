@@ -1,4 +1,4 @@
-"""From stars and a view to the pixels that Bokeh, HoloViews and matplotlib draw alike."""
+"""Turn stars and a view into the pixels that Bokeh, HoloViews and matplotlib draw."""
 
 from __future__ import annotations
 
@@ -9,43 +9,29 @@ from numpy.typing import NDArray
 
 from stellarnb.cartography import Aggregate, Window
 from stellarnb.views.data.panels import Panel
-from stellarnb.views.data.stars import Range, Stars
+from stellarnb.views.data.stars import MapStars, Range
 from stellarnb.views.data.style import axis_title, palette
 
 __all__ = ["BACK", "Painter", "Picture", "draw", "provenance", "shades"]
 
-#: How full the bins shall be on average, and how coarse they may get to be so [screen pixels].
+#: Mean number of stars a bin to aim at, and the largest bin to reach it [screen pixels].
 _FILL, _COARSEST = 0.35, 4
 #: Shades of a picture: nothing, stars that are not chosen, then the palette.
 BACK = 1
 
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-View = tuple[Range, Range]
+Ranges = tuple[Range, Range]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One diagram, aggregated.
+    """Hold one diagram's pixels, float32 [height, width], rows rising with y, NaN in empty bins.
 
-    Attributes
-    ----------
-    view : tuple of Range
-        The x and y range it covers.
-    front, back : numpy.ndarray of float32, shape [height, width]
-        Chosen stars (their number, or the mean of a column), and 1 where any star is; NaN in
-        bins without. Rows rise with y.
-    color_by : str
-        ``count`` or the averaged column.
-    limits : Range
-        Ends of the colour scale.
-    n_in, n_left_out : int
-        Chosen stars in view, and chosen stars without a finite value.
-    unit_title : str
-        The averaged column with its unit.
+    `front` is the number of chosen stars or the mean of a column; `back` is 1 if any star is there.
     """
 
-    view: View
+    view: Ranges
     front: Pixels
     back: Pixels
     color_by: str
@@ -74,10 +60,7 @@ class Picture:
         return f"{words}, {self.n_left_out:,} without value" if self.n_left_out else words
 
     def shades(self) -> NDArray[np.uint8]:
-        """Return the picture as shades [height, width]: 0 nothing, 1 back, 2 and on the palette.
-
-        A byte a pixel is a quarter of what a page would have to take in colours.
-        """
+        """Return the picture as uint8 shades [height, width]; see `shades`."""
         return shades(self.front, self.back, self.limits, logarithmic=self.is_count)
 
 
@@ -94,32 +77,24 @@ def shades(front: Pixels, back: Pixels, limits: Range, *, logarithmic: bool) -> 
 
 
 class Painter:
-    """Aggregates one diagram again and again; what all stars look like is kept with the view.
+    """Aggregate one diagram repeatedly; the image of all stars is kept until the view changes."""
 
-    Parameters
-    ----------
-    stars : Stars
-        The stars.
-    panel : Panel
-        The diagram.
-    """
-
-    def __init__(self, stars: Stars, panel: Panel) -> None:
+    def __init__(self, stars: MapStars, panel: Panel) -> None:
         self._stars, self._panel = stars, panel
         for name in (panel.x, panel.y):
             stars.column(name)
-        self._asked: tuple[View, tuple[int, int]] | None = None
+        self._asked: tuple[Ranges, tuple[int, int]] | None = None
         self._everyone: Aggregate
 
     def draw(
         self,
-        view: View | None = None,
+        view: Ranges | None = None,
         *,
         size: tuple[int, int] = (340, 320),
         color_by: str = "count",
         chosen: Mask | None = None,
     ) -> Picture:
-        """Aggregate at a view; see `draw`."""
+        """Aggregate at an x and y range (home view if omitted) for a screen size [pixel]."""
         stars, x, y = self._stars, self._panel.x, self._panel.y
         stars.check_colour(color_by)
         self._look_at(view or self._panel.home, size)
@@ -149,11 +124,8 @@ class Painter:
             title,
         )
 
-    def _look_at(self, view: View, size: tuple[int, int]) -> None:
-        """Count all stars of a view, unless that is what was counted last.
-
-        Few stars get bins of 2 to 4 pixels: in single ones they would be a dust nobody sees.
-        """
+    def _look_at(self, view: Ranges, size: tuple[int, int]) -> None:
+        """Count all stars of a view, unless done already; few stars get bins of 2-4 pixels."""
         if self._asked == (view, size):
             return
         self._everyone = self._count(view, size, 1)
@@ -164,50 +136,25 @@ class Painter:
             self._everyone = self._count(view, size, coarse)
         self._asked = view, size
 
-    def _count(self, view: View, size: tuple[int, int], coarse: int) -> Aggregate:
+    def _count(self, view: Ranges, size: tuple[int, int], coarse: int) -> Aggregate:
         window = Window(*view, *(max(side // coarse, 1) for side in size))
         return Aggregate(self._panel.x, self._panel.y, window).add(self._stars.frame)
 
 
 def draw(
-    stars: Stars,
+    stars: MapStars,
     panel: Panel,
-    view: View | None = None,
+    view: Ranges | None = None,
     *,
     size: tuple[int, int] = (340, 320),
     color_by: str = "count",
     chosen: Mask | None = None,
 ) -> Picture:
-    """Aggregate one diagram.
-
-    Parameters
-    ----------
-    stars : Stars
-        The stars.
-    panel : Panel
-        The diagram.
-    view : tuple of Range, optional
-        x and y range; the home view where not given.
-    size : tuple of int, optional
-        Width and height on the screen [pixel].
-    color_by : str, optional
-        ``count``, or a column to average.
-    chosen : numpy.ndarray of bool, shape [n], optional
-        The stars in colour; the others are grey. All where not given.
-
-    Returns
-    -------
-    Picture
-
-    Raises
-    ------
-    InvalidInput
-        If `color_by` is not one of ``stars.colours``.
-    """
+    """Aggregate one diagram once; see `Painter.draw`."""
     return Painter(stars, panel).draw(view, size=size, color_by=color_by, chosen=chosen)
 
 
-def provenance(stars: Stars, chosen: Mask | None, *, good_only: bool) -> str:
+def provenance(stars: MapStars, chosen: Mask | None, *, good_only: bool) -> str:
     """Return the line under a map: how many stars, which cut, which model."""
     shown = len(stars) if chosen is None else int(chosen.sum())
     parts = [f"{shown:,} of {len(stars):,} stars" if len(stars) else "no stars"]

@@ -26,37 +26,23 @@ from stellarnb.cartography.tables import numbers
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Labels, Table
 
-__all__ = ["Range", "Stars", "thinned"]
+__all__ = ["MapStars", "Range", "thinned"]
 
 Range = tuple[float, float]
 Mask = NDArray[np.bool_]
 
-#: What people colour maps by comes first in a menu, in this order.
+#: The usual colours come first in a menu, in this order.
 _FIRST = (
     *("teff", "logg", "m_h", "fe_h", "alpha_m", "mg_fe", "si_fe", "al_fe", "ni_fe", "a_li"),
     *("novelty", "phot_g_mean_mag", "snr"),
 )
-#: Numbers that say nothing as a colour.
+#: Columns of numbers that are not useful as a colour.
 _NEVER = {"ra", "dec"}
 
 
 @dataclass
-class Stars:
-    """A table made ready for many aggregates.
-
-    Attributes
-    ----------
-    table : Table
-        The table it comes from.
-    frame : pandas.DataFrame
-        float32 columns [n] that maps have needed so far; see `column`.
-    good : numpy.ndarray of bool, shape [n], or None
-        The recommended cut, where the table has it.
-    model : str
-        The model's name as it must be shown; empty where it is not known.
-    mock : bool
-        Whether the stars are made up.
-    """
+class MapStars:
+    """Prepare a table for many aggregates: float32 columns, masks and colour limits are kept."""
 
     table: Table
     good: Mask | None
@@ -68,13 +54,7 @@ class Stars:
 
     @classmethod
     def of(cls, table: Any) -> Self:
-        """Take what maps need from any table.
-
-        Raises
-        ------
-        InvalidInput
-            If it is no table.
-        """
+        """Take what maps need from any table."""
         if isinstance(table, cls):
             return table
         own = table if isinstance(table, Table) else Table(table)
@@ -89,21 +69,13 @@ class Stars:
         return len(self.table)
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is such a column of numbers, or it can be made."""
+        """Return whether there is such a column of numbers, or it can be computed."""
         if name in (SKY_X, SKY_Y):
             return "ra" in self.table and "dec" in self.table
         return name in self.table and _is_number(self.table.arrow.schema.field(str(name)).type)
 
     def column(self, name: str) -> NDArray[np.float32]:
-        """Return a column as float32 [n], which `frame` has from then on.
-
-        Raises
-        ------
-        MissingInput
-            If it is not there.
-        InvalidInput
-            If it holds no numbers.
-        """
+        """Return a column as float32 [n] and keep it in `frame`."""
         if name not in self.frame:
             if name in (SKY_X, SKY_Y):
                 if SKY_X not in self:
@@ -120,7 +92,7 @@ class Stars:
 
     @property
     def colours(self) -> list[str]:
-        """What a map of these stars may be coloured by: ``count``, or the mean of a column."""
+        """The possible colours of a map of these stars: ``count``, or the mean of a column."""
         schema = self.table.arrow.schema
         floats = [name for name in schema.names if pa.types.is_floating(schema.field(name).type)]
         rest = [name for name in floats if name not in _FIRST and name not in _NEVER]
@@ -134,25 +106,13 @@ class Stars:
         return [name for name in names if pa.types.is_boolean(schema.field(name).type)]
 
     def check_colour(self, color_by: str) -> str:
-        """Return `color_by` if the stars can be coloured so.
-
-        Raises
-        ------
-        InvalidInput
-            If they can't; the message says by what they can.
-        """
+        """Return `color_by`, or raise `InvalidInput` with the possible choices."""
         if color_by != "count" and color_by not in self.colours:
             raise InvalidInput(f"color_by={color_by!r}: use one of {', '.join(self.colours)}.")
         return color_by
 
     def chosen(self, *, good_only: bool) -> Mask | None:
-        """Return the stars in colour as bool [n], or None for all.
-
-        Raises
-        ------
-        MissingInput
-            If only the good ones are asked for and the table has no column ``good``.
-        """
+        """Return the stars in colour as bool [n], or None for all."""
         if not good_only:
             return None
         if self.good is None:
@@ -160,10 +120,7 @@ class Stars:
         return self.good
 
     def mask(self, rule: Selection) -> Mask:
-        """Return which stars a rule takes, bool [n]: ``rule.mask(table)``, only sooner.
-
-        What a rule needs is converted once, and each part of the last rules is kept.
-        """
+        """Return the stars that a rule selects, bool [n]; the masks of its parts are cached."""
         parts = rule.parts if isinstance(rule, All) else (rule,)
         known = self._masks
         self._masks = {part: known[part] if part in known else self._of(part) for part in parts}
@@ -183,10 +140,7 @@ class Stars:
         return rule.mask(self.table)
 
     def colour_limits(self, color_by: str) -> Range:
-        """Return the ends of a column's colour scale: where 98 % of all stars lie.
-
-        They are the same for each choice of stars, so that colours can be compared.
-        """
+        """Return the ends of a column's colour scale: the range of 98 % of all stars."""
         if color_by not in self._limits:
             self._limits[color_by] = span(thinned(self.column(color_by)), pad=0.0, tail=0.01)
         return self._limits[color_by]

@@ -1,4 +1,4 @@
-"""One look for every map: names with units, colours, themes and the provenance line."""
+"""Define one look for every map: names with units, colours and themes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def symbol(column: str) -> str:
 
 
 def unit_of(column: str, units: Mapping[str, str] | None = None) -> str:
-    """Return the unit of a column; that of the table where it is no quantity of the field."""
+    """Return the unit of a column: that of a known quantity, otherwise the table's."""
     base = column.removesuffix(_ERROR)
     known = _QUANTITIES.get(column) or _QUANTITIES.get(base)
     return known[1] if known else (units or {}).get(column, "")
@@ -74,15 +74,7 @@ def axis_title(column: str, units: Mapping[str, str] | None = None) -> str:
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of everything but the stars.
-
-    Attributes
-    ----------
-    name : str
-        ``light`` or ``dark``.
-    page, text, line, back : str
-        The page, words and axes, grid and graticule, and the stars that are not chosen.
-    """
+    """Colours of everything but the stars."""
 
     name: str
     page: str
@@ -100,13 +92,7 @@ SERIES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#99
 
 
 def find_theme(name: str) -> Theme:
-    """Return a theme by its name.
-
-    Raises
-    ------
-    InvalidInput
-        If it is neither ``light`` nor ``dark``.
-    """
+    """Return a theme by its name."""
     for theme in (LIGHT, DARK):
         if theme.name == name:
             return theme
@@ -115,11 +101,7 @@ def find_theme(name: str) -> Theme:
 
 @cache
 def palette() -> tuple[str, ...]:
-    """Return the colours of the stars, from few to many or low to high.
-
-    Perceptually uniform and legible with red-green blindness; the nearly black start is cut, so
-    that a single star stands out from a dark page as from a white one.
-    """
+    """Return the colours of the stars, from few to many; the darkest are cut for dark pages."""
     return tuple(colorcet.palette["CET_L20"][56:])
 
 

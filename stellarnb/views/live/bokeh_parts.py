@@ -1,4 +1,4 @@
-"""The parts of a Bokeh figure that every view has: frame, colours, colour bar, graticule."""
+"""Make the parts of every Bokeh figure: frame, colours, colour bar, graticule."""
 
 from __future__ import annotations
 
@@ -63,19 +63,7 @@ _LAB_COLOURS = {
 
 
 def frame_of(panel: Panel, size: tuple[int, int], *, stretch: bool, live: bool = True) -> Any:
-    """Make the empty figure of a diagram: ranges, tools, titles.
-
-    Parameters
-    ----------
-    panel : Panel
-        The diagram.
-    size : tuple of int
-        Width and height of the image [pixel].
-    stretch : bool
-        Whether it takes the width that there is.
-    live : bool, optional
-        Whether a kernel listens. A file has no brushes, and a button that goes back to the whole.
-    """
+    """Make the empty figure of a diagram (size in pixels); without a kernel it has no brushes."""
     (x0, x1), (y0, y1) = panel.home
     room: dict[str, Any] = (
         {"sizing_mode": "stretch_width", "height": size[1] + 150, "min_width": 260}

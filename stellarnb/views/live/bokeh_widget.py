@@ -14,12 +14,9 @@ __all__ = ["LiveModel"]
 
 
 class LiveModel(BokehModel):  # type: ignore[misc]  # jupyter_bokeh has no types
-    """A `jupyter_bokeh.BokehModel` that is not stuck at its first state, and sends in one go.
+    """Show a Bokeh figure whose state is current, and send several changes as one message.
 
-    The plain one describes the figure once, when it is made; later changes reach only the views
-    that are open just then. A figure that is changed before it is shown, or whose page is loaded
-    anew, would appear as it was at first. It also sends each change as a message of its own, so
-    that four diagrams would be repainted in four steps.
+    `jupyter_bokeh.BokehModel` keeps its first state and repaints after every single change.
     """
 
     _changes: list[Any] | None = None

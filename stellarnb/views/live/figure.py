@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
 from stellarnb.views.data.panels import Panel
-from stellarnb.views.data.raster import Painter, Picture, View
-from stellarnb.views.data.stars import Range, Stars
+from stellarnb.views.data.raster import Painter, Picture, Ranges
+from stellarnb.views.data.stars import MapStars, Range
 from stellarnb.views.data.style import Theme
 from stellarnb.views.live.bokeh_parts import (
     DRAGS,
@@ -24,7 +24,7 @@ from stellarnb.views.live.bokeh_parts import (
     name_bar,
     shade_mapper,
 )
-from stellarnb.views.live.link import Ask, Link
+from stellarnb.views.live.link import Link, Request
 
 __all__ = ["EVENTS", "MapFigure", "pixels", "rising", "set_ranges"]
 
@@ -40,41 +40,11 @@ Mask = NDArray[np.bool_]
 
 
 class MapFigure:
-    """One diagram as a Bokeh figure.
-
-    Parameters
-    ----------
-    stars : Stars
-        The stars.
-    panel : Panel
-        The diagram.
-    theme : Theme, optional
-        Its colours; where not given it takes those of the JupyterLab page around it.
-    color_by : str, optional
-        ``count``, or a column to average.
-    chosen : numpy.ndarray of bool, shape [n], optional
-        The stars in colour; all where not given.
-    size : tuple of int, optional
-        Width and height of the image [pixel], until the page says what there is room for.
-    stretch : bool, optional
-        Whether the figure takes the width that it is given.
-    view : tuple of Range, optional
-        The x and y range to begin with; the home view where not given.
-    live : bool, optional
-        Whether a kernel listens, so that a zoom aggregates anew. False is for a file: the whole
-        home view is drawn once, finely enough for some zooming.
-
-    Attributes
-    ----------
-    figure : bokeh.plotting.figure
-        What to show.
-    picture : Picture
-        What it shows now.
-    """
+    """Draw one diagram as a Bokeh figure; when live, each zoom aggregates the stars again."""
 
     def __init__(
         self,
-        stars: Stars,
+        stars: MapStars,
         panel: Panel,
         *,
         theme: Theme | None = None,
@@ -82,7 +52,7 @@ class MapFigure:
         chosen: Mask | None = None,
         size: tuple[int, int] = (340, 320),
         stretch: bool = False,
-        view: View | None = None,
+        view: Ranges | None = None,
         live: bool = True,
     ) -> None:
         self.stars, self.panel = stars, panel
@@ -121,13 +91,13 @@ class MapFigure:
         link.add(self.panel.key, self.figure, EVENTS)
 
     @property
-    def view(self) -> View:
-        """The x and y range that is shown, each rising; `Panel.home` exactly where untouched."""
+    def view(self) -> Ranges:
+        """The x and y range that is shown, each rising; exactly `Panel.home` until it is changed."""
         shown = self._shown()
         return self.panel.home if shown == self.panel.fitted(self._size) else shown
 
     @view.setter
-    def view(self, view: View) -> None:
+    def view(self, view: Ranges) -> None:
         set_ranges(self.figure, self.panel, view)
         self.refresh()
 
@@ -135,19 +105,11 @@ class MapFigure:
         """Go back to the home view."""
         self.view = self.panel.fitted(self._size)
 
-    def look(self, ask: Ask, link: Link) -> None:
-        """Follow the page to another view or size, and aggregate there.
-
-        Parameters
-        ----------
-        ask : dict
-            ``x`` and ``y``, the ranges, and ``width`` and ``height`` [pixel].
-        link : Link
-            That it came through.
-        """
+    def look(self, request: Request, link: Link) -> None:
+        """Follow the page to another view (``x y``) or size (``width height`` [pixel])."""
         at_home = self.view == self.panel.home
-        size = int(ask.get("width") or 0), int(ask.get("height") or 0)
-        view = tuple(tuple(sorted(map(float, ask[axis]))) for axis in ("x", "y"))
+        size = int(request.get("width") or 0), int(request.get("height") or 0)
+        view = tuple(tuple(sorted(map(float, request[axis]))) for axis in ("x", "y"))
         if not all(np.isfinite(end) for ends in view for end in ends):
             return
         resized = min(size) > 0 and size != self._size
@@ -194,7 +156,7 @@ class MapFigure:
             self._bar.color_mapper.update(low=low, high=high)
 
     def drag(self, what: str) -> None:
-        """Choose what dragging does: ``pan``, ``box`` or ``lasso``."""
+        """Set what dragging does: ``pan``, ``box`` or ``lasso``."""
         if what not in DRAGS:
             raise InvalidInput(f"drag={what!r}: use one of {', '.join(DRAGS)}.")
         pan, _, box, lasso = self.figure.tools
@@ -205,7 +167,7 @@ class MapFigure:
         self._edge.data = {"x": [*x, *x[:1]], "y": [*y, *y[:1]]}
 
     def spot(self, row: int | None, words: str = "") -> None:
-        """Point at one star, with words beside it where they are not empty."""
+        """Mark one star, with a text beside it if there is one."""
         place = [] if row is None else [float(v) for v in self.place(row)]
         if not np.isfinite(place).all():
             place = []
@@ -260,12 +222,12 @@ class MapFigure:
         )
         self.figure.add_layout(self._hover)
 
-    def _shown(self) -> View:
+    def _shown(self) -> Ranges:
         x, y = self.figure.x_range, self.figure.y_range
         return rising(x.start, x.end), rising(y.start, y.end)
 
 
-def set_ranges(plot: Any, panel: Panel, view: View) -> None:
+def set_ranges(plot: Any, panel: Panel, view: Ranges) -> None:
     """Give a figure x and y ranges, in the directions of its diagram."""
     for axis, limits, flip in (
         (plot.x_range, view[0], panel.flip_x),

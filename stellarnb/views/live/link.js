@@ -1,21 +1,20 @@
 // The page's half of a link: tells Python what the user does, one message at a time.
 //
-// While two messages are on their way, newer wishes replace older ones of the same kind, so that a
+// While two messages are on their way, newer requests replace older ones of the same kind, so that a
 // wheel that turns faster than stars can be counted never builds up a queue. (Two, since most of
-// the time a message travels.) Arguments: `link` is the
-// mailbox, `figure` and `key` are the diagram that the event belongs to; both are null when
-// Python has answered.
+// the time a message travels.) Arguments: `link` is the mailbox, `figure` and `key` are the diagram
+// that the event belongs to; both are null when Python has answered.
 
-// Steps of the wheel come in bursts: those within a frame are one wish [ms].
+// Steps of the wheel come in bursts: those within a frame are one request [ms].
 const FRAME = 16
 const DEPTH = 2
 
 const state = link.__state ??= {
   page: Math.random().toString(36).slice(2),
-  number: 0, waiting: [], wishes: new Map(), timer: 0, alarm: 0, rest: 0, captions: new Map(),
+  number: 0, waiting: [], requests: new Map(), timer: 0, alarm: 0, rest: 0, captions: new Map(),
 }
 
-// Words where the number of stars stood, until Python answers.
+// A message in place of the number of stars, until Python answers.
 const complain = () => {
   for (const shown of link.figures) {
     const caption = shown.above.find(part => part.name === "caption")
@@ -36,18 +35,18 @@ const relieve = () => {
 
 const flush = () => {
   state.timer = 0
-  if (state.waiting.length >= DEPTH || state.wishes.size === 0) return
+  if (state.waiting.length >= DEPTH || state.requests.size === 0) return
   state.number += 1
   state.waiting.push(state.number)
-  const asks = [...state.wishes.values()]
-  state.wishes.clear()
+  const requests = [...state.requests.values()]
+  state.requests.clear()
   clearTimeout(state.alarm)
   state.alarm = setTimeout(complain, link.patience)
-  link.request = {id: `${state.page}-${state.number}`, asks}
+  link.message = {id: `${state.page}-${state.number}`, requests}
 }
 
-const wish = (kind, what, name = `${kind} ${key}`, wait = 0) => {
-  state.wishes.set(name, {kind, key, ...what})
+const request = (kind, what, name = `${kind} ${key}`, wait = 0) => {
+  state.requests.set(name, {kind, key, ...what})
   if (state.timer === 0) state.timer = setTimeout(flush, wait)
 }
 
@@ -107,7 +106,7 @@ const CLOSER = {"+": 0.8, "=": 0.8, "-": 1.25}
 const press = event => {
   const [move, factor] = [AWAY[event.key], CLOSER[event.key]]
   if (event.ctrlKey || event.metaKey || event.altKey) return
-  if (event.key === "0") wish("home", {})
+  if (event.key === "0") request("home", {})
   if (!(move || factor)) return
   event.preventDefault()
   for (const [i, range] of [figure.x_range, figure.y_range].entries()) {
@@ -168,29 +167,29 @@ switch (cb_obj.event_name) {
   case "selectiongeometry": {
     if (!cb_obj.final) break
     const {type, x0, x1, y0, y1, x, y} = cb_obj.geometry
-    if (type === "rect") wish("brush", {x: [x0, x1], y: [y0, y1], shape: "box"}, "brush")
-    if (type === "poly") wish("brush", {x: [...x], y: [...y], shape: "lasso"}, "brush")
+    if (type === "rect") request("brush", {x: [x0, x1], y: [y0, y1], shape: "box"}, "brush")
+    if (type === "poly") request("brush", {x: [...x], y: [...y], shape: "lasso"}, "brush")
     break
   }
   case "tap":
-    wish("tap", {x: cb_obj.x, y: cb_obj.y, ...per_pixel()}, "tap")
+    request("tap", {x: cb_obj.x, y: cb_obj.y, ...per_pixel()}, "tap")
     break
   case "doubletap":
-    wish("home", {})
+    request("home", {})
     break
   case "mousemove": {
     const at = {x: cb_obj.x, y: cb_obj.y}
     clearTimeout(state.rest)
     // Only where the mouse comes to rest: a moving one would keep Python busy.
-    state.rest = setTimeout(() => wish("hover", {...at, ...per_pixel()}, "hover"), 120)
+    state.rest = setTimeout(() => request("hover", {...at, ...per_pixel()}, "hover"), 120)
     break
   }
   case "mouseleave":
-    wish("leave", {}, "hover")
+    request("leave", {}, "hover")
     break
   default: {
     introduce()
     const {x_range: x, y_range: y, inner_width: width, inner_height: height} = figure
-    wish("view", {x: [x.start, x.end], y: [y.start, y.end], width, height}, undefined, FRAME)
+    request("view", {x: [x.start, x.end], y: [y.start, y.end], width, height}, undefined, FRAME)
   }
 }

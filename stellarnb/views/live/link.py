@@ -1,4 +1,4 @@
-"""What connects figures on a page with Python: wishes of the user in, new images out."""
+"""Connect figures on a page with Python: the user's requests in, new images out."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from bokeh.model import DataModel, Model
 from bokeh.models import CustomJS
 from bokeh.models.plots import Plot
 
-__all__ = ["Link", "Mailbox"]
+__all__ = ["Link", "Mailbox", "Request"]
 
-#: After so long without an answer the page says so [ms].
+#: After this time without an answer the page shows a message [ms].
 PATIENCE = 8000
 
-Ask = dict[str, Any]
-Handler = Callable[[Ask], None]
+Request = dict[str, Any]
+Handler = Callable[[Request], None]
 
 
 class Mailbox(DataModel):  # type: ignore[misc]  # bokeh has no types
-    """What the page and Python write to each other, beside the figures themselves."""
+    """Hold what the page and Python send each other, besides the figures."""
 
-    request = Nullable(AnyValue, default=None)
+    message = Nullable(AnyValue, default=None)
     answered = String(default="")
     figures = List(Instance(Plot), default=[])
     in_lab = Bool(default=True)
@@ -33,22 +33,10 @@ class Mailbox(DataModel):  # type: ignore[misc]  # bokeh has no types
 
 
 class Link:
-    """Takes what the user does on the page, and answers with one message.
+    """Pass the page's requests to handlers, and send all changes back as one message.
 
-    Parameters
-    ----------
-    handlers : dict of str to callable
-        What to do, by the kind of wish: ``view home brush tap hover leave``. Each is called with
-        the wish: its ``kind``, the ``key`` of its figure and what belongs to it.
-    guard : callable, optional
-        Called with what there is to do; the place to catch errors.
-    in_lab : bool, optional
-        Whether the figures take the colours of the JupyterLab page around them.
-
-    Attributes
-    ----------
-    mailbox : Mailbox
-        To go into the document, with `keep`.
+    Handlers are keyed by kind: ``view home brush tap hover leave``; each takes a `Request` with its
+    ``kind``, the ``key`` of its figure and its values. `guard` runs the work and catches errors.
     """
 
     def __init__(
@@ -63,21 +51,11 @@ class Link:
         self._live: Any = None
         self._last = ""
         self.mailbox = Mailbox(in_lab=in_lab)
-        self.mailbox.on_change("request", lambda attr, old, new: self.take(new))
+        self.mailbox.on_change("message", lambda attr, old, new: self.take(new))
         self.mailbox.js_on_change("answered", self._script(None, ""))
 
     def add(self, key: str, figure: Plot, events: Iterable[str] = ()) -> None:
-        """Listen to a figure: to its zoom and size, and to some events of the page.
-
-        Parameters
-        ----------
-        key : str
-            Its name in a wish.
-        figure : bokeh.models.Plot
-            The figure.
-        events : iterable of str, optional
-            Of ``selectiongeometry tap doubletap mousemove mouseleave``.
-        """
+        """Send zooms, sizes and some page events of a figure as requests with this key."""
         self.dress(figure)
         script = self._script(figure, key)
         for part in (figure.x_range, figure.y_range):
@@ -89,14 +67,13 @@ class Link:
             figure.js_on_event(name, script)
 
     def dress(self, figure: Plot) -> None:
-        """Let a figure without wishes take the colours of the page."""
+        """Let a figure without requests take the colours of the page."""
         self.mailbox.figures = [*self.mailbox.figures, figure]
 
     def keep(self, root: Model) -> None:
-        """Put the mailbox into the document of a root, before it is shown.
+        """Put the mailbox into the document of a root before it is shown, as all that the page sends.
 
-        The mailbox is then all that the page sends. jupyter_bokeh would send each change that
-        Python makes back to Python, images and all.
+        jupyter_bokeh would otherwise send each change that Python makes back to Python, images and all.
         """
         for model in root.references():
             model.syncable = False
@@ -104,7 +81,7 @@ class Link:
         self.mailbox.syncable = True
 
     def show(self, live: Any) -> None:
-        """Say which `LiveModel` shows the figures."""
+        """Set the `LiveModel` that shows the figures."""
         self._live = live
 
     def batch(self) -> AbstractContextManager[None]:
@@ -115,24 +92,20 @@ class Link:
         """Send no changes within the block: they come from the page, which has them."""
         return nullcontext() if self._live is None else self._live.silence()
 
-    def take(self, request: Any) -> None:
-        """Do what the page wishes, and answer.
+    def take(self, message: Any) -> None:
+        """Handle the requests of ``{"id": ..., "requests": [...]}`` once, and answer.
 
-        Parameters
-        ----------
-        request : dict
-            ``id`` and ``asks``, a list of wishes. One that was taken already is left alone, since
-            jupyter_bokeh tells of each change twice.
+        jupyter_bokeh reports each change twice: a message that was handled already is ignored.
         """
-        if not isinstance(request, dict) or request.get("id") == self._last:
+        if not isinstance(message, dict) or message.get("id") == self._last:
             return
-        self._last = str(request.get("id"))
+        self._last = str(message.get("id"))
 
         def work() -> None:
-            for ask in request.get("asks", []):
-                handler = self._handlers.get(ask.get("kind"))
+            for request in message.get("requests", []):
+                handler = self._handlers.get(request.get("kind"))
                 if handler is not None:
-                    handler(ask)
+                    handler(request)
 
         with self.batch():
             self._guard(work)

@@ -1,4 +1,4 @@
-"""Making Bokeh work in a notebook that can reach no other host."""
+"""Make Bokeh work in a notebook without network access."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ _LOADED: ContextVar[bool] = ContextVar("stellarnb_bokeh_loaded", default=False)
 
 @contextmanager
 def loaded_already() -> Iterator[None]:
-    """Make figures beside the cells: BokehJS came with the cell that made the widget around them.
+    """Skip loading BokehJS within the block: the cell that made the widget has loaded it.
 
-    The answer to a click has no output of its own, so there the script would get lost.
+    The answer to a click has no output of its own, so the script would be lost.
     """
     before = _LOADED.set(True)
     try:
@@ -70,7 +70,7 @@ def loaded_already() -> Iterator[None]:
 
 
 def in_notebook() -> bool:
-    """Whether this is the kernel of a notebook (and not a script or a terminal)."""
+    """Return whether this is the kernel of a notebook (not a script or a terminal)."""
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:
@@ -80,21 +80,7 @@ def in_notebook() -> bool:
 
 
 def enable_notebook() -> bool:
-    """Put BokehJS itself into the output of the running cell, so that figures need no network.
-
-    It belongs to the cell that makes a figure: saved with the notebook, it is there again when
-    the page is loaded anew. Outside a notebook nothing happens.
-
-    Returns
-    -------
-    bool
-        Whether there is a notebook.
-
-    Raises
-    ------
-    MissingInput
-        If a package that draws in notebooks is not installed; the message says what to do.
-    """
+    """Put BokehJS into the output of the running cell; return whether this is a notebook."""
     if not in_notebook():
         return False
     if _LOADED.get():
@@ -114,29 +100,13 @@ def enable_notebook() -> bool:
 
 
 def enable_figures() -> None:
-    """Let a notebook show a matplotlib figure at the end of a cell, as it shows those of pyplot.
-
-    Without pyplot's first figure a notebook would print its name alone.
-    """
+    """Make a notebook show a matplotlib figure at the end of a cell, as with pyplot."""
     if in_notebook() and find_spec("matplotlib_inline") is not None:
         import_module("matplotlib_inline.backend_inline")
 
 
 def show_with_picture(bundle: dict[str, Any], picture: Callable[[], bytes], words: str) -> None:
-    """Show a widget, and after it the picture of it that stays where no kernel is.
-
-    The widget is on its way to the page before the picture is drawn. Where the widget lives, the
-    picture is hidden; in a saved notebook, or after a restart of the kernel, it is there.
-
-    Parameters
-    ----------
-    bundle : dict
-        The widget by MIME types.
-    picture : callable
-        Returns the bytes of a PNG file.
-    words : str
-        Said instead of the picture where none can be shown.
-    """
+    """Show a widget, then the PNG picture that replaces it in a notebook without a kernel."""
     from IPython.core.display_functions import display
 
     display(bundle, raw=True)
@@ -144,17 +114,7 @@ def show_with_picture(bundle: dict[str, Any], picture: Callable[[], bytes], word
 
 
 def still_bundle(picture: bytes | None, words: str, below: str = STILL) -> dict[str, Any]:
-    """Return what stands in place of a widget where no kernel is, by MIME types.
-
-    Parameters
-    ----------
-    picture : bytes or None
-        A PNG file; None where words say it all.
-    words : str
-        What it showed, as plain text.
-    below : str, optional
-        What to do.
-    """
+    """Return what replaces a widget without a kernel, by MIME types: a PNG or plain text."""
     text = {"text/plain": f"{words}. {below}"}
     said = f"<figcaption>{escape(below)}</figcaption>"
     if picture is None:
@@ -167,15 +127,9 @@ def still_bundle(picture: bytes | None, words: str, below: str = STILL) -> dict[
 
 
 def bokeh_js(components: list[str]) -> str:
-    """Return BokehJS itself, as one script.
+    """Return BokehJS as one script; `components` are ``bokeh`` and ``bokeh-widgets``.
 
-    Bokeh's own ways to a page (`output_notebook`, `file_html`) add the files of every extension
-    that some other package has imported, and those are not inline.
-
-    Parameters
-    ----------
-    components : list of str
-        ``bokeh`` draws figures; ``bokeh-widgets`` adds controls.
+    Bokeh's own `output_notebook` and `file_html` add extension files that are not inline.
     """
     from bokeh.resources import Resources
 

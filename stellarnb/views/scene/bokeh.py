@@ -9,7 +9,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, GridBox, Label, Legend, Title, Whisker
 from bokeh.plotting import figure
 
-from stellarnb.views.data.raster import View
+from stellarnb.views.data.raster import Ranges
 from stellarnb.views.data.style import Theme
 from stellarnb.views.live.bokeh_parts import (
     GREY,
@@ -23,7 +23,7 @@ from stellarnb.views.live.bokeh_parts import (
 )
 from stellarnb.views.live.bokeh_widget import LiveModel
 from stellarnb.views.live.figure import pixels, rising, set_ranges
-from stellarnb.views.live.link import Ask, Link
+from stellarnb.views.live.link import Link, Request
 from stellarnb.views.scene.model import Band, Curve, Layer, Pane, Points, Scene, Steps
 
 __all__ = ["BokehScene"]
@@ -32,28 +32,11 @@ _PLACE = {"x": "x", "y": "y", "dw": "dw", "dh": "dh"}
 
 
 class BokehScene:
-    """A scene as Bokeh figures.
-
-    Parameters
-    ----------
-    scene_of : callable
-        See `stellarnb.views.view.View`.
-    size : tuple of int
-        Width and height of an image [pixel].
-    theme : Theme or None
-        Colours; those of the JupyterLab page where None.
-    live : bool, optional
-        Whether a kernel listens. A file gets two bins a pixel, for a zoom to come.
-
-    Attributes
-    ----------
-    root : bokeh.models.LayoutDOM
-        What to show.
-    """
+    """Draw a scene as Bokeh figures in `root`; a file gets two bins a pixel for zooming."""
 
     def __init__(
         self,
-        scene_of: Callable[[View | None, tuple[int, int]], Scene],
+        scene_of: Callable[[Ranges | None, tuple[int, int]], Scene],
         size: tuple[int, int],
         theme: Theme | None,
         *,
@@ -62,7 +45,7 @@ class BokehScene:
         self._scene_of, self._size, self._theme, self._live = scene_of, size, theme, live
         scene = scene_of(None, size if live else (2 * size[0], 2 * size[1]))
         self._follows = scene.shared or len(scene.panes) == 1
-        self._view: View | None = None
+        self._view: Ranges | None = None
         self._sources: list[ColumnDataSource | None] = []
         self._captions: list[Title] = []
         self._mapper: Any = None
@@ -164,22 +147,22 @@ class BokehScene:
         self._link.dress(below)
         return GridBox(children=[(grid, 0, 0), (below, 1, 0)])
 
-    def _look(self, ask: Ask) -> None:
-        x, y = (rising(*map(float, ask[axis])) for axis in ("x", "y"))
+    def _look(self, request: Request) -> None:
+        x, y = (rising(*map(float, request[axis])) for axis in ("x", "y"))
         # Panes with axes of their own keep their pixels: they are not one view.
         if not self._follows or not np.isfinite([*x, *y]).all() or (x, y) == self._view:
             return
         self._view = x, y
         home = self._figures[0]
         with self._link.silence():
-            for axis, ends in ((home.x_range, ask["x"]), (home.y_range, ask["y"])):
+            for axis, ends in ((home.x_range, request["x"]), (home.y_range, request["y"])):
                 axis.update(start=float(ends[0]), end=float(ends[1]))
         self._show(self._scene_of(self._view, self._size))
 
-    def _home(self, ask: Ask) -> None:
+    def _home(self, request: Request) -> None:
         scene = self._scene_of(None, self._size)
         for pane, plot in zip(scene.panes, self._figures, strict=True):
-            if pane.panel.key == ask["key"]:
+            if pane.panel.key == request["key"]:
                 set_ranges(plot, pane.panel, pane.panel.fitted(self._size))
         if self._follows:
             self._view = scene.panes[0].panel.fitted(self._size)

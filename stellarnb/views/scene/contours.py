@@ -25,24 +25,7 @@ def contours(
     shares: Sequence[float] = SHARES,
     colour: str = INK,
 ) -> tuple[Curve, ...]:
-    """Return the contours that hold shares of the stars.
-
-    Parameters
-    ----------
-    counts : numpy.ndarray, shape [height, width]
-        Stars in each bin; smoothed with a Gaussian of 1.3 bins.
-    view : tuple of Range
-        x and y range of the bins.
-    shares : sequence of float, optional
-        Of the stars.
-    colour : str, optional
-        Of the lines.
-
-    Returns
-    -------
-    tuple of Curve
-        One a share, with NaN between pieces; none without stars.
-    """
+    """Return one curve a share of the stars, from counts [height, width] smoothed by 1.3 bins."""
     from contourpy import contour_generator
     from scipy.ndimage import gaussian_filter
 

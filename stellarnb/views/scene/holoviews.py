@@ -9,13 +9,13 @@ from typing import Any
 import holoviews as hv
 import numpy as np
 
-from stellarnb.views.data.raster import Picture, View
+from stellarnb.views.data.raster import Picture, Ranges
 from stellarnb.views.data.style import palette
 from stellarnb.views.scene.model import Band, Curve, Layer, Pane, Scene, Steps
 
 __all__ = ["holoviews_of", "use_bokeh"]
 
-SceneOf = Callable[[View | None, tuple[int, int]], Scene]
+SceneOf = Callable[[Ranges | None, tuple[int, int]], Scene]
 
 
 def use_bokeh() -> None:
@@ -26,24 +26,19 @@ def use_bokeh() -> None:
 
 
 def holoviews_of(scene_of: SceneOf, size: tuple[int, int], *, live: bool) -> Any:
-    """Return a scene as a HoloViews object.
-
-    A scene of one pane is its stars, as an Image (or a DynamicMap of one) with its curves over
-    it; one of several panes a Layout of them, with shared axes where the scene shares its own:
-    these move together.
-    """
+    """Return a scene as an Image (or DynamicMap) with its curves, or as a Layout of several."""
     use_bokeh()
     scene = scene_of(None, size)
     one = len(scene.panes) == 1
 
     # Panes that share their axes share one pass over the stars too: each asks for the same view.
     @lru_cache(maxsize=2)
-    def seen(view: View | None) -> tuple[Pane, ...]:
+    def seen(view: Ranges | None) -> tuple[Pane, ...]:
         return scene_of(view, size).panes
 
     moves = live and (one or scene.shared)
 
-    def pane_at(number: int, view: View | None) -> Pane:
+    def pane_at(number: int, view: Ranges | None) -> Pane:
         return seen(view)[number]
 
     panes = [
@@ -57,7 +52,7 @@ def holoviews_of(scene_of: SceneOf, size: tuple[int, int], *, live: bool) -> Any
 
 
 def _pane(
-    scene: Scene, pane: Pane, at: Callable[[View | None], Pane] | None, size: tuple[int, int]
+    scene: Scene, pane: Pane, at: Callable[[Ranges | None], Pane] | None, size: tuple[int, int]
 ) -> Any:
     """Return a pane; `at` gives it anew at another view, where it moves."""
     above = [part for layer in pane.layers for part in _layer(layer)]

@@ -11,7 +11,7 @@ import numpy as np
 from stellarnb.cartography import graticule, mollweide, outline
 from stellarnb.errors import InvalidInput
 from stellarnb.views.data.panels import Panel
-from stellarnb.views.data.raster import Picture, View
+from stellarnb.views.data.raster import Picture, Ranges
 from stellarnb.views.data.style import Theme, palette
 from stellarnb.views.scene.model import Band, Curve, Layer, Pane, Scene, Steps
 
@@ -32,16 +32,14 @@ __all__ = [
 
 #: Widths of a figure in Astronomy & Astrophysics [inch]: 88 mm and 180 mm.
 COLUMN, PAGE = 88 / 25.4, 180 / 25.4
+#: Pixels an inch of the stars' image: as many as a printer can show without blur.
+_DPI = 220
+#: Height of a pane over its width, and that of the sky.
+_SHAPE, _SKY = 0.85, 0.55
 
 
 def width_of(width: str | float) -> float:
-    """Return a figure's width [inch] from ``'column'``, ``'page'`` or inches.
-
-    Raises
-    ------
-    InvalidInput
-        If it is none of these, or not between 1 and 100 inches.
-    """
+    """Return a figure's width [inch] from ``'column'``, ``'page'`` or inches."""
     if isinstance(width, str):
         if width not in {"column", "page"}:
             raise InvalidInput(f"width={width!r}: use 'column', 'page' or inches.")
@@ -76,21 +74,7 @@ def vector_text() -> Iterator[None]:
 
 
 def paint(axes: Axes, panel: Panel, picture: Picture, theme: Theme, *, font: float = 10.0) -> Any:
-    """Draw one diagram; return the image that a colour bar needs.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where.
-    panel : Panel
-        The diagram.
-    picture : Picture
-        Its pixels.
-    theme : Theme
-        Its colours.
-    font : float, optional
-        Size of the title [pt]; all other words are smaller.
-    """
+    """Draw one diagram with a title of `font` points; return the image for a colour bar."""
     from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
     (x0, x1), (y0, y1) = picture.view
@@ -193,14 +177,8 @@ def _paint_sky(axes: Axes, theme: Theme, font: float) -> None:
         spine.set_visible(False)
 
 
-#: Pixels an inch of the stars' image: as many as a printer can show without blur.
-_DPI = 220
-#: Height of a pane over its width.
-_SHAPE, _SKY = 0.85, 0.55
-
-
 def paper_figure(
-    scene_of: Callable[[View | None, tuple[int, int]], Scene], width: str | float, theme: Theme
+    scene_of: Callable[[Ranges | None, tuple[int, int]], Scene], width: str | float, theme: Theme
 ) -> Figure:
     """Return a scene as a matplotlib figure; see `stellarnb.views.view.View.to_matplotlib`."""
     inches = width_of(width)
@@ -272,7 +250,7 @@ def _draw(page: Figure, axes: Axes, scene: Scene, pane: Pane, theme: Theme, font
 
 
 def _head(axes: Axes, pane: Pane, scene: Scene, theme: Theme, font: float) -> None:
-    """Say in which bins a pane is, and how many stars it has."""
+    """Write the bins of a pane and its number of stars."""
     text: dict[str, Any] = {"color": theme.text, "fontsize": 0.85 * font}
     axes.set_title(pane.header if pane.row == 0 else "", **text)
     if pane.column == scene.columns - 1:

@@ -1,4 +1,4 @@
-"""What a view consists of, before it is drawn by Bokeh, matplotlib or HoloViews."""
+"""Describe a view before it is drawn by Bokeh, matplotlib or HoloViews."""
 
 from __future__ import annotations
 
@@ -37,17 +37,7 @@ INK = ""
 
 @dataclass(frozen=True)
 class Curve:
-    """A line through points.
-
-    Attributes
-    ----------
-    x, y : numpy.ndarray, shape [n]
-        NaN interrupts it.
-    colour, label : str
-        Its colour, and its name in the legend where not empty.
-    dashed, thin : bool
-        How it is drawn.
-    """
+    """Describe a line through points, shape [n]; NaN interrupts it."""
 
     x: Floats
     y: Floats
@@ -59,15 +49,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Points:
-    """Points with errors in y.
-
-    Attributes
-    ----------
-    x, y, error : numpy.ndarray, shape [n]
-        Where they are; a point that is not finite is left out, an error likewise.
-    colour, label : str
-        As for `Curve`.
-    """
+    """Describe points with errors in y, shape [n]; those that are not finite are left out."""
 
     x: Floats
     y: Floats
@@ -78,15 +60,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Band:
-    """The region between two curves.
-
-    Attributes
-    ----------
-    x, low, high : numpy.ndarray, shape [n]
-        Points that are not finite interrupt it.
-    colour, label : str
-        As for `Curve`.
-    """
+    """Describe the region between two curves, shape [n]; it breaks where one is not finite."""
 
     x: Floats
     low: Floats
@@ -97,17 +71,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Steps:
-    """A histogram as an outline.
-
-    Attributes
-    ----------
-    edges : numpy.ndarray, shape [n + 1]
-        Rising.
-    heights : numpy.ndarray, shape [n]
-        Of the steps.
-    colour, label : str
-        As for `Curve`.
-    """
+    """Describe a histogram drawn as an outline: n + 1 rising edges and n heights."""
 
     edges: Floats
     heights: Floats
@@ -127,23 +91,7 @@ Layer = Curve | Points | Band | Steps
 
 @dataclass(frozen=True)
 class Pane:
-    """One pair of axes.
-
-    Attributes
-    ----------
-    panel : Panel
-        Axes and title.
-    picture : Picture or None
-        Stars in pixels.
-    layers : tuple of Layer
-        What lies above them.
-    words : str
-        In a corner, such as the number of stars.
-    row, column : int
-        Its place on the page.
-    header, side : str
-        What its column and its row are, where axes are shared.
-    """
+    """Describe one pair of axes: stars in pixels, layers above them, and a place on the page."""
 
     panel: Panel
     picture: Picture | None = None
@@ -157,19 +105,7 @@ class Pane:
 
 @dataclass(frozen=True)
 class Scene:
-    """A whole view.
-
-    Attributes
-    ----------
-    panes : tuple of Pane
-        Row by row.
-    title, line : str
-        Above, and the provenance line below.
-    shared : bool
-        Whether all panes have the same axes, labelled at the edge of the page only.
-    rows, columns : int
-        Of the page, from the panes.
-    """
+    """Describe a whole view: its panes row by row, title, provenance line and shared axes."""
 
     panes: tuple[Pane, ...]
     title: str

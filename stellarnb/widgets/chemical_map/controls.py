@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 
 from stellarnb.cartography import Bins
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.stars import MapStars as Stars
 from stellarnb.views.data.style import axis_title, symbol
 from stellarnb.views.live.bokeh_parts import DRAGS
 from stellarnb.widgets.core.components import Fold

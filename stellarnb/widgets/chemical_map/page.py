@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
 from stellarnb.views.data.panels import Absent, Panel
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.stars import MapStars as Stars
 from stellarnb.views.data.style import Theme
 from stellarnb.views.live.bokeh_parts import lay_out
 from stellarnb.views.live.bokeh_widget import LiveModel
 from stellarnb.views.live.figure import MapFigure
-from stellarnb.views.live.link import Ask, Link
+from stellarnb.views.live.link import Link, Request
 from stellarnb.widgets.chemical_map.star_card import hover_words, nearest
 from stellarnb.widgets.chemical_map.state import Brush
 
@@ -84,7 +84,7 @@ class MapPage:
         self._stars, self._owner, self._chosen = stars, owner, chosen
         self._star: int | None = None
         self.panels = list(panels)
-        handlers: dict[str, Callable[[Ask], None]] = {
+        handlers: dict[str, Callable[[Request], None]] = {
             "view": self._on_view,
             "home": self._on_home,
             "brush": self._on_brush,
@@ -166,34 +166,34 @@ class MapPage:
             for live in self.figures.values():
                 live.spot(row)
 
-    def _on_view(self, ask: Ask) -> None:
-        self.figure(ask["key"]).look(ask, self.link)
+    def _on_view(self, request: Request) -> None:
+        self.figure(request["key"]).look(request, self.link)
         self._owner.zoomed()
 
-    def _on_home(self, ask: Ask) -> None:
-        self.figure(ask["key"]).reset()
+    def _on_home(self, request: Request) -> None:
+        self.figure(request["key"]).reset()
         self._owner.zoomed()
 
-    def _on_brush(self, ask: Ask) -> None:
-        self._owner.brush(ask["key"], ask["x"], ask["y"])
+    def _on_brush(self, request: Request) -> None:
+        self._owner.brush(request["key"], request["x"], request["y"])
 
-    def _on_tap(self, ask: Ask) -> None:
-        self._owner.tapped(self._found(ask))
+    def _on_tap(self, request: Request) -> None:
+        self._owner.tapped(self._found(request))
 
-    def _on_hover(self, ask: Ask) -> None:
-        row, live = self._found(ask), self.figure(ask["key"])
+    def _on_hover(self, request: Request) -> None:
+        row, live = self._found(request), self.figure(request["key"])
         if row is None:
             live.spot(self._star)
         else:
             columns = (live.panel.x, live.panel.y)
             live.spot(row, hover_words(self._stars.table, row, columns))
 
-    def _on_leave(self, ask: Ask) -> None:
-        self.figure(ask["key"]).spot(self._star)
+    def _on_leave(self, request: Request) -> None:
+        self.figure(request["key"]).spot(self._star)
 
-    def _found(self, ask: Ask) -> int | None:
+    def _found(self, request: Request) -> int | None:
         """Return the star in colour that is nearest to the mouse."""
-        panel = self.panel(ask["key"])
+        panel = self.panel(request["key"])
         x, y = self._stars.column(panel.x), self._stars.column(panel.y)
-        place = float(ask["x"]), float(ask["y"])
-        return nearest(x, y, place, (float(ask["dx"]), float(ask["dy"])), self._chosen)
+        place = float(request["x"]), float(request["y"])
+        return nearest(x, y, place, (float(request["dx"]), float(request["dy"])), self._chosen)

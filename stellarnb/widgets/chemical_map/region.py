@@ -10,7 +10,7 @@ import numpy as np
 from stellarnb.cartography import sky_patch
 from stellarnb.errors import InvalidInput
 from stellarnb.views.data.panels import Panel
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.stars import MapStars as Stars
 from stellarnb.widgets.chemical_map.state import Brush
 from stellarnb.widgets.core.components import Fold
 

@@ -15,7 +15,7 @@ import numpy as np
 from stellarnb.cartography import All, Between, Bins, Box, Flag, Lasso, RZBins, Selection
 from stellarnb.errors import InvalidInput
 from stellarnb.views.data.panels import Panel
-from stellarnb.views.data.raster import View
+from stellarnb.views.data.raster import Ranges as View
 from stellarnb.views.data.stars import Range
 
 __all__ = ["Brush", "History", "MapState", "read_state"]

@@ -12,7 +12,7 @@ from stellarnb.widgets.core.checks import check_bins, check_flags, check_row, ch
 
 if TYPE_CHECKING:
     from stellarnb.cartography import Bins
-    from stellarnb.views.data.stars import Stars
+    from stellarnb.views.data.stars import MapStars as Stars
 
 __all__ = ["MapTraits"]
 

@@ -14,8 +14,8 @@ from stellarnb.cartography import Bins, Selection
 from stellarnb.errors import InvalidInput, StellarnbError
 from stellarnb.tables import Table
 from stellarnb.views.data.panels import find_panels
-from stellarnb.views.data.raster import View
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.raster import Ranges as View
+from stellarnb.views.data.stars import MapStars as Stars
 from stellarnb.views.data.style import find_theme
 from stellarnb.views.live.bokeh_widget import LiveModel
 from stellarnb.views.live.figure import MapFigure

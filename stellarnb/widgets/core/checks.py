@@ -10,7 +10,7 @@ import numpy as np
 
 from stellarnb.cartography import Bins, RZBins
 from stellarnb.errors import InvalidInput, MissingInput
-from stellarnb.views.data.stars import Stars
+from stellarnb.views.data.stars import MapStars as Stars
 
 __all__ = ["check_bins", "check_flags", "check_range", "check_row", "check_snr", "refuse_unknown"]
 

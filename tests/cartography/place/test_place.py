@@ -301,5 +301,5 @@ def test_what_is_missing_is_named(call, error, words):
 
 def test_a_column_that_is_no_length_is_refused():
     table = QTable({"ra": RA * u.deg, "dec": DEC * u.deg, "mine": DISTANCE * u.mag})
-    with pytest.raises(InvalidInput, match="no length"):
+    with pytest.raises(InvalidInput, match="not a length"):
         place(table, distance="mine")

@@ -18,10 +18,10 @@ from stellarnb.widgets.chemical_map.state import Brush, History, MapState
 PANELS = ["kiel", "tinsley_wallerstein", "r_z", "sky"]
 
 
-def ask(view, **wish):
-    """Let the page wish for something, as link.js does."""
+def request(view, **what):
+    """Let the page send a request, as link.js does."""
     number = str(np.random.default_rng().integers(1 << 60))
-    view._page.link.mailbox.request = {"id": number, "asks": [wish]}
+    view._page.link.mailbox.message = {"id": number, "requests": [what]}
     assert view._page.link.mailbox.answered == number
 
 
@@ -41,7 +41,7 @@ def same(view):
 
 def test_a_brush_in_one_panel_shows_in_all(placed):
     view = ChemicalMap(placed, panels=PANELS, good_only=False)
-    ask(view, kind="brush", key="r_z", x=[12.0, 6.0], y=[1.0, -1.0])
+    request(view, kind="brush", key="r_z", x=[12.0, 6.0], y=[1.0, -1.0])
     r, z = placed["R"], placed["Z"]
     inside = (r >= 6) & (r <= 12) & (z >= -1) & (z <= 1)
     for live in view.figures.values():
@@ -71,7 +71,7 @@ def test_a_lasso_and_its_code_choose_the_same_stars(placed, key):
     (x0, x1), (y0, y1) = view.figures[key].panel.home
     shape = np.array([[0.3, 0.3], [0.7, 0.35], [0.6, 0.8], [0.5, 0.4], [0.35, 0.7]])
     x, y = x0 + shape[:, 0] * (x1 - x0), y0 + shape[:, 1] * (y1 - y0)
-    ask(view, kind="brush", key=key, x=x.tolist(), y=y.tolist())
+    request(view, kind="brush", key=key, x=x.tolist(), y=y.tolist())
     assert same(view)
     assert 0 < len(view.selection) < len(placed)
 
@@ -238,7 +238,7 @@ def test_a_tap_names_the_star_and_shows_its_spectrum(placed):
     )
     view = ChemicalMap(placed, panels=PANELS, spectra=spectra, good_only=False)
     at = view.figures["kiel"].place(3)
-    ask(view, kind="tap", key="kiel", x=at[0], y=at[1], dx=0.5, dy=0.001)
+    request(view, kind="tap", key="kiel", x=at[0], y=at[1], dx=0.5, dy=0.001)
     assert view.star == 3
     card = view._card.value
     assert "source_id 13" in card
@@ -246,7 +246,7 @@ def test_a_tap_names_the_star_and_shows_its_spectrum(placed):
     assert view._spectrum._source.data["flux"][0] == 4.0
     view.star = 7
     assert view._spectrum.figure.title.text == "Spectrum: not at hand for this star"
-    ask(view, kind="tap", key="kiel", x=1e6, y=1e6, dx=0.5, dy=0.001)
+    request(view, kind="tap", key="kiel", x=1e6, y=1e6, dx=0.5, dy=0.001)
     assert view.star is None
     assert view._card.value == ""
 
@@ -255,11 +255,11 @@ def test_the_mouse_at_rest_shows_a_star_in_words(placed):
     view = ChemicalMap(placed, panels=PANELS, good_only=False)
     live = view.figures["tinsley_wallerstein"]
     x, y = live.place(9)
-    ask(view, kind="hover", key="tinsley_wallerstein", x=x, y=y, dx=1e-4, dy=1e-4)
+    request(view, kind="hover", key="tinsley_wallerstein", x=x, y=y, dx=1e-4, dy=1e-4)
     label = live._hover
     assert label.visible
     assert label.text.startswith("source_id 19")
-    ask(view, kind="leave", key="tinsley_wallerstein")
+    request(view, kind="leave", key="tinsley_wallerstein")
     assert not label.visible
 
 
@@ -362,11 +362,11 @@ def test_the_page_gets_one_message_for_all_panels(placed):
     view = ChemicalMap(placed, panels=PANELS, good_only=False)
     sent = []
     view._page.live.send = lambda content, buffers=None: sent.append((content, buffers))
-    ask(view, kind="brush", key="r_z", x=[6.0, 12.0], y=[-1.0, 1.0])
+    request(view, kind="brush", key="r_z", x=[6.0, 12.0], y=[-1.0, 1.0])
     texts = [json.loads(c["payload"]) for c, b in sent if b is None]
     patches = [text["events"] for text in texts if "events" in text]
-    # Beside the wish itself, which is the test's own doing.
-    (answer,) = (events for events in patches if events[0]["attr"] != "request")
+    # Beside the request itself, which is the test's own doing.
+    (answer,) = (events for events in patches if events[0]["attr"] != "message")
     changed = {event["model"]["id"] for event in answer}
     assert {live._source.id for live in view.figures.values()} <= changed
     # The pixels travel as bytes.
@@ -377,7 +377,7 @@ def test_a_zoom_sends_the_zoomed_panel_alone(placed):
     view = ChemicalMap(placed, panels=PANELS)
     sent = []
     view._page.live.send = lambda content, buffers=None: sent.append((content, buffers))
-    ask(view, kind="view", key="kiel", x=[5000, 4500], y=[3, 2], width=340, height=320)
+    request(view, kind="view", key="kiel", x=[5000, 4500], y=[3, 2], width=340, height=320)
     text = json.dumps([content for content, _ in sent])
     for key, live in view.figures.items():
         assert (live._source.id in text) == (key == "kiel")

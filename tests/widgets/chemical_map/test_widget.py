@@ -20,14 +20,14 @@ def said(widget):
     return texts(widget, "Said", "text")
 
 
-def ask(view, *asks):
-    """Let the page wish for something, as link.js does."""
+def send(view, *requests):
+    """Let the page send a request, as link.js does."""
     number = str(np.random.default_rng().integers(1 << 60))
-    view._page.link.mailbox.request = {"id": number, "asks": list(asks)}
+    view._page.link.mailbox.message = {"id": number, "requests": list(requests)}
     assert view._page.link.mailbox.answered == number
 
 
-def zoom_ask(key, x, y, size=(300, 280)):
+def zoom_request(key, x, y, size=(300, 280)):
     return {"kind": "view", "key": key, "x": x, "y": y, "width": size[0], "height": size[1]}
 
 
@@ -111,12 +111,12 @@ def test_an_error_while_drawing_is_said_in_place(labels, monkeypatch):
         raise ValueError("<i>no pixels</i>")
 
     monkeypatch.setattr(MapFigure, "refresh", fail)
-    ask(view, zoom_ask("kiel", [4400, 5200], [1.8, 3.3]))
+    send(view, zoom_request("kiel", [4400, 5200], [1.8, 3.3]))
     assert "no pixels" in view.status
     assert "<i>no pixels" in "".join(said(view))
     assert "no pixels" not in "".join(texts(view))
     monkeypatch.undo()
-    ask(view, zoom_ask("kiel", [4500, 5200], [1.8, 3.3]))
+    send(view, zoom_request("kiel", [4500, 5200], [1.8, 3.3]))
     assert view.status == ""
 
 

@@ -294,7 +294,7 @@ def test_lines_lie_in_air_or_vacuum_as_the_spectrum_does(spectra):
 
     assert triplet(spectra) == pytest.approx([850.035, 854.444, 866.452], abs=6e-4)
     assert triplet(spectra.to_instrument("rave")) == pytest.approx([8498.02, 8542.09, 8662.14])
-    with pytest.raises(InvalidInput, match="is no line"):
+    with pytest.raises(InvalidInput, match="is not a line"):
         lines_in(spectra, ["Ca II"])
 
 
