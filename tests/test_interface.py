@@ -3,6 +3,7 @@
 ``python tests/test_interface.py`` writes the pin anew; look at its diff before it is committed.
 """
 
+import importlib
 import inspect
 import json
 import re
@@ -26,21 +27,13 @@ def documented() -> list[str]:
 
 def find(name: str) -> Any:
     """Return what a dotted name below ``stellarnb`` stands for."""
-    import importlib
-
-    parts = name.split(".")
-    for n in range(len(parts), -1, -1):
+    found: Any = snb
+    for n, part in enumerate(name.split("."), 1):
         try:
-            found: Any = importlib.import_module(".".join(["stellarnb", *parts[:n]]))
-        except ImportError:
-            continue
-        try:
-            for part in parts[n:]:
-                found = getattr(found, part)
+            found = getattr(found, part)
         except AttributeError:
-            continue
-        return found
-    raise AssertionError(f"stellarnb.{name} is gone")
+            found = importlib.import_module(".".join(["stellarnb", *name.split(".")[:n]]))
+    return found
 
 
 def signature(of: Any) -> list[str]:
