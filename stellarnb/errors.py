@@ -1,7 +1,8 @@
 """The named errors of stellarnb.
 
-Each one tells a person what happened and what to do next; all inherit
-`StellarnbError`, so that one ``except`` catches whatever the library raises on purpose.
+Each one tells a person what happened and what to do next. All inherit `StellarnbError`, so that one
+``except`` catches whatever the library raises on purpose; where Python has an error of its own for
+such a case, they inherit that too, so that ``except ValueError`` works as one expects.
 """
 
 from __future__ import annotations
@@ -30,12 +31,16 @@ __all__ = [
 class StellarnbError(Exception):
     """Base of every error that stellarnb raises on purpose."""
 
+    def __str__(self) -> str:
+        """Return the message; a KeyError would put it in quotes."""
+        return Exception.__str__(self)
 
-class ArchiveDown(StellarnbError):
+
+class ArchiveDown(StellarnbError, ConnectionError):
     """An archive cannot be reached, or answers with something that is not an answer."""
 
 
-class QueryError(StellarnbError):
+class QueryError(StellarnbError, ValueError):
     """A query is not understood; the message shows the position where it breaks."""
 
 
@@ -51,11 +56,11 @@ class CacheMiss(StellarnbError):
     """Something that is not in the cache was asked for while offline."""
 
 
-class GridMismatch(StellarnbError):
+class GridMismatch(StellarnbError, ValueError):
     """A spectrum is not on the wavelength grid that is wanted."""
 
 
-class MissingInput(StellarnbError):
+class MissingInput(StellarnbError, KeyError):
     """A column, spectrum or other input that is needed was not given."""
 
 
@@ -67,7 +72,7 @@ class ChecksumMismatch(StellarnbError):
     """A file is not, byte for byte, the one that was published."""
 
 
-class InvalidInput(StellarnbError):
+class InvalidInput(StellarnbError, ValueError):
     """A value cannot be used as it is."""
 
 
@@ -79,7 +84,7 @@ class TooLarge(StellarnbError):
     """More was asked for than fits."""
 
 
-class OutOfMemory(TooLarge, MissingInput):
+class OutOfMemory(TooLarge, MissingInput, MemoryError):
     """More memory is needed than is free here; the message says what would fit."""
 
 

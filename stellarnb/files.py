@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from stellarnb.errors import OutputError
+from stellarnb.errors import OutputError, StellarnbError
 
 __all__ = ["atomic_write", "make_folder", "notebooks_folder"]
 
@@ -49,6 +49,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         # mkstemp makes the file private; a result gets the mode of any other new file.
         part.chmod(0o666 & ~_umask())
         part.replace(target)
+    except StellarnbError:  # of whoever writes: an archive that is down is an OSError too
+        raise
     except OSError as error:
         raise OutputError(_words(target, error)) from error
     finally:

@@ -1,4 +1,6 @@
+import itertools
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,53 @@ import pytest
 
 from stellarnb.tables import Labels
 from tests.support.notebooks import Run, executed, runs_in
+
+_COUNT = itertools.count()
+#: Settings that say how to test, not how stellarnb behaves: they stay.
+TESTING = {
+    "STELLARNB_CYCLES",
+    "STELLARNB_EXECUTED",
+    "STELLARNB_FUZZ_RUNS",
+    "STELLARNB_REQUIRE_LABEXTENSION",
+    "STELLARNB_SCREENSHOTS",
+    "STELLARNB_SITE",
+    "STELLARNB_TORCH_INDEX",
+    "STELLARNB_WRITE_REFERENCE",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the whole run a home of its own: nothing of the user's is read or written.
+
+    Worker processes of pytest-xdist inherit it from the process that started them.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    home = tempfile.TemporaryDirectory(prefix="stellarnb-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(home.cleanup)
+    for name in [n for n in os.environ if n.startswith("STELLARNB_") and n not in TESTING]:
+        del os.environ[name]
+    for name in [n for n in os.environ if n.startswith(("JUPYTER_", "IPYTHON"))]:
+        del os.environ[name]
+    folder = Path(home.name)
+    places = {
+        "HOME": folder,
+        "USERPROFILE": folder,
+        "XDG_CACHE_HOME": folder / "cache",
+        "XDG_CONFIG_HOME": folder / "config",
+        "XDG_DATA_HOME": folder / "data",
+        "MPLCONFIGDIR": folder / "matplotlib",
+    }
+    for name, place in places.items():
+        place.mkdir(exist_ok=True)
+        os.environ[name] = str(place)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give each test a cache of its own; the folder is made when something is kept in it."""
+    folder = tmp_path_factory.getbasetemp() / f"cache-{next(_COUNT)}"
+    monkeypatch.setenv("STELLARNB_CACHE", str(folder))
 
 
 def notebooks_of_session(config: pytest.Config) -> Path:

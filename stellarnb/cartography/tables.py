@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stellarnb.cartography.memory import need_memory
-from stellarnb.errors import InvalidInput, MissingInput, TooLarge
+from stellarnb.errors import InvalidInput, MissingInput, StellarnbError, TooLarge
 from stellarnb.tables.convert import as_arrow
 
 __all__ = ["as_float32", "category_codes", "column", "columns", "numbers"]
@@ -32,6 +32,8 @@ def numbers(table: Any, name: str) -> NDArray[np.float64]:
     """Return one column as float64 [n], missing values as NaN."""
     try:
         values: NDArray[np.float64] = column(table, name).cast("float64", safe=False).to_numpy()
+    except StellarnbError:
+        raise
     except (ValueError, NotImplementedError) as error:
         raise InvalidInput(f"Column {name!r} holds no numbers: {error}") from error
     return values

@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.errors import ParseError, TokenError
 
-from stellarnb.errors import QueryError
+from stellarnb.errors import QueryError, StellarnbError
 
 __all__ = ["Adql", "QueryText", "parse"]
 
@@ -94,6 +94,8 @@ def parse(query: QueryText) -> exp.Expression:
     _check_statement(query)
     try:
         tree = sqlglot.parse_one(query.text, read=Adql)
+    except StellarnbError:
+        raise
     except ParseError as error:
         _syntax(query, error)
     except TokenError:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stellarnb.errors import OutputError
+from stellarnb.errors import OutputError, StellarnbError
 
 __all__ = ["Objects", "PendingFile"]
 
@@ -65,6 +65,8 @@ class Objects:
                 write(path)
                 _sync(path)
                 made = PendingFile(path, _hash(path), path.stat().st_size)
+            except StellarnbError:
+                raise
             except OSError as error:
                 raise self._words(error) from error
             yield made

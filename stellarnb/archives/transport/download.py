@@ -89,6 +89,8 @@ class ResumableDownload:
                 raise ArchiveDown(f"{ask.host} answers a download with status {status}.")
             try:
                 self._append(connection, raw, ask, have if status == 206 else 0, said)
+            except ArchiveDown:
+                raise
             except OSError as error:
                 raise OutputError(
                     f"Cannot write {self.part}: {error.strerror or error}. Make room, or choose "

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stellarnb.cartography.tables import column, numbers
-from stellarnb.errors import InvalidInput
+from stellarnb.errors import InvalidInput, StellarnbError
 from stellarnb.tables import Table
 from stellarnb.tables.convert import as_arrow
 
@@ -122,6 +122,8 @@ class Selection(ABC):
             raise InvalidInput(f"{str(entry)[:80]} is not a rule. Rules are: {known}.")
         try:
             return rule.read_values({k: v for k, v in entry.items() if k != "rule"}, depth + 1)
+        except StellarnbError:
+            raise
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise InvalidInput(f"Invalid values for the rule {kind}: {error}") from error
 

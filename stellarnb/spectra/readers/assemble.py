@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.errors import GridMismatch, InvalidInput
+from stellarnb.errors import GridMismatch, InvalidInput, StellarnbError
 from stellarnb.spectra.instruments import Instrument, get_instrument, instrument_ids
 from stellarnb.spectra.line_spread import convert_wavelength
 from stellarnb.spectra.readers.parsed import Parsed
@@ -138,6 +138,8 @@ def _common_grid(
             grid = _grid_of(part, instrument, name)
         except InvalidInput as error:
             raise InvalidInput(f"{name}: {error}") from error
+        except StellarnbError:
+            raise
         except (ValueError, TypeError) as error:  # astropy does not know the unit
             raise InvalidInput(
                 f"{name}: its unit of wavelength, {part.unit!r}, is none of a length."

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from stellarnb.errors import InvalidInput, TooLarge
+from stellarnb.errors import InvalidInput, StellarnbError, TooLarge
 from stellarnb.spectra.readers.parsed import MAX_BYTES
 
 __all__ = ["kind_of", "load", "members"]
@@ -63,6 +63,8 @@ def load(path: str | os.PathLike[str]) -> bytes:
         if status.st_size > MAX_BYTES:
             raise _too_large(str(place))
         data = place.read_bytes()
+    except StellarnbError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         raise InvalidInput(f"Cannot read {path}: {error}. Check the path.") from error
     if not data:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.errors import ChecksumMismatch, InvalidInput
+from stellarnb.errors import ChecksumMismatch, InvalidInput, StellarnbError
 
 __all__ = ["Atmospheres", "model_text", "read_networks"]
 
@@ -172,6 +172,8 @@ def parse_networks(data: bytes) -> Atmospheres:
         limits = np.asarray(columns[0]["ranges"], np.float64)
         if len(networks) != COLUMNS or limits.shape != (4, 2):
             raise InvalidInput(f"Expected {COLUMNS} networks of 4 labels in the atmospheres' file.")
+    except StellarnbError:
+        raise
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise InvalidInput(f"The file of atmospheres lacks {error}; it is not read.") from error
     return Atmospheres(networks, limits)
