@@ -130,7 +130,7 @@ def expression(draw: Draw, stars: Stars, depth: int = 2) -> tuple[str, Values]:
                 ("CEILING({})", lambda x: np.ceil(x.astype(float))),
                 ("SQRT(ABS({}))", lambda x: np.sqrt(np.abs(x))),
                 ("SIN(RADIANS({}))", lambda x: np.sin(np.radians(x))),
-                ("-{}", np.negative),
+                ("(-{})", np.negative),  # two signs in a row begin a comment
                 ("({} - 1.5)", lambda x: x - 1.5),
             ]
         )
