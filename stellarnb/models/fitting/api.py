@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from stellarnb import __version__
 from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.models.backends.loop import in_chunks
 from stellarnb.models.fitting.prior import Prior, unfit_pixels
+from stellarnb.models.fitting.settings import FitSettings
 from stellarnb.models.fitting.table import LEVELS, VARIATION, columns_of, describe
 from stellarnb.models.inputs.pixels import clean_pixels
 from stellarnb.models.synthetic.emulator import Emulator, load_emulator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from stellarnb.models.fitting.window import Window
 
-__all__ = ["Settings", "fit_spectra"]
+__all__ = ["fit_spectra"]
 
 #: Stars that are fitted side by side.
 BATCH = 64
@@ -37,40 +37,6 @@ BATCH = 64
 LEAST_SNR = 1.0
 #: Continuum terms may reach so far from a constant 1.
 TERM_LIMIT = 1.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to fit.
-
-    Attributes
-    ----------
-    labels : tuple of str
-        What to return.
-    vsini : float or None
-        Rotation [km/s]; None = free.
-    vmac : float
-        Radial-tangential macroturbulence [km/s].
-    velocity_limit : float
-        Largest velocity [km/s] that may be left in the spectra.
-    continuum : int
-        Degree of the polynomial that is fitted along.
-    mask_cores : bool
-        Whether the cores of Ca II and Halpha are left out.
-    resolution : float or None
-        R, where it is not the instrument's own.
-    floor : bool
-        Whether errors hold the card's floor.
-    """
-
-    labels: tuple[str, ...]
-    vsini: float | None
-    vmac: float
-    velocity_limit: float
-    continuum: int
-    mask_cores: bool
-    resolution: float | None
-    floor: bool
 
 
 def fit_spectra(
@@ -146,7 +112,7 @@ def fit_spectra(
         raise InvalidInput("fit_spectra takes a SpectrumSet: see snb.read, archive.spectra.")
     emulator = load_emulator(spectra.instrument.id)
     spectra.check_grid(get_instrument(spectra.instrument.id))
-    settings = Settings(
+    settings = FitSettings(
         tuple(labels), vsini, vmac, velocity_limit, continuum, mask_cores, resolution, floor
     )
     known = _check(settings, emulator, held or {}, len(spectra))
@@ -176,7 +142,7 @@ def fit_spectra(
 
 
 def _provenance(
-    emulator: Emulator, settings: Settings, spectra: SpectrumSet, held: list[str]
+    emulator: Emulator, settings: FitSettings, spectra: SpectrumSet, held: list[str]
 ) -> dict[str, Any]:
     """Return how the labels of a fit came about."""
     return {
@@ -223,7 +189,7 @@ def _window(instrument: str, resolution: float | None, vmac: float) -> Window:
 
 
 def _check(
-    settings: Settings, emulator: Emulator, held: Mapping[str, ArrayLike], n: int
+    settings: FitSettings, emulator: Emulator, held: Mapping[str, ArrayLike], n: int
 ) -> dict[str, NDArray[np.float64]]:
     """Refuse settings that make no sense; return the held labels, [n] each."""
     unknown = [name for name in (*settings.labels, *held) if name not in emulator.names]
@@ -253,7 +219,7 @@ def _check(
 def _fit(
     spectra: SpectrumSet,
     window: Window,
-    settings: Settings,
+    settings: FitSettings,
     held: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, Any]:
     """Return the columns of one batch."""
@@ -287,7 +253,7 @@ def _fit(
 
 
 def _limits(
-    emulator: Emulator, settings: Settings
+    emulator: Emulator, settings: FitSettings
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ends = np.sort(emulator.scale(emulator.limits.T), axis=0)
     speed = settings.velocity_limit

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stellarnb.models.fitting.settings import FitSettings
 from stellarnb.models.synthetic.emulator import Emulator
+from stellarnb.models.trust.ca_cores import CA_CORES, CORE_HALF_WIDTH, CORE_LIMIT
 from stellarnb.spectra import SpectrumSet
 from stellarnb.spectra.line_spread import convert_wavelength
 
 if TYPE_CHECKING:
-    from stellarnb.models.fitting.api import Settings
     from stellarnb.models.fitting.solver import Fit, Task
 
 __all__ = [
-    "CA_CORES",
-    "CORE_HALF_WIDTH",
-    "CORE_LIMIT",
     "LEVELS",
     "VARIATION",
     "columns_of",
@@ -31,10 +29,6 @@ AT_LIMIT = 1e-4
 #: Flux by which a good fit to a real star may be off beside the noise; and by how many times
 #: more (as a variance) novelty calls it unlike the synthesis.
 TOLERANCE, MISFIT_LIMIT = 0.015, 2.0
-#: Ca II cores (half-width in air [Angstrom]) tell a chromosphere or a second star: by so much more
-#: light than in LTE, after two errors, novelty calls a star unlike the synthesis. Kepler-93, which
-#: is quiet, has 0.06; an active star 0.27, an unresolved binary 0.20.
-CA_CORES, CORE_HALF_WIDTH, CORE_LIMIT = (8498.02, 8542.09, 8662.14), 0.75, 0.12
 #: Continuum within which a fit is accepted: its level, and how far it may vary over the window.
 LEVELS, VARIATION = (0.3, 1.7), 0.3
 
@@ -44,7 +38,7 @@ Floats = NDArray[np.float64]
 def columns_of(
     spectra: SpectrumSet,
     emulator: Emulator,
-    settings: Settings,
+    settings: FitSettings,
     task: Task,
     fit: Fit,
     usable: NDArray[np.bool_],
@@ -58,7 +52,7 @@ def columns_of(
         n spectra.
     emulator : Emulator
         That was fitted.
-    settings : Settings
+    settings : FitSettings
         How.
     task, fit : Task and Fit
         What was fitted, and where it ended.
@@ -111,7 +105,7 @@ def columns_of(
 
 def _label_columns(
     emulator: Emulator,
-    settings: Settings,
+    settings: FitSettings,
     values: Floats,
     errors: Floats,
     stopped: NDArray[np.int64],
@@ -173,7 +167,7 @@ def _core_excess(
 
 def _words(
     emulator: Emulator,
-    settings: Settings,
+    settings: FitSettings,
     stopped: NDArray[np.int64],
     level: Floats,
     variation: Floats,
