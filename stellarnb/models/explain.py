@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
-from stellarnb.models.inputs.join import Inputs, join_inputs
+from stellarnb.models.inputs.join import JoinedSpectra, join_inputs
 from stellarnb.tables.table import Table
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def explain(
 
 
 def _explain(
-    model: Ensemble, seen: Inputs, scalars: dict[str, Floats], which: int, method: Method
+    model: Ensemble, seen: JoinedSpectra, scalars: dict[str, Floats], which: int, method: Method
 ) -> dict[str, Floats]:
     """Return the parts of an explanation of a few stars."""
     pixels = seen.pixels()

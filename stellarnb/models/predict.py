@@ -13,7 +13,7 @@ from stellarnb.models.backends.loop import run_networks
 from stellarnb.models.card import Card
 from stellarnb.models.families.base import Ensemble, Family, Scaled
 from stellarnb.models.inputs.arrow import CARRIED
-from stellarnb.models.inputs.join import Inputs
+from stellarnb.models.inputs.join import JoinedSpectra
 from stellarnb.models.inputs.pixels import Pixels
 from stellarnb.models.trust.calibration import calibrated, ensemble, masked_growth
 from stellarnb.models.trust.limits import boundary, well_inside
@@ -27,14 +27,16 @@ NOVELTY_LIMIT = 1.0
 Columns = dict[str, Any]
 
 
-def chunk_columns(model: Ensemble, seen: Inputs, scalars: Mapping[str, NDArray[Any]]) -> Columns:
+def chunk_columns(
+    model: Ensemble, seen: JoinedSpectra, scalars: Mapping[str, NDArray[Any]]
+) -> Columns:
     """Return the columns that a model predicts for one chunk.
 
     Parameters
     ----------
     model : Ensemble
         Its networks and scalings.
-    seen : Inputs
+    seen : JoinedSpectra
         The spectra of n stars.
     scalars : mapping of str to numpy.ndarray, shape [n]
         Their scalar inputs.
@@ -102,7 +104,7 @@ def join_labels(
     card: Card,
     family: Family,
     parts: Sequence[Mapping[str, Any]],
-    seen: Inputs,
+    seen: JoinedSpectra,
     scalars: Mapping[str, NDArray[Any]],
 ) -> Labels:
     """Join the columns of the chunks into one table.
@@ -115,7 +117,7 @@ def join_labels(
         Its kind.
     parts : sequence of mapping
         Columns by name, one or more chunks.
-    seen : Inputs
+    seen : JoinedSpectra
         What was asked for; the chunks are its first rows.
     scalars : mapping of str to numpy.ndarray
         Scalar inputs, and columns that labels carry along.
@@ -169,7 +171,7 @@ def _describe(card: Card) -> tuple[dict[str, str], dict[str, str]]:
     return units, descriptions
 
 
-def _error_words(family: Family, seen: Inputs) -> str:
+def _error_words(family: Family, seen: JoinedSpectra) -> str:
     if not family.reads_errors:
         return "not read by these networks"
     some = seen.xp if seen.spectra is None else seen.spectra

@@ -27,7 +27,7 @@ from stellarnb.tables import Labels
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stellarnb.models.fitting.window import Window
+    from stellarnb.models.fitting.window import EmulatorView
 
 __all__ = ["fit_spectra"]
 
@@ -182,10 +182,10 @@ def _one_thread() -> Iterator[None]:
 
 
 @lru_cache(maxsize=4)
-def _window(instrument: str, resolution: float | None, vmac: float) -> Window:
-    from stellarnb.models.fitting.window import Window
+def _window(instrument: str, resolution: float | None, vmac: float) -> EmulatorView:
+    from stellarnb.models.fitting.window import EmulatorView
 
-    return Window(load_emulator(instrument), get_instrument(instrument), resolution, vmac)
+    return EmulatorView(load_emulator(instrument), get_instrument(instrument), resolution, vmac)
 
 
 def _check(
@@ -218,14 +218,14 @@ def _check(
 
 def _fit(
     spectra: SpectrumSet,
-    window: Window,
+    window: EmulatorView,
     settings: FitSettings,
     held: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, Any]:
     """Return the columns of one batch."""
     import torch
 
-    from stellarnb.models.fitting.solver import Solver, Task
+    from stellarnb.models.fitting.solver import FitTask, Solver
 
     pixels = clean_pixels(spectra)
     instrument = spectra.instrument
@@ -239,7 +239,7 @@ def _fit(
     usable &= pixels.alive[:, None]
     precision = np.where(usable, 1.0 / np.where(usable, error, 1.0) ** 2, 0.0)
     width = np.median(grid / spectra.resolution) / np.median(np.diff(grid))
-    task = Task(
+    task = FitTask(
         torch.from_numpy(np.where(usable, pixels.flux, 0.0).astype(np.float32)),
         torch.from_numpy(precision.astype(np.float32)),
         *_limits(window.emulator, settings),

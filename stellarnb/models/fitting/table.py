@@ -15,7 +15,7 @@ from stellarnb.spectra import SpectrumSet
 from stellarnb.spectra.line_spread import convert_wavelength
 
 if TYPE_CHECKING:
-    from stellarnb.models.fitting.solver import Fit, Task
+    from stellarnb.models.fitting.solver import FitResult, FitTask
 
 __all__ = [
     "LEVELS",
@@ -39,8 +39,8 @@ def columns_of(
     spectra: SpectrumSet,
     emulator: Emulator,
     settings: FitSettings,
-    task: Task,
-    fit: Fit,
+    task: FitTask,
+    fit: FitResult,
     usable: NDArray[np.bool_],
     flux_error: NDArray[np.floating[Any]],
 ) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def columns_of(
         That was fitted.
     settings : FitSettings
         How.
-    task, fit : Task and Fit
+    task, fit : FitTask and FitResult
         What was fitted, and where it ended.
     usable : numpy.ndarray of bool, shape [n, n_pix]
         Pixels that took part.
@@ -128,7 +128,7 @@ def _label_columns(
     return columns
 
 
-def _stopped(task: Task, fit: Fit) -> NDArray[np.int64]:
+def _stopped(task: FitTask, fit: FitResult) -> NDArray[np.int64]:
     """Return -1 or 1 where a parameter stopped at its lower or upper limit, else 0."""
     slack = AT_LIMIT * (task.high - task.low)
     free = task.high > task.low
@@ -137,7 +137,7 @@ def _stopped(task: Task, fit: Fit) -> NDArray[np.int64]:
     return high.astype(np.int64) - low.astype(np.int64)
 
 
-def _misfit(task: Task, fit: Fit) -> Floats:
+def _misfit(task: FitTask, fit: FitResult) -> Floats:
     """Return the mean square of the residuals over that of noise and tolerance together."""
     used = task.precision > 0
     allowed = 1.0 / task.precision.clamp(min=1e-30) + TOLERANCE**2
@@ -146,7 +146,7 @@ def _misfit(task: Task, fit: Fit) -> Floats:
 
 
 def _core_excess(
-    spectra: SpectrumSet, fit: Fit, error: NDArray[np.floating[Any]]
+    spectra: SpectrumSet, fit: FitResult, error: NDArray[np.floating[Any]]
 ) -> tuple[Floats, Floats]:
     """Return how much more light the Ca II cores have than the model, and its error."""
     instrument = spectra.instrument

@@ -16,11 +16,11 @@ from stellarnb.spectra import Instrument, SpectrumSet, get_instrument
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
 
-__all__ = ["Inputs", "join_inputs"]
+__all__ = ["JoinedSpectra", "join_inputs"]
 
 
 @dataclass(frozen=True)
-class Inputs:
+class JoinedSpectra:
     """What is seen of n stars, row by row.
 
     Attributes
@@ -43,9 +43,9 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.source_id)
 
-    def __getitem__(self, rows: slice) -> Inputs:
+    def __getitem__(self, rows: slice) -> JoinedSpectra:
         """Return some of the stars."""
-        return Inputs(
+        return JoinedSpectra(
             self.source_id[rows],
             self.instrument,
             None if self.spectra is None else self.spectra[rows],
@@ -65,7 +65,7 @@ class Inputs:
 
 def join_inputs(
     card: Card, spectra: SpectrumSet | None, stars: Any, xp: SpectrumSet | None
-) -> Inputs:
+) -> JoinedSpectra:
     """Bring what the user has into the order of the spectra.
 
     Parameters
@@ -79,7 +79,7 @@ def join_inputs(
 
     Returns
     -------
-    Inputs
+    JoinedSpectra
         In the order of `spectra`; without them in that of `xp`, or of the table.
 
     Raises
@@ -106,7 +106,7 @@ def join_inputs(
         xp.check_grid(get_instrument(card.second_instrument))
         if not np.array_equal(xp.source_id, ids):
             xp = _in_order(xp, ids)
-    return Inputs(ids, instrument, spectra, xp)
+    return JoinedSpectra(ids, instrument, spectra, xp)
 
 
 def _ids(card: Card, stars: Any, xp: SpectrumSet | None) -> NDArray[np.int64]:
