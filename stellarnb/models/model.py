@@ -48,8 +48,8 @@ class Model:
     labels : LabelScaler
         Scaling of the labels.
     backend : str, optional
-        What runs the networks on a CPU, ``torch`` or ``openvino``; ``STELLARNB_BACKEND`` where
-        not given.
+        What runs the networks on a CPU, ``torch`` or ``openvino``; default:
+        ``STELLARNB_BACKEND``.
     origin : str, optional
         What `load_model` was given: other processes load it by that.
     """
@@ -117,7 +117,7 @@ class Model:
         xp : SpectrumSet, optional
             XP spectra of some or all of the stars, in any order, for a hybrid that reads them.
         allow_missing : bool, optional
-            Whether whole columns may be absent.
+            Whether `stars` may lack columns of the card; their values count as missing.
         check_lines : bool, optional
             Whether to look, in some of the spectra, if the strong lines lie where the grid says:
             air wavelengths given for vacuum, or spectra not at rest, would be read as other stars.
@@ -150,7 +150,7 @@ class Model:
         )
         if spectra is None and xp is None and not _anything(self.card, scalars):
             raise MissingInput(
-                f"{self.card.display_name}: nothing to read. Give spectra, XP spectra (xp=...), or "
+                f"{self.card.display_name} has nothing to read. Give spectra, XP spectra (xp=...), or "
                 f"stars with {', '.join(spec.name for spec in self.card.scalars)}."
             )
         ensemble = self._ensemble

@@ -80,7 +80,7 @@ class Family(Protocol):
 
     @property
     def optional(self) -> tuple[str, ...]:
-        """Scalars that are read where the stars have them, and are no inputs of the card's."""
+        """Scalars that are read where the stars have them, beside the inputs of the card."""
         ...
 
     @property

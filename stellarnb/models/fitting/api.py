@@ -71,7 +71,7 @@ def fit_spectra(
     held : mapping of str to array_like, optional
         Labels known from elsewhere (such as logg), shape [n] or one number each.
     vsini : float, optional
-        Projected rotation [km/s]; fitted (0 to 60) where not given.
+        Projected rotation [km/s]; default: fitted, 0 to 60.
     vmac : float, optional
         Radial-tangential macroturbulence [km/s].
     velocity_limit : float, optional
@@ -109,7 +109,10 @@ def fit_spectra(
         On Ctrl-C or `cancel`; its ``partial`` has the rows that were finished.
     """
     if not isinstance(spectra, SpectrumSet):
-        raise InvalidInput("fit_spectra takes a SpectrumSet: see snb.read, archive.spectra.")
+        raise InvalidInput(
+            f"fit_spectra takes a SpectrumSet, not {type(spectra).__name__}. Make one with snb.read "
+            "or archive.spectra."
+        )
     emulator = load_emulator(spectra.instrument.id)
     spectra.check_grid(get_instrument(spectra.instrument.id))
     settings = FitSettings(
@@ -199,16 +202,18 @@ def _check(
             f"{', '.join(emulator.names)}."
         )
     if settings.vsini is not None and not 0 <= settings.vsini <= ROTATION[-1]:
-        raise InvalidInput(f"vsini is {settings.vsini}; 0 to {ROTATION[-1]:g} km/s, or None.")
+        raise InvalidInput(
+            f"vsini is {settings.vsini}; give 0 to {ROTATION[-1]:g} km/s, or None to fit it."
+        )
     if not 0 <= settings.velocity_limit <= 60:
-        raise InvalidInput(f"velocity_limit is {settings.velocity_limit}; 0 to 60 km/s.")
+        raise InvalidInput(f"velocity_limit is {settings.velocity_limit}; give 0 to 60 km/s.")
     if settings.continuum not in range(9):
         raise InvalidInput(f"continuum is {settings.continuum}; a degree from 0 to 8 is needed.")
     out = {}
     for name, values in held.items():
         array = np.asarray(values, dtype=np.float64)
         if array.shape not in {(), (n,)}:
-            raise InvalidInput(f"held[{name!r}] has shape {array.shape}; {n} values or one.")
+            raise InvalidInput(f"held[{name!r}] has shape {array.shape}; give {n} values, or one.")
         low, high = emulator.limits[emulator.names.index(name)]
         if not np.all((array >= low) & (array <= high)):
             raise InvalidInput(f"held[{name!r}] must lie within {low:g} to {high:g}.")

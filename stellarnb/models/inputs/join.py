@@ -94,7 +94,8 @@ def join_inputs(
     for given in (spectra, xp):
         if given is not None and not isinstance(given, SpectrumSet):
             raise InvalidInput(
-                "predict takes a SpectrumSet: see snb.SpectrumSet, archive.spectra, snb.read."
+                f"Spectra are a SpectrumSet, not {type(given).__name__}. Make one with "
+                "snb.SpectrumSet, archive.spectra or snb.read."
             )
     if xp is not None and not card.second_instrument:
         raise InvalidInput(f"{card.display_name} reads no XP spectra beside its own; leave xp out.")
@@ -113,19 +114,21 @@ def _ids(card: Card, stars: Any, xp: SpectrumSet | None) -> NDArray[np.int64]:
     """Return the identifiers of stars of which there is no spectrum."""
     if not card.second_instrument:
         raise InvalidInput(
-            f"{card.display_name} needs spectra: a SpectrumSet, see snb.SpectrumSet, snb.read."
+            f"{card.display_name} needs spectra. Pass a SpectrumSet, from snb.SpectrumSet or snb.read."
         )
     if xp is not None:
         return xp.source_id
     if stars is None:
         raise MissingInput(
-            f"{card.display_name}: nothing to read. Give spectra, XP spectra (xp=...), or a table "
+            f"{card.display_name} has nothing to read. Give spectra, XP spectra (xp=...), or a table "
             f"with source_id, {', '.join(spec.name for spec in card.scalars)}."
         )
     table = as_arrow(stars)
     column = find_column(table.column_names, "source_id")
     if column is None:
-        raise MissingInput("stars: no column source_id, by which stars and spectra are joined.")
+        raise MissingInput(
+            "stars has no column source_id; stars and spectra are joined by it. Add it."
+        )
     return as_source_ids(column_to_numpy(table[column]))
 
 
