@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,17 +17,16 @@ import pyarrow.parquet as pq
 
 from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.files import atomic_write, make_folder
+from stellarnb.models.card import Card
 from stellarnb.models.inputs.arrow import spectra_of, wanted_columns, xp_of
 from stellarnb.progress import Cancel, progress_bar
 from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables import Labels
 
-if TYPE_CHECKING:
-    from stellarnb.models.model import Model
-
 __all__ = [
     "MANIFEST",
     "PartitionPredictor",
+    "Predictor",
     "predict_dataset",
     "predict_iter",
     "predict_partitions",
@@ -39,6 +38,28 @@ __all__ = [
 BATCH = 2048
 #: Name of the file that says what has been done. Readers of Parquet folders skip ``_`` names.
 MANIFEST = "_stellarnb.json"
+
+
+class Predictor(Protocol):
+    """What is used of a model here: its card and its predictions."""
+
+    @property
+    def card(self) -> Card:
+        """What the model is, and what it reads."""
+        ...
+
+    def predict(
+        self,
+        spectra: SpectrumSet | None,
+        stars: Any = None,
+        *,
+        xp: SpectrumSet | None = None,
+        allow_missing: bool = False,
+        progress: bool = True,
+        cancel: Cancel | None = None,
+    ) -> Labels:
+        """Predict labels with errors and trust flags; see `stellarnb.models.Model.predict`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,13 +78,13 @@ class _Chunk:
 
 
 def predict_iter(
-    model: Model, spectra: Iterable[Any], *, allow_missing: bool = False
+    model: Predictor, spectra: Iterable[Any], *, allow_missing: bool = False
 ) -> Iterator[Labels]:
     """Predict one set of spectra after another.
 
     Parameters
     ----------
-    model : Model
+    model : Predictor
         Which.
     spectra : iterable of SpectrumSet, or of pairs (SpectrumSet, stars)
         Taken one at a time.
@@ -81,7 +102,7 @@ def predict_iter(
 
 
 def predict_dataset(
-    model: Model,
+    model: Predictor,
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
@@ -95,7 +116,7 @@ def predict_dataset(
 
     Parameters
     ----------
-    model : Model
+    model : Predictor
         Which.
     source : path-like
         A Parquet file, or a folder of them. Columns: ``source_id``; ``flux`` and, if there is
@@ -166,7 +187,11 @@ def predict_dataset(
 
 
 def read_tables(
-    model: Model, source: str | os.PathLike[str], *, batch: int = BATCH, allow_missing: bool = False
+    model: Predictor,
+    source: str | os.PathLike[str],
+    *,
+    batch: int = BATCH,
+    allow_missing: bool = False,
 ) -> Iterator[pa.Table]:
     """Yield what a model reads of a Parquet dataset, chunk by chunk.
 
@@ -218,7 +243,7 @@ def _fingerprint(files: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _model_identity(model: Model) -> dict[str, str]:
+def _model_identity(model: Predictor) -> dict[str, str]:
     card = model.card
     return {"name": card.name, "version": card.version, "sha256": card.sha256}
 
@@ -275,7 +300,7 @@ def _plan(files: list[Path], batch: int) -> list[_Chunk]:
 
 
 def _read(
-    model: Model, chunks: list[_Chunk], done: dict[str, int], *, allow_missing: bool
+    model: Predictor, chunks: list[_Chunk], done: dict[str, int], *, allow_missing: bool
 ) -> Iterator[tuple[_Chunk, pa.Table]]:
     """Yield the rows of each chunk that is not done, holding one chunk at a time."""
     groups: dict[tuple[Path, int], list[_Chunk]] = {}
@@ -316,13 +341,13 @@ class PartitionPredictor:
 
     Parameters
     ----------
-    model : Model
+    model : Predictor
         Sent to the workers by its name where it has one; they load it once a process.
     allow_missing : bool
         As for `Model.predict`.
     """
 
-    def __init__(self, model: Model, *, allow_missing: bool = False) -> None:
+    def __init__(self, model: Predictor, *, allow_missing: bool = False) -> None:
         self.model, self.allow_missing = model, allow_missing
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -362,12 +387,12 @@ class PartitionPredictor:
         return self.model.predict(none, carried, allow_missing=True, progress=False).to_pandas()
 
 
-def predict_partitions(model: Model, collection: Any, *, allow_missing: bool = False) -> Any:
+def predict_partitions(model: Predictor, collection: Any, *, allow_missing: bool = False) -> Any:
     """Map a model over a Dask DataFrame or an LSDB catalogue.
 
     Parameters
     ----------
-    model : Model
+    model : Predictor
         Which.
     collection : dask.dataframe.DataFrame or lsdb.Catalog
         Each partition has ``source_id``, ``flux`` (bytes or lists), perhaps ``flux_error``, and

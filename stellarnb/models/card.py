@@ -101,7 +101,7 @@ class Card:
     name, title, version : str
         What it is.
     trained_on : {"real", "synthetic"}
-        A synthetic-trained model says so wherever its name is shown.
+        Where "synthetic", the name is shown with a note of it; see `display_name`.
     family : str
         Which of `stellarnb.models.families.registry` it belongs to.
     instrument : str

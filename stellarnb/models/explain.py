@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
-from stellarnb.models.inputs.join import Inputs, join_inputs
+from stellarnb.models.inputs.join import JoinedSpectra, join_inputs
 from stellarnb.tables.table import Table
 
 if TYPE_CHECKING:
     from astropy.units import Quantity
     from torch import Tensor, nn
 
-    from stellarnb.models.families.base import Scaled
-    from stellarnb.models.model import Model
+    from stellarnb.models.families.base import Ensemble, Scaled
     from stellarnb.spectra import SpectrumSet
 
 __all__ = ["Explanation", "explain"]
@@ -112,7 +111,7 @@ class Explanation:
 
 
 def explain(
-    model: Model,
+    model: Ensemble,
     spectra: SpectrumSet | None,
     label: str,
     stars: Any = None,
@@ -163,7 +162,7 @@ def explain(
 
 
 def _explain(
-    model: Model, seen: Inputs, scalars: dict[str, Floats], which: int, method: Method
+    model: Ensemble, seen: JoinedSpectra, scalars: dict[str, Floats], which: int, method: Method
 ) -> dict[str, Floats]:
     """Return the parts of an explanation of a few stars."""
     pixels = seen.pixels()
@@ -180,13 +179,13 @@ def _explain(
     return out
 
 
-def _label_slope(model: Model, scaled_labels: Floats, which: int) -> Floats:
+def _label_slope(model: Ensemble, scaled_labels: Floats, which: int) -> Floats:
     """Return the labels' slope by the scaled label, shape [n]."""
-    return model.label_scaler.slope(model.unscale_labels(scaled_labels))[:, which]
+    return model.labels.slope(model.unscale_labels(scaled_labels))[:, which]
 
 
 def _networks(
-    model: Model, scaled: Scaled, which: int, method: Method
+    model: Ensemble, scaled: Scaled, which: int, method: Method
 ) -> tuple[Floats, list[Floats]]:
     """Return the label [n], and slopes or shares of the spectra [n_networks, n, n_pix] each."""
     import torch
@@ -229,7 +228,7 @@ def _slopes(network: nn.Module, inputs: list[Tensor], which: int, method: Method
     return [total[i] * inputs[i].double().cpu().numpy() for i in range(n_spectra)]
 
 
-def _chord(model: Model, inputs: list[Tensor], mean: Floats, which: int) -> Floats:
+def _chord(model: Ensemble, inputs: list[Tensor], mean: Floats, which: int) -> Floats:
     """Return the label's difference from that of the mean spectrum, over the scaled one's."""
     import torch
 
@@ -246,7 +245,7 @@ def _chord(model: Model, inputs: list[Tensor], mean: Floats, which: int) -> Floa
 
 
 def _input_slope(
-    model: Model, pixels: Any, scalars: dict[str, Floats], name: str, which: int
+    model: Ensemble, pixels: Any, scalars: dict[str, Floats], name: str, which: int
 ) -> Floats:
     """Return the label's slope by one scalar input, by a central difference, shape [n]."""
     import torch

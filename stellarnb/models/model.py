@@ -16,11 +16,11 @@ from stellarnb.models.backends.loop import chunk_size, in_chunks, pick_device
 from stellarnb.models.bulk import BATCH, predict_dataset, predict_iter, predict_partitions
 from stellarnb.models.card import Card, load_card
 from stellarnb.models.explain import Explanation, Method, explain
-from stellarnb.models.families.base import Family
+from stellarnb.models.families.base import Ensemble, Family
 from stellarnb.models.families.registry import load_family
 from stellarnb.models.inputs.arrow import CARRIED
 from stellarnb.models.inputs.join import join_inputs
-from stellarnb.models.inputs.pixels import line_verdict, match_scalars
+from stellarnb.models.inputs.pixels import line_verdict
 from stellarnb.models.inputs.scaling import LabelScaler
 from stellarnb.models.predict import chunk_columns, join_labels
 from stellarnb.progress import Cancel
@@ -48,8 +48,8 @@ class Model:
     labels : LabelScaler
         Scaling of the labels.
     backend : str, optional
-        What runs the networks on a CPU, ``torch`` or ``openvino``; ``STELLARNB_BACKEND`` where
-        not given.
+        What runs the networks on a CPU, ``torch`` or ``openvino``; default:
+        ``STELLARNB_BACKEND``.
     origin : str, optional
         What `load_model` was given: other processes load it by that.
     """
@@ -82,6 +82,11 @@ class Model:
             return _from_parts, parts
         return _from_origin, (self.origin, self.backend)
 
+    @property
+    def _ensemble(self) -> Ensemble:
+        """The parts of the model that prediction and explanation read."""
+        return Ensemble(self.card, self.networks, self.family, self.label_scaler, self.backend)
+
     def cite(self) -> str:
         """Return what to cite and whom to credit."""
         return self.card.cite()
@@ -112,7 +117,7 @@ class Model:
         xp : SpectrumSet, optional
             XP spectra of some or all of the stars, in any order, for a hybrid that reads them.
         allow_missing : bool, optional
-            Whether whole columns may be absent.
+            Whether `stars` may lack columns of the card; their values count as missing.
         check_lines : bool, optional
             Whether to look, in some of the spectra, if the strong lines lie where the grid says:
             air wavelengths given for vacuum, or spectra not at rest, would be read as other stars.
@@ -145,12 +150,15 @@ class Model:
         )
         if spectra is None and xp is None and not _anything(self.card, scalars):
             raise MissingInput(
-                f"{self.card.display_name}: nothing to read. Give spectra, XP spectra (xp=...), or "
+                f"{self.card.display_name} has nothing to read. Give spectra, XP spectra (xp=...), or "
                 f"stars with {', '.join(spec.name for spec in self.card.scalars)}."
             )
+        ensemble = self._ensemble
         parts, complete = in_chunks(
             len(seen),
-            lambda rows: chunk_columns(self, seen[rows], {k: v[rows] for k, v in scalars.items()}),
+            lambda rows: chunk_columns(
+                ensemble, seen[rows], {k: v[rows] for k, v in scalars.items()}
+            ),
             label=self.card.display_name,
             progress=progress,
             cancel=cancel,
@@ -159,7 +167,7 @@ class Model:
         # An empty set of spectra goes through the same code once, for names and types.
         none = slice(0, 0)
         empty = {k: v[none] for k, v in scalars.items()}
-        parts = parts or [chunk_columns(self, seen[none], empty)]
+        parts = parts or [chunk_columns(ensemble, seen[none], empty)]
         labels = join_labels(self.card, self.family, parts, seen, scalars)
         labels.provenance["line_check"] = lines
         if not complete:
@@ -240,7 +248,7 @@ class Model:
         GridMismatch, MissingInput
             As `predict`.
         """
-        return explain(self, spectra, label, stars, xp=xp, method=method)
+        return explain(self._ensemble, spectra, label, stars, xp=xp, method=method)
 
     def scale_inputs(
         self, spectra: SpectrumSet | None, stars: Any = None, *, xp: SpectrumSet | None = None
@@ -266,7 +274,7 @@ class Model:
 
     def unscale_labels(self, scaled: Any) -> NDArray[np.float64]:
         """Return labels in the card's units from scaled labels, shape [n, n_labels]."""
-        return self.label_scaler.unscale(np.asarray(scaled, dtype=np.float64))
+        return self._ensemble.unscale_labels(scaled)
 
     def match_scalars(
         self,
@@ -276,14 +284,9 @@ class Model:
         allow_missing: bool,
         optional: Sequence[str] = (),
     ) -> dict[str, NDArray[np.float64]]:
-        """Return the scalar inputs in the order of the stars; see `stellarnb.models.inputs.pixels`."""
-        return match_scalars(
-            source_id,
-            stars,
-            [spec.name for spec in self.card.scalars],
-            optional=(*optional, *self.family.optional),
-            allow_missing=allow_missing,
-            needs_all=self.family.needs_all,
+        """Return the scalar inputs in the order of the stars, shape [n] each."""
+        return self._ensemble.match_scalars(
+            source_id, stars, allow_missing=allow_missing, optional=optional
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 from stellarnb import __version__
 from stellarnb.models.backends.loop import run_networks
 from stellarnb.models.card import Card
-from stellarnb.models.families.base import Family, Scaled
+from stellarnb.models.families.base import Ensemble, Family, Scaled
 from stellarnb.models.inputs.arrow import CARRIED
-from stellarnb.models.inputs.join import Inputs
+from stellarnb.models.inputs.join import JoinedSpectra
 from stellarnb.models.inputs.pixels import Pixels
 from stellarnb.models.trust.calibration import calibrated, ensemble, masked_growth
 from stellarnb.models.trust.limits import boundary, well_inside
 from stellarnb.tables import Labels
-
-if TYPE_CHECKING:
-    from stellarnb.models.model import Model
 
 __all__ = ["chunk_columns", "join_labels"]
 
@@ -30,14 +27,16 @@ NOVELTY_LIMIT = 1.0
 Columns = dict[str, Any]
 
 
-def chunk_columns(model: Model, seen: Inputs, scalars: Mapping[str, NDArray[Any]]) -> Columns:
+def chunk_columns(
+    model: Ensemble, seen: JoinedSpectra, scalars: Mapping[str, NDArray[Any]]
+) -> Columns:
     """Return the columns that a model predicts for one chunk.
 
     Parameters
     ----------
-    model : Model
-        Which.
-    seen : Inputs
+    model : Ensemble
+        Its networks and scalings.
+    seen : JoinedSpectra
         The spectra of n stars.
     scalars : mapping of str to numpy.ndarray, shape [n]
         Their scalar inputs.
@@ -47,7 +46,7 @@ def chunk_columns(model: Model, seen: Inputs, scalars: Mapping[str, NDArray[Any]
     dict of str to numpy.ndarray, shape [n]
         As the columns of `stellarnb.Labels`.
     """
-    card, labels = model.card, model.label_scaler
+    card, labels = model.card, model.labels
     pixels = seen.pixels()
     scaled = model.family.scale(pixels, scalars)
     mean, variance = run_networks(
@@ -80,14 +79,14 @@ def chunk_columns(model: Model, seen: Inputs, scalars: Mapping[str, NDArray[Any]
 
 
 def _combine(
-    model: Model,
+    model: Ensemble,
     mean: NDArray[np.float64],
     variance: NDArray[np.float64],
     scaled: Scaled,
     pixels: Pixels,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return values and calibrated errors, and the spread of the scaled labels."""
-    card, labels = model.card, model.label_scaler
+    card, labels = model.card, model.labels
     centre, sigma, spread = ensemble(mean, variance)
     kinds = model.family.patterns
     centre, sigma = calibrated(card, centre, sigma, scaled.pattern, kinds)
@@ -105,7 +104,7 @@ def join_labels(
     card: Card,
     family: Family,
     parts: Sequence[Mapping[str, Any]],
-    seen: Inputs,
+    seen: JoinedSpectra,
     scalars: Mapping[str, NDArray[Any]],
 ) -> Labels:
     """Join the columns of the chunks into one table.
@@ -118,7 +117,7 @@ def join_labels(
         Its kind.
     parts : sequence of mapping
         Columns by name, one or more chunks.
-    seen : Inputs
+    seen : JoinedSpectra
         What was asked for; the chunks are its first rows.
     scalars : mapping of str to numpy.ndarray
         Scalar inputs, and columns that labels carry along.
@@ -172,7 +171,7 @@ def _describe(card: Card) -> tuple[dict[str, str], dict[str, str]]:
     return units, descriptions
 
 
-def _error_words(family: Family, seen: Inputs) -> str:
+def _error_words(family: Family, seen: JoinedSpectra) -> str:
     if not family.reads_errors:
         return "not read by these networks"
     some = seen.xp if seen.spectra is None else seen.spectra

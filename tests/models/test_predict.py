@@ -16,7 +16,7 @@ from stellarnb.errors import (
 from stellarnb.models import load_card
 from stellarnb.models import predict as chunk
 from stellarnb.models.backends import loop as engine
-from stellarnb.models.inputs.join import Inputs
+from stellarnb.models.inputs.join import JoinedSpectra
 from stellarnb.models.model import Model
 from stellarnb.models.weights.store import load_tensors, shipped_path
 from stellarnb.progress import Cancel
@@ -221,7 +221,7 @@ def test_cancel_keeps_what_is_finished(
     cancel = Cancel()
     original = chunk.chunk_columns
 
-    def work(model: Model, part: Inputs, scalars: object) -> object:
+    def work(model: Model, part: JoinedSpectra, scalars: object) -> object:
         if len(part) and part.source_id[0] == spectra.ids[20]:
             cancel.set()
         return original(model, part, scalars)  # type: ignore[arg-type]
@@ -239,7 +239,7 @@ def test_ctrl_c_keeps_what_is_finished(
 ) -> None:
     original = chunk.chunk_columns
 
-    def work(model: Model, part: Inputs, scalars: object) -> object:
+    def work(model: Model, part: JoinedSpectra, scalars: object) -> object:
         if len(part) and part.source_id[0] == spectra.ids[40]:
             raise KeyboardInterrupt
         return original(model, part, scalars)  # type: ignore[arg-type]

@@ -65,7 +65,10 @@ def pick_device() -> torch.device:
         try:
             return torch.device(name)
         except RuntimeError as error:
-            raise InvalidInput(f"STELLARNB_DEVICE={name!r} is no torch device.") from error
+            raise InvalidInput(
+                f"STELLARNB_DEVICE={name!r} is not a device of PyTorch. Set it to cpu, cuda, xpu or "
+                "mps, or unset it."
+            ) from error
     if torch.accelerator.is_available():
         found = torch.accelerator.current_accelerator()
         if found is not None:
@@ -103,7 +106,7 @@ def in_chunks(
     cancel : Cancel or None
         Looked at before each slice; Ctrl-C has the same effect.
     chunk : int, optional
-        Rows of a slice; `CHUNK` where not given.
+        Rows of a slice; default: `CHUNK`.
 
     Returns
     -------
@@ -146,7 +149,7 @@ def run_networks(
         Lower precision that an accelerator may compute in, such as ``bfloat16``: the card's
         ``network.autocast``. On a CPU it has no effect.
     backend : str, optional
-        ``torch`` or ``openvino``; ``STELLARNB_BACKEND`` where not given.
+        ``torch`` or ``openvino``; default: ``STELLARNB_BACKEND``.
 
     Returns
     -------
@@ -165,7 +168,7 @@ def run_networks(
     """
     name = backend or settings().backend or "torch"
     if name not in {"torch", "openvino"}:
-        raise InvalidInput(f"No backend {name!r}; there are: torch, openvino.")
+        raise InvalidInput(f"There is no backend {name!r}. Choose torch or openvino.")
     arrays = [np.ascontiguousarray(array, dtype=np.float32) for array in inputs]
     device = next(networks[0].parameters()).device
     if name == "openvino":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.models.card import Card
-from stellarnb.models.inputs.pixels import Pixels
+from stellarnb.models.inputs.pixels import Pixels, match_scalars
 from stellarnb.models.inputs.scaling import LabelScaler
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Family", "Loaded", "Scalars", "Scaled"]
+__all__ = ["Ensemble", "Family", "Scalars", "Scaled"]
 
 Floats = NDArray[np.floating[Any]]
 Scalars = Mapping[str, NDArray[np.float64]]
@@ -80,7 +80,7 @@ class Family(Protocol):
 
     @property
     def optional(self) -> tuple[str, ...]:
-        """Scalars that are read where the stars have them, and are no inputs of the card's."""
+        """Scalars that are read where the stars have them, beside the inputs of the card."""
         ...
 
     @property
@@ -114,8 +114,8 @@ class Family(Protocol):
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """All that a weights file holds.
+class Ensemble:
+    """The networks of a model, and what turns their inputs and outputs into physical ones.
 
     Attributes
     ----------
@@ -127,9 +127,34 @@ class Loaded:
         With its scaling.
     labels : LabelScaler
         Scaling of the labels.
+    backend : str or None
+        What runs the networks on a CPU, ``torch`` or ``openvino``; None = ``STELLARNB_BACKEND``.
     """
 
     card: Card
     networks: list[nn.Module]
     family: Family
     labels: LabelScaler
+    backend: str | None = None
+
+    def unscale_labels(self, scaled: Any) -> NDArray[np.float64]:
+        """Return labels in the card's units from scaled labels, shape [n, n_labels]."""
+        return self.labels.unscale(np.asarray(scaled, dtype=np.float64))
+
+    def match_scalars(
+        self,
+        source_id: NDArray[np.int64],
+        stars: Any,
+        *,
+        allow_missing: bool,
+        optional: Sequence[str] = (),
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return the scalar inputs [n] in the order of the stars; see `inputs.pixels`."""
+        return match_scalars(
+            source_id,
+            stars,
+            [spec.name for spec in self.card.scalars],
+            optional=(*optional, *self.family.optional),
+            allow_missing=allow_missing,
+            needs_all=self.family.needs_all,
+        )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.models.card import Card
-from stellarnb.models.families.base import Loaded, Scalars, Scaled
+from stellarnb.models.families.base import Ensemble, Scalars, Scaled
 from stellarnb.models.families.branches import SCALAR_KINDS, ScalarBranch
 from stellarnb.models.inputs.continuum import Continuum
 from stellarnb.models.inputs.features import XPScaler, signal_to_noise
@@ -263,7 +263,7 @@ def colours_of(scalars: Scalars, n: int) -> NDArray[np.float64]:
     return np.stack([bp - rp, g - rp], axis=1)
 
 
-def load_hybrid(card: Card, tensors: Mapping[str, Tensor]) -> Loaded:
+def load_hybrid(card: Card, tensors: Mapping[str, Tensor]) -> Ensemble:
     """Build networks and scaling from the tensors of a weights file."""
     from stellarnb.models.networks.hybrid import build_hybrid_network
 
@@ -286,4 +286,4 @@ def load_hybrid(card: Card, tensors: Mapping[str, Tensor]) -> Loaded:
         XPScaler.from_arrays(xp) if xp else None,
         HybridNovelty.from_arrays(subset(arrays, "novelty")),
     )
-    return Loaded(card, networks, family, LabelScaler.from_arrays(subset(arrays, "labels")))
+    return Ensemble(card, networks, family, LabelScaler.from_arrays(subset(arrays, "labels")))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.models.card import Card
-from stellarnb.models.families.base import Loaded, Scalars, Scaled
+from stellarnb.models.families.base import Ensemble, Scalars, Scaled
 from stellarnb.models.inputs.pixels import Pixels
 from stellarnb.models.inputs.scaling import LabelScaler
 from stellarnb.models.weights.store import subset
@@ -109,7 +109,7 @@ class RaveFamily:
         return worst
 
 
-def load_rave(card: Card, tensors: Mapping[str, Tensor]) -> Loaded:
+def load_rave(card: Card, tensors: Mapping[str, Tensor]) -> Ensemble:
     """Build networks, scaling, limits and calibration from the converted weights.
 
     Parameters
@@ -121,7 +121,7 @@ def load_rave(card: Card, tensors: Mapping[str, Tensor]) -> Loaded:
 
     Returns
     -------
-    Loaded
+    Ensemble
         Its card has the limits and the calibration at full precision.
     """
     from stellarnb.models.networks.rave import build_rave_network
@@ -139,7 +139,7 @@ def load_rave(card: Card, tensors: Mapping[str, Tensor]) -> Loaded:
         scatter_limits=arrays["novelty.scatter"],
     )
     labels = LabelScaler.from_arrays(subset(arrays, "labels"))
-    return Loaded(_with_figures(card, arrays), networks, family, labels)
+    return Ensemble(_with_figures(card, arrays), networks, family, labels)
 
 
 def _with_figures(card: Card, arrays: Mapping[str, NDArray[np.float64]]) -> Card:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stellarnb.errors import InvalidInput
 from stellarnb.models.card import Card
-from stellarnb.models.families.base import Loaded
+from stellarnb.models.families.base import Ensemble
 from stellarnb.models.families.hybrid import load_hybrid
 from stellarnb.models.families.rave import load_rave
 from stellarnb.models.families.rave_published import convert_rave
@@ -27,7 +27,7 @@ __all__ = ["fetch_weights", "load_family"]
 class _Kind:
     """How models of one family come from their weights file, and that from published files."""
 
-    load: Callable[[Card, Mapping[str, Tensor]], Loaded]
+    load: Callable[[Card, Mapping[str, Tensor]], Ensemble]
     convert: Conversion | None = None
 
 
@@ -38,7 +38,7 @@ _KINDS = {
 }
 
 
-def load_family(card: Card, path: Path | None = None, *, progress: bool = True) -> Loaded:
+def load_family(card: Card, path: Path | None = None, *, progress: bool = True) -> Ensemble:
     """Build networks and scaling of a model.
 
     Parameters
@@ -52,7 +52,7 @@ def load_family(card: Card, path: Path | None = None, *, progress: bool = True) 
 
     Returns
     -------
-    Loaded
+    Ensemble
 
     Raises
     ------

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.models.card import Card
-from stellarnb.models.families.base import Loaded, Scalars, Scaled
+from stellarnb.models.families.base import Ensemble, Scalars, Scaled
 from stellarnb.models.inputs.features import MAGNITUDES, XPScaler, colours
 from stellarnb.models.inputs.pixels import Pixels
 from stellarnb.models.inputs.scaling import LabelScaler
@@ -83,7 +83,7 @@ def _magnitudes(scalars: Scalars) -> NDArray[np.float64]:
     return np.stack([scalars[name] for name in MAGNITUDES], axis=1)
 
 
-def load_xp(card: Card, tensors: Mapping[str, Tensor]) -> Loaded:
+def load_xp(card: Card, tensors: Mapping[str, Tensor]) -> Ensemble:
     """Build networks and scaling from the tensors of a weights file."""
     from stellarnb.models.networks.xp import build_network
 
@@ -99,4 +99,4 @@ def load_xp(card: Card, tensors: Mapping[str, Tensor]) -> Loaded:
     scaler = XPScaler.from_arrays(subset(arrays, "scaler"))
     distances = Novelty.from_arrays(subset(arrays, "novelty"))
     labels = LabelScaler.from_arrays(subset(arrays, "labels"))
-    return Loaded(card, networks, XPFamily(scaler, distances), labels)
+    return Ensemble(card, networks, XPFamily(scaler, distances), labels)

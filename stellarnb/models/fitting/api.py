@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from stellarnb import __version__
 from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.models.backends.loop import in_chunks
 from stellarnb.models.fitting.prior import Prior, unfit_pixels
+from stellarnb.models.fitting.settings import FitSettings
 from stellarnb.models.fitting.table import LEVELS, VARIATION, columns_of, describe
 from stellarnb.models.inputs.pixels import clean_pixels
 from stellarnb.models.synthetic.emulator import Emulator, load_emulator
@@ -27,9 +27,9 @@ from stellarnb.tables import Labels
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stellarnb.models.fitting.window import Window
+    from stellarnb.models.fitting.window import EmulatorView
 
-__all__ = ["Settings", "fit_spectra"]
+__all__ = ["fit_spectra"]
 
 #: Stars that are fitted side by side.
 BATCH = 64
@@ -37,40 +37,6 @@ BATCH = 64
 LEAST_SNR = 1.0
 #: Continuum terms may reach so far from a constant 1.
 TERM_LIMIT = 1.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to fit.
-
-    Attributes
-    ----------
-    labels : tuple of str
-        What to return.
-    vsini : float or None
-        Rotation [km/s]; None = free.
-    vmac : float
-        Radial-tangential macroturbulence [km/s].
-    velocity_limit : float
-        Largest velocity [km/s] that may be left in the spectra.
-    continuum : int
-        Degree of the polynomial that is fitted along.
-    mask_cores : bool
-        Whether the cores of Ca II and Halpha are left out.
-    resolution : float or None
-        R, where it is not the instrument's own.
-    floor : bool
-        Whether errors hold the card's floor.
-    """
-
-    labels: tuple[str, ...]
-    vsini: float | None
-    vmac: float
-    velocity_limit: float
-    continuum: int
-    mask_cores: bool
-    resolution: float | None
-    floor: bool
 
 
 def fit_spectra(
@@ -105,7 +71,7 @@ def fit_spectra(
     held : mapping of str to array_like, optional
         Labels known from elsewhere (such as logg), shape [n] or one number each.
     vsini : float, optional
-        Projected rotation [km/s]; fitted (0 to 60) where not given.
+        Projected rotation [km/s]; default: fitted, 0 to 60.
     vmac : float, optional
         Radial-tangential macroturbulence [km/s].
     velocity_limit : float, optional
@@ -143,10 +109,13 @@ def fit_spectra(
         On Ctrl-C or `cancel`; its ``partial`` has the rows that were finished.
     """
     if not isinstance(spectra, SpectrumSet):
-        raise InvalidInput("fit_spectra takes a SpectrumSet: see snb.read, archive.spectra.")
+        raise InvalidInput(
+            f"fit_spectra takes a SpectrumSet, not {type(spectra).__name__}. Make one with snb.read "
+            "or archive.spectra."
+        )
     emulator = load_emulator(spectra.instrument.id)
     spectra.check_grid(get_instrument(spectra.instrument.id))
-    settings = Settings(
+    settings = FitSettings(
         tuple(labels), vsini, vmac, velocity_limit, continuum, mask_cores, resolution, floor
     )
     known = _check(settings, emulator, held or {}, len(spectra))
@@ -176,7 +145,7 @@ def fit_spectra(
 
 
 def _provenance(
-    emulator: Emulator, settings: Settings, spectra: SpectrumSet, held: list[str]
+    emulator: Emulator, settings: FitSettings, spectra: SpectrumSet, held: list[str]
 ) -> dict[str, Any]:
     """Return how the labels of a fit came about."""
     return {
@@ -216,14 +185,14 @@ def _one_thread() -> Iterator[None]:
 
 
 @lru_cache(maxsize=4)
-def _window(instrument: str, resolution: float | None, vmac: float) -> Window:
-    from stellarnb.models.fitting.window import Window
+def _window(instrument: str, resolution: float | None, vmac: float) -> EmulatorView:
+    from stellarnb.models.fitting.window import EmulatorView
 
-    return Window(load_emulator(instrument), get_instrument(instrument), resolution, vmac)
+    return EmulatorView(load_emulator(instrument), get_instrument(instrument), resolution, vmac)
 
 
 def _check(
-    settings: Settings, emulator: Emulator, held: Mapping[str, ArrayLike], n: int
+    settings: FitSettings, emulator: Emulator, held: Mapping[str, ArrayLike], n: int
 ) -> dict[str, NDArray[np.float64]]:
     """Refuse settings that make no sense; return the held labels, [n] each."""
     unknown = [name for name in (*settings.labels, *held) if name not in emulator.names]
@@ -233,16 +202,18 @@ def _check(
             f"{', '.join(emulator.names)}."
         )
     if settings.vsini is not None and not 0 <= settings.vsini <= ROTATION[-1]:
-        raise InvalidInput(f"vsini is {settings.vsini}; 0 to {ROTATION[-1]:g} km/s, or None.")
+        raise InvalidInput(
+            f"vsini is {settings.vsini}; give 0 to {ROTATION[-1]:g} km/s, or None to fit it."
+        )
     if not 0 <= settings.velocity_limit <= 60:
-        raise InvalidInput(f"velocity_limit is {settings.velocity_limit}; 0 to 60 km/s.")
+        raise InvalidInput(f"velocity_limit is {settings.velocity_limit}; give 0 to 60 km/s.")
     if settings.continuum not in range(9):
         raise InvalidInput(f"continuum is {settings.continuum}; a degree from 0 to 8 is needed.")
     out = {}
     for name, values in held.items():
         array = np.asarray(values, dtype=np.float64)
         if array.shape not in {(), (n,)}:
-            raise InvalidInput(f"held[{name!r}] has shape {array.shape}; {n} values or one.")
+            raise InvalidInput(f"held[{name!r}] has shape {array.shape}; give {n} values, or one.")
         low, high = emulator.limits[emulator.names.index(name)]
         if not np.all((array >= low) & (array <= high)):
             raise InvalidInput(f"held[{name!r}] must lie within {low:g} to {high:g}.")
@@ -252,14 +223,14 @@ def _check(
 
 def _fit(
     spectra: SpectrumSet,
-    window: Window,
-    settings: Settings,
+    window: EmulatorView,
+    settings: FitSettings,
     held: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, Any]:
     """Return the columns of one batch."""
     import torch
 
-    from stellarnb.models.fitting.solver import Solver, Task
+    from stellarnb.models.fitting.solver import FitTask, Solver
 
     pixels = clean_pixels(spectra)
     instrument = spectra.instrument
@@ -273,7 +244,7 @@ def _fit(
     usable &= pixels.alive[:, None]
     precision = np.where(usable, 1.0 / np.where(usable, error, 1.0) ** 2, 0.0)
     width = np.median(grid / spectra.resolution) / np.median(np.diff(grid))
-    task = Task(
+    task = FitTask(
         torch.from_numpy(np.where(usable, pixels.flux, 0.0).astype(np.float32)),
         torch.from_numpy(precision.astype(np.float32)),
         *_limits(window.emulator, settings),
@@ -287,7 +258,7 @@ def _fit(
 
 
 def _limits(
-    emulator: Emulator, settings: Settings
+    emulator: Emulator, settings: FitSettings
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     ends = np.sort(emulator.scale(emulator.limits.T), axis=0)
     speed = settings.velocity_limit

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from stellarnb.models.fitting.prior import Prior
-from stellarnb.models.fitting.window import Window
+from stellarnb.models.fitting.window import EmulatorView
 
-__all__ = ["Fit", "Solver", "Task"]
+__all__ = ["FitResult", "FitTask", "Solver"]
 
 #: Steps of the three rounds; between them weights of pixels and the noise are learned anew.
 ROUNDS = (14, 8, 8)
@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Task:
+class FitTask:
     """What is fitted, and within what.
 
     Attributes
@@ -58,13 +58,13 @@ class Task:
 
 
 @dataclass
-class Fit:
+class FitResult:
     """Where a fit ended.
 
     Attributes
     ----------
     parameters : numpy.ndarray, shape [n, n_parameters]
-        As in `Task`.
+        As in `FitTask`.
     covariance : numpy.ndarray, shape [n, n_parameters, n_parameters]
         From the curvature.
     chi2, noise : numpy.ndarray, shape [n]
@@ -99,19 +99,19 @@ class Solver:
 
     Parameters
     ----------
-    window : Window
+    window : EmulatorView
         The model.
-    task : Task
+    task : FitTask
         The data.
     """
 
-    def __init__(self, window: Window, task: Task) -> None:
+    def __init__(self, window: EmulatorView, task: FitTask) -> None:
         self.window, self.task = window, task
         self.n_labels = len(window.emulator.names)
         self.weight = task.precision.clone()
         self.noise = np.ones(len(task.flux))
 
-    def run(self) -> Fit:
+    def run(self) -> FitResult:
         """Fit, learn weights and noise from the residuals, and fit again."""
         parameters = self._begin()
         steps = 0
@@ -129,7 +129,7 @@ class Solver:
         used = (self.task.precision > 0).sum(dim=1).numpy()
         free = np.maximum(used - self._n_free(), 1)
         squares = (self.task.precision * residual**2).sum(dim=1).double().numpy()
-        return Fit(parameters, covariance, squares / free, self.noise, residual, model, steps)
+        return FitResult(parameters, covariance, squares / free, self.noise, residual, model, steps)
 
     def _n_free(self) -> int:
         return int(np.sum(self.task.high > self.task.low))

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stellarnb.models.fitting.settings import FitSettings
 from stellarnb.models.synthetic.emulator import Emulator
+from stellarnb.models.trust.ca_cores import CA_CORES, CORE_HALF_WIDTH, CORE_LIMIT
 from stellarnb.spectra import SpectrumSet
 from stellarnb.spectra.line_spread import convert_wavelength
 
 if TYPE_CHECKING:
-    from stellarnb.models.fitting.api import Settings
-    from stellarnb.models.fitting.solver import Fit, Task
+    from stellarnb.models.fitting.solver import FitResult, FitTask
 
 __all__ = [
-    "CA_CORES",
-    "CORE_HALF_WIDTH",
-    "CORE_LIMIT",
     "LEVELS",
     "VARIATION",
     "columns_of",
@@ -31,10 +29,6 @@ AT_LIMIT = 1e-4
 #: Flux by which a good fit to a real star may be off beside the noise; and by how many times
 #: more (as a variance) novelty calls it unlike the synthesis.
 TOLERANCE, MISFIT_LIMIT = 0.015, 2.0
-#: Ca II cores (half-width in air [Angstrom]) tell a chromosphere or a second star: by so much more
-#: light than in LTE, after two errors, novelty calls a star unlike the synthesis. Kepler-93, which
-#: is quiet, has 0.06; an active star 0.27, an unresolved binary 0.20.
-CA_CORES, CORE_HALF_WIDTH, CORE_LIMIT = (8498.02, 8542.09, 8662.14), 0.75, 0.12
 #: Continuum within which a fit is accepted: its level, and how far it may vary over the window.
 LEVELS, VARIATION = (0.3, 1.7), 0.3
 
@@ -44,9 +38,9 @@ Floats = NDArray[np.float64]
 def columns_of(
     spectra: SpectrumSet,
     emulator: Emulator,
-    settings: Settings,
-    task: Task,
-    fit: Fit,
+    settings: FitSettings,
+    task: FitTask,
+    fit: FitResult,
     usable: NDArray[np.bool_],
     flux_error: NDArray[np.floating[Any]],
 ) -> dict[str, Any]:
@@ -58,9 +52,9 @@ def columns_of(
         n spectra.
     emulator : Emulator
         That was fitted.
-    settings : Settings
+    settings : FitSettings
         How.
-    task, fit : Task and Fit
+    task, fit : FitTask and FitResult
         What was fitted, and where it ended.
     usable : numpy.ndarray of bool, shape [n, n_pix]
         Pixels that took part.
@@ -111,7 +105,7 @@ def columns_of(
 
 def _label_columns(
     emulator: Emulator,
-    settings: Settings,
+    settings: FitSettings,
     values: Floats,
     errors: Floats,
     stopped: NDArray[np.int64],
@@ -134,7 +128,7 @@ def _label_columns(
     return columns
 
 
-def _stopped(task: Task, fit: Fit) -> NDArray[np.int64]:
+def _stopped(task: FitTask, fit: FitResult) -> NDArray[np.int64]:
     """Return -1 or 1 where a parameter stopped at its lower or upper limit, else 0."""
     slack = AT_LIMIT * (task.high - task.low)
     free = task.high > task.low
@@ -143,7 +137,7 @@ def _stopped(task: Task, fit: Fit) -> NDArray[np.int64]:
     return high.astype(np.int64) - low.astype(np.int64)
 
 
-def _misfit(task: Task, fit: Fit) -> Floats:
+def _misfit(task: FitTask, fit: FitResult) -> Floats:
     """Return the mean square of the residuals over that of noise and tolerance together."""
     used = task.precision > 0
     allowed = 1.0 / task.precision.clamp(min=1e-30) + TOLERANCE**2
@@ -152,7 +146,7 @@ def _misfit(task: Task, fit: Fit) -> Floats:
 
 
 def _core_excess(
-    spectra: SpectrumSet, fit: Fit, error: NDArray[np.floating[Any]]
+    spectra: SpectrumSet, fit: FitResult, error: NDArray[np.floating[Any]]
 ) -> tuple[Floats, Floats]:
     """Return how much more light the Ca II cores have than the model, and its error."""
     instrument = spectra.instrument
@@ -173,7 +167,7 @@ def _core_excess(
 
 def _words(
     emulator: Emulator,
-    settings: Settings,
+    settings: FitSettings,
     stopped: NDArray[np.int64],
     level: Floats,
     variation: Floats,

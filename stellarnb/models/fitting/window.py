@@ -13,7 +13,7 @@ from stellarnb.models.synthetic.emulator import Emulator
 from stellarnb.models.synthetic.instrument import LIGHT, ROTATION, response
 from stellarnb.spectra import Instrument
 
-__all__ = ["Basis", "Window"]
+__all__ = ["Basis", "EmulatorView"]
 
 #: Velocities [km/s] are expanded to second order about multiples of this: 0.1 % of a line's depth.
 VELOCITY_BIN = 2.0
@@ -39,7 +39,7 @@ class Basis:
     rotation2: float
 
 
-class Window:
+class EmulatorView:
     """An emulator seen through an instrument.
 
     Parameters

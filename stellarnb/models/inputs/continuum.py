@@ -25,8 +25,8 @@ Floats = NDArray[np.floating[Any]]
 class Continuum:
     """A low polynomial through pixels that few lines touch, by least squares.
 
-    It is no true continuum, but the same function of the flux for every star, so that a network
-    never sees the level and slope that a pipeline left.
+    It is not the true continuum, but the same function of the flux for every star, so that a
+    network never sees the level and slope that a pipeline left.
 
     Attributes
     ----------

@@ -16,11 +16,11 @@ from stellarnb.spectra import Instrument, SpectrumSet, get_instrument
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
 
-__all__ = ["Inputs", "join_inputs"]
+__all__ = ["JoinedSpectra", "join_inputs"]
 
 
 @dataclass(frozen=True)
-class Inputs:
+class JoinedSpectra:
     """What is seen of n stars, row by row.
 
     Attributes
@@ -43,9 +43,9 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.source_id)
 
-    def __getitem__(self, rows: slice) -> Inputs:
+    def __getitem__(self, rows: slice) -> JoinedSpectra:
         """Return some of the stars."""
-        return Inputs(
+        return JoinedSpectra(
             self.source_id[rows],
             self.instrument,
             None if self.spectra is None else self.spectra[rows],
@@ -65,7 +65,7 @@ class Inputs:
 
 def join_inputs(
     card: Card, spectra: SpectrumSet | None, stars: Any, xp: SpectrumSet | None
-) -> Inputs:
+) -> JoinedSpectra:
     """Bring what the user has into the order of the spectra.
 
     Parameters
@@ -79,7 +79,7 @@ def join_inputs(
 
     Returns
     -------
-    Inputs
+    JoinedSpectra
         In the order of `spectra`; without them in that of `xp`, or of the table.
 
     Raises
@@ -94,7 +94,8 @@ def join_inputs(
     for given in (spectra, xp):
         if given is not None and not isinstance(given, SpectrumSet):
             raise InvalidInput(
-                "predict takes a SpectrumSet: see snb.SpectrumSet, archive.spectra, snb.read."
+                f"Spectra are a SpectrumSet, not {type(given).__name__}. Make one with "
+                "snb.SpectrumSet, archive.spectra or snb.read."
             )
     if xp is not None and not card.second_instrument:
         raise InvalidInput(f"{card.display_name} reads no XP spectra beside its own; leave xp out.")
@@ -106,26 +107,28 @@ def join_inputs(
         xp.check_grid(get_instrument(card.second_instrument))
         if not np.array_equal(xp.source_id, ids):
             xp = _in_order(xp, ids)
-    return Inputs(ids, instrument, spectra, xp)
+    return JoinedSpectra(ids, instrument, spectra, xp)
 
 
 def _ids(card: Card, stars: Any, xp: SpectrumSet | None) -> NDArray[np.int64]:
     """Return the identifiers of stars of which there is no spectrum."""
     if not card.second_instrument:
         raise InvalidInput(
-            f"{card.display_name} needs spectra: a SpectrumSet, see snb.SpectrumSet, snb.read."
+            f"{card.display_name} needs spectra. Pass a SpectrumSet, from snb.SpectrumSet or snb.read."
         )
     if xp is not None:
         return xp.source_id
     if stars is None:
         raise MissingInput(
-            f"{card.display_name}: nothing to read. Give spectra, XP spectra (xp=...), or a table "
+            f"{card.display_name} has nothing to read. Give spectra, XP spectra (xp=...), or a table "
             f"with source_id, {', '.join(spec.name for spec in card.scalars)}."
         )
     table = as_arrow(stars)
     column = find_column(table.column_names, "source_id")
     if column is None:
-        raise MissingInput("stars: no column source_id, by which stars and spectra are joined.")
+        raise MissingInput(
+            "stars has no column source_id; stars and spectra are joined by it. Add it."
+        )
     return as_source_ids(column_to_numpy(table[column]))
 
 

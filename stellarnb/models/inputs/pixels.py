@@ -27,7 +27,7 @@ MIN_AGREEING, AGREEMENT = 3, 20.0
 #: Shift of air wavelengths against vacuum in the optical [km/s] (n - 1 = 2.75e-4).
 AIR_VACUUM = 82.5
 
-#: A pixel further below zero than this many errors is no noise.
+#: A pixel further below zero than this many errors is not noise.
 MAX_NEGATIVE_SIGMA = 5.0
 
 #: No star has a value outside these ranges: 99.99 and -9999 mean 'none'.
@@ -224,7 +224,7 @@ def match_scalars(
     MissingInput
         If a wanted column, or a table that is needed, is absent; names it.
     InvalidInput
-        If the identifiers or a column are no numbers.
+        If the identifiers or a column are not numbers.
     """
     empty = {name: np.full(len(source_id), np.nan) for name in wanted}
     if stars is None:
@@ -237,11 +237,13 @@ def match_scalars(
     table = as_arrow(stars)
     columns = {n: find_column(table.column_names, n) for n in ("source_id", *wanted, *optional)}
     if columns["source_id"] is None:
-        raise MissingInput("stars: no column source_id, by which stars and spectra are joined.")
+        raise MissingInput(
+            "stars has no column source_id; stars and spectra are joined by it. Add it."
+        )
     absent = [name for name in wanted if columns[name] is None]
     if absent and (needs_all or not allow_missing):
         hint = (
-            "This network has no notion of missing inputs; a star with NaN there gets no labels."
+            "This network needs every input; a star with NaN in one gets no labels."
             if needs_all
             else "Or pass allow_missing=True: the errors grow accordingly."
         )

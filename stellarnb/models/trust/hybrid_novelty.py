@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.models.fitting.table import CORE_LIMIT
+from stellarnb.models.trust.ca_cores import CORE_LIMIT
 from stellarnb.models.trust.novelty import Novelty, leading_terms
 from stellarnb.models.weights.store import subset
 

@@ -60,7 +60,7 @@ def read_sources(
     card : Card
         Of a model that is fetched.
     sources : sequence of SourceFile, optional
-        Some of the card's; all where not given.
+        Some of the card's; default: all.
     progress : bool, optional
         Whether to show a progress bar while downloading.
 
@@ -230,7 +230,7 @@ def _words(card: Card, absent: Sequence[SourceFile]) -> str:
     lines += [f"  {_url(card, source)}\n    -> {folder / source.path}" for source in absent]
     for mirror in settings().mirrors:
         if not mirror.is_dir():
-            lines.append(f"STELLARNB_MIRROR names {mirror}, which is no folder.")
+            lines.append(f"STELLARNB_MIRROR names {mirror}, which is not a folder.")
     others = [path for paths in _mirrored(absent).values() for path in paths]
     if others:
         lines.append(f"{others[0]} has the right name, but is not the published file.")
@@ -252,7 +252,7 @@ def converted_path(card: Card) -> Path:
 
 
 def whereabouts(card: Card) -> str:
-    """Return in words where the weights of a model are: in the package, fetched, or to fetch."""
+    """Return a sentence on where the weights of a model are: in the package, fetched, or to fetch."""
     if not card.sources:
         return "in the package"
     if _cached(card) is not None:

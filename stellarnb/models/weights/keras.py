@@ -158,7 +158,7 @@ def _layers(file: h5py.File, name: str) -> Iterator[KerasLayer]:
             # External links and files would lead out of the bytes that were checked.
             dataset = group[weight_name]
             if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-                raise ValueError(f"{weight_name} is no plain array")
+                raise ValueError(f"{weight_name} is not a plain array")
             if dataset.file.id != file.id or dataset.nbytes > _MAX_BYTES:
                 raise ValueError(f"{weight_name} lies outside the file or is too large")
             if dataset.dtype.kind != "f":

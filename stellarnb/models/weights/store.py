@@ -79,7 +79,7 @@ def load_tensors(card: Card, path: Path | None = None) -> dict[str, Tensor]:
     Raises
     ------
     WeightsNotFound, ChecksumMismatch
-        As `read_weights` says; the first of them also if the file is no safetensors file.
+        As `read_weights` says; the first of them also if the file is not in that format.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -89,7 +89,8 @@ def load_tensors(card: Card, path: Path | None = None) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load(data)
     except SafetensorError as error:
         raise WeightsNotFound(
-            f"{path or shipped_path(card)} is no safetensors file: {error}"
+            f"{path or shipped_path(card)} is not a safetensors file: {error}. Install the package "
+            "again, or train the model again."
         ) from error
     return tensors
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from stellarnb.models.backends.loop import run_networks
 from stellarnb.models.families.hybrid import colours_of
-from stellarnb.models.fitting.table import CA_CORES, CORE_HALF_WIDTH
 from stellarnb.models.inputs.pixels import Pixels
 from stellarnb.models.networks.hybrid import HybridNetwork
+from stellarnb.models.trust.ca_cores import CA_CORES, CORE_HALF_WIDTH
 from stellarnb.models.trust.calibration import ensemble
 from stellarnb.models.trust.hybrid_novelty import HybridNovelty
 from stellarnb.models.trust.novelty import Novelty, leading_terms

@@ -17,7 +17,7 @@ STARS = {
 
 
 def observed(instrument: str, snr: float = 100.0, stars=STARS, **effects) -> SpectrumSet:
-    """Emulated spectra with white noise and errors that say so."""
+    """Emulated spectra with white noise, and its size as their errors."""
     clean = load_emulator(instrument).spectra(stars, instrument, **effects)
     noise = np.random.default_rng(5).standard_normal(clean.flux.shape)
     error = np.full(clean.flux.shape, 1.0 / snr)

@@ -195,7 +195,7 @@ def test_a_mirror_that_does_not_help_is_explained(
     with pytest.raises(WeightsNotFound) as caught:
         read_sources(card)
     assert f"{tmp_path / 'one.bin'} has the right name, but is not" in str(caught.value)
-    assert f"{tmp_path / 'typo'}, which is no folder" in str(caught.value)
+    assert f"{tmp_path / 'typo'}, which is not a folder" in str(caught.value)
 
 
 def test_a_cache_that_cannot_be_written_is_said(
