@@ -1,15 +1,8 @@
-"""The recipe of the emulators: components and a Gaussian process from synthetic nodes.
-
-``python -m stellarnb.training.emulate.recipe cat --evaluate --json`` prints how well the shipped one
-does on the nodes that it has never seen; without ``--evaluate`` it is made anew.
-"""
+"""The recipe of the emulators: components and a Gaussian process from synthetic nodes."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
-import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.errors import InvalidInput, MissingInput, StellarnbError
+from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.files import atomic_write, make_folder
 from stellarnb.models.synthetic.emulator import Emulator, load_emulator
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Nodes", "evaluate_emulator", "load_nodes", "main", "train_emulator"]
+__all__ = ["Nodes", "evaluate_emulator", "load_emulator_recipe", "load_nodes", "train_emulator"]
 
 #: Where the nodes lie beside a checkout.
 NODES = Path(__file__).resolve().parents[4] / "shared" / "data" / "synthetic_nodes"
@@ -150,7 +143,7 @@ def train_emulator(window: str, nodes: Nodes, out: Path) -> list[Path]:
         for n, limit in zip(nodes.names, limits, strict=True)
     ]
     entry["metrics"] = {
-        "command": f"python -m stellarnb.training.emulate.recipe {window} --evaluate --json"
+        "command": f"python -m stellarnb.training.emulate {window} --evaluate --json"
     }
     weights, card = folder / entry["weights"], folder / f"{window}.toml"
     with atomic_write(weights) as part:
@@ -306,48 +299,3 @@ def evaluate_emulator(emulator: Emulator, nodes: Nodes) -> list[dict[str, Any]]:
             row |= {"limit": limit, "meets": value <= limit}
         rows.append(row)
     return rows
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Make or evaluate an emulator from the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("window", help="cat or hr15n")
-    parser.add_argument("--nodes", type=Path, default=NODES, help="folder of the nodes")
-    parser.add_argument("--out", type=Path, default=Path("emulators"), help="where to write")
-    parser.add_argument("--evaluate", action="store_true", help="evaluate the shipped weights")
-    parser.add_argument("--fits", action="store_true", help="fit noisy held-out nodes instead")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    given = parser.parse_args(arguments)
-    try:
-        nodes = load_nodes(given.nodes / load_emulator_recipe(given.window)["nodes"])
-        name = given.window
-        if given.fits:
-            rows = _fits(name, nodes)
-        elif given.evaluate:
-            rows = evaluate_emulator(load_emulator(name), nodes)
-        else:
-            card = train_emulator(name, nodes, given.out)[1]
-            rows = evaluate_emulator(load_emulator(str(card)), nodes)
-    except StellarnbError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    for row in rows:
-        words = "  ".join(f"{key} {value}" for key, value in row.items())
-        sys.stdout.write(f"{json.dumps(row) if given.json else words}\n")
-    return 0
-
-
-def _fits(window: str, nodes: Nodes) -> list[dict[str, Any]]:
-    """Fit noisy held-out nodes for each instrument of a window."""
-    from stellarnb.training.emulate.evaluate import evaluate_fits
-
-    card = load_emulator(window).card
-    rows: list[dict[str, Any]] = []
-    for instrument in card.network["instruments"]:
-        labels = [spec.name for spec in card.labels if spec.name in card.network["fitted"]]
-        rows += evaluate_fits(nodes, instrument, labels)
-    return rows
-
-
-if __name__ == "__main__":
-    sys.exit(main())
