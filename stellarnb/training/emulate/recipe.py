@@ -34,45 +34,17 @@ Floats = NDArray[Any]
 
 @dataclass(frozen=True)
 class Nodes:
-    """Synthetic spectra.
+    """Synthetic spectra."""
 
-    Attributes
-    ----------
-    names : tuple of str
-        Labels.
-    labels : numpy.ndarray of float32, shape [n, n_labels]
-    wavelength : numpy.ndarray, shape [n_pix]
-        In air [Angstrom].
-    flux : numpy.ndarray of float32, shape [n, n_pix]
-        Continuum-normalised.
-    held_out : numpy.ndarray of bool, shape [n]
-        A fixed tenth that nothing is made from.
-    """
-
-    names: tuple[str, ...]
-    labels: Floats
-    wavelength: Floats
-    flux: Floats
-    held_out: NDArray[np.bool_]
+    names: tuple[str, ...]  #: Labels
+    labels: Floats  #: [n, n_labels]
+    wavelength: Floats  #: [n_pix]: in air [Angstrom]
+    flux: Floats  #: [n, n_pix]: continuum-normalised
+    held_out: NDArray[np.bool_]  #: [n]: a fixed tenth that nothing is made from
 
 
 def load_nodes(path: Path) -> Nodes:
-    """Read a file of nodes.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        An ``.npz`` with ``labels, names, wavelength, flux``.
-
-    Returns
-    -------
-    Nodes
-
-    Raises
-    ------
-    MissingInput
-        If it is not there or no such file.
-    """
+    """Read a file of nodes."""
     try:
         with np.load(path, allow_pickle=False) as file:
             labels, names = file["labels"], tuple(str(name) for name in file["names"])
@@ -98,24 +70,7 @@ def load_emulator_recipe(window: str) -> dict[str, Any]:
 def train_emulator(window: str, nodes: Nodes, out: Path) -> list[Path]:
     """Make an emulator, and write its weights and card.
 
-    Parameters
-    ----------
-    window : str
-        ``cat`` or ``hr15n``.
-    nodes : Nodes
-        Its spectra.
-    out : pathlib.Path
-        Folder.
-
-    Returns
-    -------
-    list of pathlib.Path
-        Weights and card; copied into ``stellarnb/models`` they are what is shipped.
-
-    Raises
-    ------
-    InvalidInput, OutputError
-        For an unknown window, a folder that cannot be written.
+    Returns weights and card; copied into ``stellarnb/models`` they are what is shipped.
     """
     from safetensors.torch import save
 
@@ -263,19 +218,9 @@ def _learn_metric(
 def evaluate_emulator(emulator: Emulator, nodes: Nodes) -> list[dict[str, Any]]:
     """Compare an emulator with the held-out nodes.
 
-    Parameters
-    ----------
-    emulator : Emulator
-        Of their window.
-    nodes : Nodes
-        All nodes.
-
-    Returns
-    -------
-    list of dict
-        ``figure, value, unit, limit, meets, n``: median absolute error and rms over all pixels
-        of all held-out nodes, the rms above 4200 K, and the rms within 0.5 Angstrom of Li I
-        where the window has it. Limits only for those that must hold.
+    Returns ``figure, value, unit, limit, meets, n``: median absolute error and rms over all pixels
+    of all held-out nodes, the rms above 4200 K, and the rms within 0.5 Angstrom of Li I where the
+    window has it. Limits only for those that must hold.
     """
     labels, flux = nodes.labels[nodes.held_out], nodes.flux[nodes.held_out]
     error = 100.0 * (emulator.flux(labels) - flux)
