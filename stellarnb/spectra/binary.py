@@ -18,10 +18,7 @@ _NUMBERS = {2: "<f2", 4: "<f4"}
 def to_cells(values: NDArray[np.floating[Any]]) -> pa.FixedSizeBinaryArray:
     """Return spectra as fixed-size binary, little-endian.
 
-    Parameters
-    ----------
-    values : numpy.ndarray of float32 or float16, shape [n, n_pix]
-        As they are, NaN included.
+    values [n, n_pix]: as they are, NaN included.
     """
     n, n_pix = values.shape
     size = values.dtype.itemsize
@@ -31,22 +28,7 @@ def to_cells(values: NDArray[np.floating[Any]]) -> pa.FixedSizeBinaryArray:
 
 
 def from_cells(column: pa.ChunkedArray, n_pix: int, what: str) -> NDArray[np.float32]:
-    """Return a column of spectra as float32 [n, n_pix].
-
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-        Fixed-size binary of float32 or float16.
-    n_pix : int
-        Pixels of a spectrum.
-    what : str
-        What it is, for an error.
-
-    Raises
-    ------
-    InvalidInput
-        If it is something else, or a cell is empty.
-    """
+    """Return a column of spectra as float32 [n, n_pix]."""
     kind = column.type
     size = kind.byte_width // n_pix if pa.types.is_fixed_size_binary(kind) else 0
     if size not in _NUMBERS or kind.byte_width != size * n_pix or column.null_count:

@@ -20,24 +20,14 @@ __all__ = ["Arm", "Instrument", "get_instrument", "instrument_ids"]
 
 @dataclass(frozen=True)
 class Arm:
-    """One stretch of wavelengths.
+    """One stretch of wavelengths."""
 
-    Attributes
-    ----------
-    name : str
-        Such as ``blue``; empty where there is only one.
-    start, step : float
-        First wavelength and sampling; for ``log10``, those of the decimal logarithm.
-    n_pix : int
-        Number of pixels.
-    sampling : {"linear", "log10"}
-        What is evenly spaced: the wavelength or its logarithm.
-    """
-
-    name: str
+    name: str  #: Such as ``blue``; empty where there is only one
+    #: start, step: First wavelength and sampling; for ``log10``, those of the decimal logarithm.
     start: float
     step: float
-    n_pix: int
+    n_pix: int  #: Number of pixels
+    #: What is evenly spaced: the wavelength or its logarithm.
     sampling: Literal["linear", "log10"] = "linear"
 
     @property

@@ -22,22 +22,7 @@ R_TOLERANCE = 1.01
 def convert_wavelength(
     wavelength: NDArray[np.float64], unit: str, medium: str, new_unit: str, new_medium: str
 ) -> NDArray[np.float64]:
-    """Return wavelengths in another unit and medium.
-
-    Parameters
-    ----------
-    wavelength : numpy.ndarray
-        In `unit`.
-    unit, new_unit : str
-        As astropy writes them, such as ``nm``.
-    medium, new_medium : {"air", "vacuum"}
-        What they are and shall be measured in.
-
-    Returns
-    -------
-    numpy.ndarray of float64
-        In `new_unit`.
-    """
+    """Return wavelengths in another unit and medium."""
     if unit == new_unit and medium == new_medium:
         return wavelength
     from astropy import units as u
@@ -56,28 +41,8 @@ def transfer(
 ) -> sparse.csr_array:
     """Return the weights that bring spectra to the grid and resolution of an instrument.
 
-    Parameters
-    ----------
-    grid : numpy.ndarray, shape [n]
-        Wavelengths of the spectra, in the instrument's unit.
-    instrument : Instrument
-        What they were taken with.
-    resolution : numpy.ndarray, shape [n]
-        Their R.
-    wanted : Instrument
-        Where they shall go. One without a grid (`Instrument.custom`) keeps theirs.
-
-    Returns
-    -------
-    scipy.sparse.csr_array, shape [m, n]
-        For `resample.rebin`.
-
-    Raises
-    ------
-    GridMismatch
-        If the ranges do not meet, or the wanted resolution is higher than the own one.
-    InvalidInput
-        If the grid has a single pixel.
+    grid [n]: wavelengths of the spectra, in the instrument's unit; resolution [n]: their R. Returns
+    [m, n]: for `resample.rebin`.
     """
     old = pixel_edges(grid)
     if wanted.n_pix == 0:
@@ -118,17 +83,7 @@ def can_reach(
     resolution: NDArray[np.float64],
     wanted: Instrument,
 ) -> bool:
-    """Return whether `transfer` can bring spectra to an instrument.
-
-    Parameters
-    ----------
-    grid, instrument, resolution, wanted
-        As for `transfer`.
-
-    Returns
-    -------
-    bool
-    """
+    """Return whether `transfer` can bring spectra to an instrument."""
     try:
         transfer(grid, instrument, resolution, wanted)
     except (GridMismatch, InvalidInput):

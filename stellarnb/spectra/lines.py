@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
+from stellarnb.spectra.instruments import Instrument
 from stellarnb.spectra.line_spread import FWHM, convert_wavelength
 
 if TYPE_CHECKING:
-    from stellarnb.spectra.spectrum_set import SpectrumSet
+    from astropy.units import Quantity
 
 __all__ = ["WavelengthCheck", "check_wavelengths"]
 
@@ -44,6 +45,24 @@ MIN_SIGNIFICANCE = 4.0
 PIECES = 24
 
 
+class SpectraOnGrid(Protocol):
+    """Spectra on one grid: flux and mask [n, n_pix], wavelength and resolution [n_pix]."""
+
+    flux: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    instrument: Instrument
+
+    def __len__(self) -> int: ...
+
+    @property
+    def wavelength(self) -> Quantity:
+        """The grid in the instrument's unit."""
+
+    @property
+    def resolution(self) -> NDArray[np.float64]:
+        """R = wavelength / FWHM."""
+
+
 @dataclass(frozen=True)
 class WavelengthCheck:
     """Where the lines are.
@@ -60,7 +79,7 @@ class WavelengthCheck:
     ok : bool
         Whether the grid agrees with the laboratory.
     verdict : str
-        What that means, in words.
+        What that means, as a sentence.
     """
 
     shift: NDArray[np.float64]
@@ -70,23 +89,8 @@ class WavelengthCheck:
     verdict: str
 
 
-def check_wavelengths(spectra: SpectrumSet) -> WavelengthCheck:
-    """Correlate spectra with a template of strong lines.
-
-    Parameters
-    ----------
-    spectra : SpectrumSet
-        In the stars' rest frame.
-
-    Returns
-    -------
-    WavelengthCheck
-
-    Raises
-    ------
-    InvalidInput
-        If no line of the template lies in the range, or the resolution is too low to tell.
-    """
+def check_wavelengths(spectra: SpectraOnGrid) -> WavelengthCheck:
+    """Correlate spectra in the stars' rest frame with a template of strong lines."""
     instrument = spectra.instrument
     grid = convert_wavelength(
         spectra.wavelength.value, instrument.unit, instrument.medium, "Angstrom", instrument.medium
@@ -132,7 +136,7 @@ def _template(
 
 
 def _measure(
-    spectra: SpectrumSet, template: NDArray[np.float64], near: NDArray[np.bool_]
+    spectra: SpectraOnGrid, template: NDArray[np.float64], near: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return shift [km/s] and whether it is significant, for each star."""
     shift = np.full(len(spectra), np.nan)

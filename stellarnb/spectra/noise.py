@@ -24,18 +24,9 @@ def signal_to_noise(
 ) -> NDArray[np.float64]:
     """Return the signal to noise per pixel of each spectrum.
 
-    Parameters
-    ----------
-    flux, error, mask : numpy.ndarray, shape [n, n_pix]
-        The spectra. Without errors the noise is estimated as DER_SNR does (Stoehr et al. 2008,
-        ASP Conf. 394, 505).
-    lag : int, optional
-        How many pixels apart noise is independent; DER_SNR takes two.
-
-    Returns
-    -------
-    numpy.ndarray of float64, shape [n]
-        0 where no pixel can be used, or where the flux is not positive.
+    flux, error, mask [n, n_pix]: the spectra. Without errors the noise is estimated as DER_SNR does
+    (Stoehr et al. 2008, ASP Conf. 394, 505). Returns [n]: 0 where no pixel can be used, or where
+    the flux is not positive.
     """
     value = np.where(mask, np.nan, flux.astype(np.float64))
     # A star all of whose pixels are masked has no median; it comes back as 0.
@@ -52,14 +43,7 @@ def signal_to_noise(
 def independent_lag(grid: NDArray[np.float64], resolution: NDArray[np.float64]) -> int:
     """Return how many pixels apart noise is independent: two, or 0.4 FWHM where that is more.
 
-    Parameters
-    ----------
-    grid, resolution : numpy.ndarray, shape [n_pix]
-        Wavelengths, in any unit, and R.
-
-    Returns
-    -------
-    int
+    grid, resolution [n_pix]: wavelengths, in any unit, and R.
     """
     if len(grid) < 2:
         return 2
@@ -76,28 +60,8 @@ def draw_noise(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
     """Add Gaussian noise until the spectra have a given signal to noise.
 
-    Parameters
-    ----------
-    flux, error, mask : numpy.ndarray, shape [n, n_pix]
-        The spectra; without errors they are taken as free of noise.
-    source_id : numpy.ndarray of int64, shape [n]
-        Identifiers, part of the seed.
-    snr : float
-        Wanted: median flux over noise.
-    seed : int
-        Of the generator.
-
-    Returns
-    -------
-    flux, error : numpy.ndarray of float32, shape [n, n_pix]
-        With the noise.
-    noisier : int
-        Stars that are noisier already, and come back as they are.
-
-    Raises
-    ------
-    InvalidInput
-        If `snr` is not a positive number or `seed` is negative.
+    flux, error, mask [n, n_pix]: the spectra; without errors they are taken as free of noise;
+    source_id [n]: identifiers, part of the seed. Returns flux, error [n, n_pix]: with the noise.
     """
     if not (np.isfinite(snr) and snr > 0):
         raise InvalidInput(f"snr is {snr}; a positive number is needed.")

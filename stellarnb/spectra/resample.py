@@ -32,20 +32,8 @@ def pixel_edges(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return where pixels begin and end.
 
-    Parameters
-    ----------
-    centres : numpy.ndarray, shape [n]
-        Rising wavelengths, n >= 2.
-
-    Returns
-    -------
-    lower, upper : numpy.ndarray, shape [n]
-        Half-way between the centres; beside a gap, as far away as on the other side.
-
-    Raises
-    ------
-    InvalidInput
-        If there are fewer than two pixels: one alone has no width.
+    centres [n]: rising wavelengths, n >= 2. Returns lower, upper [n]: half-way between the centres;
+    beside a gap, as far away as on the other side.
     """
     if len(centres) < 2:
         raise InvalidInput(
@@ -73,22 +61,10 @@ def _pairs(
 def overlap_matrix(old: NDArray[np.float64], new: NDArray[np.float64]) -> sparse.csr_array:
     """Return the fraction of each new pixel that each old pixel covers.
 
-    Parameters
-    ----------
-    old, new : numpy.ndarray, shapes [n] and [m]
-        Rising pixel centres in the same unit; edges lie half-way between them.
-
-    Returns
-    -------
-    scipy.sparse.csr_array, shape [m, n]
-        Each row sums to the covered fraction, so that ``matrix @ flux`` conserves the integral
-        of a flux density wherever the old grid covers the new one (Carnall 2017,
-        arXiv:1705.05165, the same weights).
-
-    Raises
-    ------
-    InvalidInput
-        If a grid has fewer than two pixels.
+    old, new [n] and [m]: rising pixel centres in the same unit; edges lie half-way between them.
+    Returns [m, n]: each row sums to the covered fraction, so that ``matrix @ flux`` conserves the
+    integral of a flux density wherever the old grid covers the new one (Carnall 2017,
+    arXiv:1705.05165, the same weights).
     """
     return lsf_matrix(pixel_edges(old), pixel_edges(new), np.zeros(len(new)))
 
@@ -100,19 +76,10 @@ def lsf_matrix(
 ) -> sparse.csr_array:
     """Return the weights of old pixels in new ones after convolution with a Gaussian.
 
-    Parameters
-    ----------
-    old, new : tuple of numpy.ndarray, shapes [n] and [m]
-        Lower and upper edges of the pixels, in the same unit.
-    sigma : numpy.ndarray, shape [m]
-        Standard deviation of the Gaussian at each new pixel; 0 = only resample.
-
-    Returns
-    -------
-    scipy.sparse.csr_array, shape [m, n]
-        The Gaussian is integrated over the old and over the new pixel, so that the flux is
-        conserved for any sampling. Each row sums to the part of the kernel that the old grid
-        covers.
+    old, new [n] and [m]: lower and upper edges of the pixels, in the same unit; sigma [m]: standard
+    deviation of the Gaussian at each new pixel; 0 = only resample. Returns [m, n]: the Gaussian is
+    integrated over the old and over the new pixel, so that the flux is conserved for any sampling.
+    Each row sums to the part of the kernel that the old grid covers.
     """
     reach = KERNEL_SIGMAS * sigma
     first = np.searchsorted(old[1], new[0] - reach, side="right")
@@ -150,21 +117,10 @@ def rebin(
 ) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[np.bool_]]:
     """Resample flux, errors and masks with the weights of `overlap_matrix` or `lsf_matrix`.
 
-    Parameters
-    ----------
-    matrix : scipy.sparse.csr_array, shape [m, n]
-        Weights.
-    flux, error, mask : numpy.ndarray, shape [n_stars, n]
-        The spectra; `error` may be None. Masked pixels give nothing.
-    min_coverage : float, optional
-        A new pixel is masked where valid old pixels make up less than this part of it.
-
-    Returns
-    -------
-    flux, error, mask : numpy.ndarray, shape [n_stars, m]
-        Errors are propagated as if pixels were independent; a new pixel of which masked pixels
-        or gaps take too much (0.1 % unless told otherwise) is masked. Where nothing is left, the
-        flux is 0.
+    matrix [m, n]: weights; flux, error, mask [n_stars, n]: the spectra; `error` may be None. Masked
+    pixels give nothing. Returns flux, error, mask [n_stars, m]: errors are propagated as if pixels
+    were independent; a new pixel of which masked pixels or gaps take too much (0.1 % unless told
+    otherwise) is masked. Where nothing is left, the flux is 0.
     """
     shape = (len(flux), matrix.shape[0])
     out, out_mask = np.zeros(shape), np.zeros(shape, dtype=bool)

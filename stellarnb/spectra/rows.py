@@ -13,14 +13,7 @@ __all__ = ["row_count", "row_median"]
 def row_count(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Return how many are true in each row.
 
-    Parameters
-    ----------
-    mask : numpy.ndarray of bool, shape [n, m]
-        Any.
-
-    Returns
-    -------
-    numpy.ndarray of int32, shape [n]
+    mask [n, m]: any. Returns [n].
     """
     # numpy would turn each bool into 64 bits first.
     number: NDArray[np.int32] = np.asarray(mask).view(np.uint8).sum(axis=1, dtype=np.int32)
@@ -33,15 +26,8 @@ def row_median(values: NDArray[Any]) -> NDArray[Any]:
     It equals `numpy.nanmedian` to the last bit, without its warnings. Rows as short as spectra
     are sorted in less time than numpy takes to part them in the middle.
 
-    Parameters
-    ----------
-    values : numpy.ndarray of float, shape [n, m]
-        Any; left as they are.
-
-    Returns
-    -------
-    numpy.ndarray, shape [n]
-        Of the same type; NaN for a row of nothing else.
+    values [n, m]: any; left as they are. Returns [n]: of the same type; NaN for a row of nothing
+    else.
     """
     values = np.asarray(values)
     if values.shape[1] == 0:

@@ -12,13 +12,13 @@ from stellarnb.errors import GridMismatch, InvalidInput
 from stellarnb.ids import as_source_ids
 from stellarnb.spectra.instruments import Instrument, get_instrument
 from stellarnb.spectra.line_spread import can_reach, transfer
+from stellarnb.spectra.lines import WavelengthCheck, check_wavelengths
 from stellarnb.spectra.noise import draw_noise, independent_lag, signal_to_noise
 from stellarnb.spectra.resample import MIN_COVERAGE, MIN_COVERAGE_LSF, pixel_edges, rebin
 
 if TYPE_CHECKING:
     from astropy.units import Quantity
 
-    from stellarnb.spectra.lines import WavelengthCheck
 
 __all__ = ["SpectrumSet", "bare_wavelength", "grids_agree", "pixels"]
 
@@ -270,15 +270,13 @@ class SpectrumSet:
         Returns
         -------
         WavelengthCheck
-            Shift [km/s] per star and a verdict in words.
+            Shift [km/s] per star and a verdict.
 
         Raises
         ------
         InvalidInput
             If no strong line that is known lies in the range.
         """
-        from stellarnb.spectra.lines import check_wavelengths
-
         return check_wavelengths(self)
 
     def to_instrument(self, name: str) -> SpectrumSet:

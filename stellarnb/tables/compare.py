@@ -38,21 +38,11 @@ def robust_sigma(values: Floats) -> float:
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference table, row by row beside the labels.
+    """A reference table, row by row beside the labels."""
 
-    Attributes
-    ----------
-    table : pyarrow.Table
-        As it came.
-    row : numpy.ndarray of int [n]
-        Its row for each star, -1 where it has none.
-    columns : mapping of str to str
-        Its column for each label.
-    """
-
-    table: pa.Table
-    row: NDArray[np.int64]
-    columns: Mapping[str, str]
+    table: pa.Table  #: As it came
+    row: NDArray[np.int64]  #: [n]: its row for each star, -1 where it has none
+    columns: Mapping[str, str]  #: Its column for each label
 
     def numbers(self, column: str) -> Floats:
         """Return a column as float64 [n]; NaN where the reference lacks the star."""
@@ -123,15 +113,7 @@ def _figures(delta: Floats, error: Floats) -> dict[str, Any]:
 
 
 def match_reference(table: Table, reference: Any, survey: str | None = None) -> Reference:
-    """Find the reference's columns, and its row for each star.
-
-    Raises
-    ------
-    MissingInput
-        If the reference has no source_id.
-    InvalidInput
-        For an unknown survey.
-    """
+    """Find the reference's columns, and its row for each star."""
     ref = as_arrow(reference)
     key = find_column(ref.column_names, "source_id")
     if key is None:
@@ -165,13 +147,7 @@ def _groups(ref: Reference, by: str | None, edges: Sequence[float] | None) -> Gr
 
 
 def region_of(ref: Reference) -> NDArray[np.int64]:
-    """Return the number in `REGIONS` of each star, -1 where it has no reference Teff or logg.
-
-    Raises
-    ------
-    MissingInput
-        If the reference has no such columns.
-    """
+    """Return the number in `REGIONS` of each star, -1 where it has no reference Teff or logg."""
     for name in ("teff", "logg"):
         if name not in ref.columns:
             raise MissingInput(f"by='region' needs the reference's {name}.")

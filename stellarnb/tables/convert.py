@@ -18,23 +18,7 @@ __all__ = ["as_arrow", "column_to_numpy", "to_astropy", "to_pandas"]
 
 
 def as_arrow(table: Any) -> pa.Table:
-    """Return any table that people work with as an Arrow table.
-
-    Parameters
-    ----------
-    table : stellarnb table, pyarrow.Table, astropy Table, pandas.DataFrame, mapping or array
-        An astropy Quantity column keeps its numbers; a structured numpy array counts as a table.
-
-    Returns
-    -------
-    pyarrow.Table
-        Column names as they were; masked and NaN values as Arrow nulls and NaN.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no table, or its columns differ in length.
-    """
+    """Return any table that people work with as an Arrow table."""
     if isinstance(table, pa.Table):
         return table
     arrow = getattr(table, "arrow", None)

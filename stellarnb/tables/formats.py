@@ -18,7 +18,7 @@ from stellarnb.errors import InvalidInput
 from stellarnb.tables import convert
 
 if TYPE_CHECKING:
-    from stellarnb.tables.table import Table
+    from astropy.table import QTable
 
 __all__ = ["read_table", "write_astropy"]
 
@@ -32,26 +32,10 @@ _CARD = 60
 _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError)
 
 
-def write_astropy(table: Table, path: Path) -> None:
-    """Write a table through astropy; the ending tells the format.
-
-    Parameters
-    ----------
-    table : Table
-        What to write.
-    path : pathlib.Path
-        ``.ecsv``, ``.fits`` or ``.vot``.
-    """
-    note = json.dumps(
-        {
-            "units": table.units,
-            "descriptions": table.descriptions,
-            "provenance": table.provenance,
-        },
-        separators=(",", ":"),
-    )
+def write_astropy(out: QTable, notes: Mapping[str, Any], path: Path) -> None:
+    """Write an astropy table with the notes on its columns as ``.ecsv``, ``.fits`` or ``.vot``."""
+    note = json.dumps(notes, separators=(",", ":"))
     note = note.replace(" ", "\\u0020")  # both formats wrap lines at blanks, and drop some
-    out = table.to_astropy()
     if path.suffix == ".fits":
         text = _MARK + note
         out.meta = {"comments": [text[i : i + _CARD] for i in range(0, len(text), _CARD)]}
@@ -64,20 +48,7 @@ def write_astropy(table: Table, path: Path) -> None:
 
 
 def read_table(path: Path, key: bytes) -> tuple[pa.Table, dict[str, Any]]:
-    """Return the rows of a file, and its units, descriptions and provenance.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        See `Table.read`.
-    key : bytes
-        Where a Parquet file keeps the note.
-
-    Raises
-    ------
-    InvalidInput
-        If it is not there or of another format.
-    """
+    """Return the rows of a file and its notes, which a Parquet file keeps under ``key``."""
     ending = path.suffix.lower()
     try:
         if ending == ".csv":
@@ -104,11 +75,11 @@ def _read_astropy(path: Path, form: str) -> tuple[pa.Table, dict[str, Any]]:
         warnings.simplefilter("ignore")  # doubtful units and headers; what is read is checked below
         table = AstropyTable.read(path, format=form)
     note = _note(table.meta)
-    words = {name: str(table[name].description or "") for name in table.colnames}
+    descriptions = {name: str(table[name].description or "") for name in table.colnames}
     units = {name: str(table[name].unit or "") for name in table.colnames}
     note["units"] = {**{n: text for n, text in units.items() if text}, **note.get("units", {})}
     note["descriptions"] = {
-        **{n: text for n, text in words.items() if text},
+        **{n: text for n, text in descriptions.items() if text},
         **note.get("descriptions", {}),
     }
     return pa.table({name: _column(table[name]) for name in table.colnames}), note

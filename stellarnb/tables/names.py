@@ -69,24 +69,7 @@ SURVEYS: dict[str, dict[str, str]] = {
 
 
 def find_column(names: Sequence[str], wanted: str) -> str | None:
-    """Return the column that holds `wanted`, by its name or a usual alias, in any case.
-
-    Parameters
-    ----------
-    names : sequence of str
-        What the table calls its columns.
-    wanted : str
-        Gaia or 2MASS name.
-
-    Returns
-    -------
-    str or None
-
-    Raises
-    ------
-    InvalidInput
-        If two columns differ by case only, so that either could be meant.
-    """
+    """Return the column that holds `wanted`, by its name or a usual alias, in any case."""
     by_lower: dict[str, list[str]] = {}
     for name in names:
         by_lower.setdefault(name.lower(), []).append(name)

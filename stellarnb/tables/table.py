@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.files import atomic_write
 from stellarnb.tables import convert
+from stellarnb.tables.formats import read_table, write_astropy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,14 +174,17 @@ class Table:
         out.provenance = self.provenance | dict(provenance or {})
         return out
 
-    def to_arrow(self) -> pa.Table:
-        """Return the Arrow table, with units, descriptions and provenance in its metadata."""
-        note = {
+    @property
+    def _notes(self) -> dict[str, Any]:
+        return {
             "units": self.units,
             "descriptions": self.descriptions,
             "provenance": self.provenance,
         }
-        return self.arrow.replace_schema_metadata({_META_KEY: json.dumps(note).encode()})
+
+    def to_arrow(self) -> pa.Table:
+        """Return the Arrow table, with units, descriptions and provenance in its metadata."""
+        return self.arrow.replace_schema_metadata({_META_KEY: json.dumps(self._notes).encode()})
 
     def to_astropy(self) -> QTable:
         """Return an astropy `~astropy.table.QTable` with units; the provenance is in ``meta``."""
@@ -211,13 +215,15 @@ class Table:
         OutputError
             If it cannot be written.
         """
-        from stellarnb.tables.formats import write_astropy
-
         target = Path(path).expanduser()
+
+        def write_with_notes(part: Path) -> None:
+            write_astropy(self.to_astropy(), self._notes, part)
+
         writers: dict[str, Callable[[Path], None]] = {
             ".parquet": lambda part: pq.write_table(self.to_arrow(), part),
             ".csv": lambda part: pyarrow.csv.write_csv(self.arrow, part),
-            **dict.fromkeys((".ecsv", ".fits", ".vot"), lambda part: write_astropy(self, part)),
+            **dict.fromkeys((".ecsv", ".fits", ".vot"), write_with_notes),
         }
         if target.suffix not in writers:
             raise InvalidInput(f"{target.name}: write one of {', '.join(writers)}.")
@@ -255,8 +261,6 @@ class Table:
         InvalidInput
             If it is not there or of another format.
         """
-        from stellarnb.tables.formats import read_table
-
         arrow, note = read_table(Path(path).expanduser(), _META_KEY)
         out = cls.__new__(cls)
         Table.__init__(out, arrow, **note)

@@ -44,25 +44,7 @@ class TrainingBatches(Protocol):
 def train_member(
     network: Network, batches: TrainingBatches, config: dict[str, Any], advance: Advance
 ) -> Network:
-    """Train a network; return it with the running mean of its weights.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Fresh, built under the member's seed.
-    batches : TrainingBatches
-        Training stars.
-    config : dict
-        ``epochs``, ``batch``, ``rate`` (peak of the one-cycle schedule), ``decay`` (of AdamW's
-        weights; biases have none), ``average`` (decay per step of the running mean).
-    advance : callable
-        Told after each epoch.
-
-    Returns
-    -------
-    torch.nn.Module
-        Of the same class.
-    """
+    """Train a network; return it with the running mean of its weights."""
     averaged = copy.deepcopy(network)
     per_epoch = len(batches) // config["batch"]
     optimizer, schedule = _optimizer(network, config, per_epoch * config["epochs"])

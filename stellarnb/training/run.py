@@ -55,50 +55,14 @@ def _check(name: str) -> None:
 
 
 def load_recipe(name: str) -> dict[str, Any]:
-    """Return the recipe of a model.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``xp-apogee``.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    InvalidInput
-        If there is none of this name.
-    """
+    """Return the recipe of a model."""
     _check(name)
     file = resources.files("stellarnb.training").joinpath("recipes", f"{name}.toml")
     return tomllib.loads(file.read_text("utf-8"))
 
 
 def evaluate_model(name: str, card: str | None = None, *, data: Path | None = None) -> Rows:
-    """Return the figures of a model on spectra that it has never seen.
-
-    Parameters
-    ----------
-    name : str
-        Model.
-    card : str, optional
-        The path of a card; the shipped one where not given.
-    data : pathlib.Path, optional
-        Folder of the synthetic nodes and published tables.
-
-    Returns
-    -------
-    list of dict
-        See `stellarnb.training.xp.evaluate.evaluate_xp` and
-        `stellarnb.training.hybrid.evaluate.evaluate_hybrid`.
-
-    Raises
-    ------
-    InvalidInput, MissingInput
-        For an unknown name, or data that are not there.
-    """
+    """Return the figures of a model on spectra that it has never seen."""
     _check(name)
     return _KINDS[name].evaluate(name, card or name, data or DATA)
 
@@ -115,26 +79,7 @@ def refusals_model(name: str) -> Rows:
 def train_model(name: str, out: Path, *, threads: int = 2, data: Path | None = None) -> list[Path]:
     """Train a model by its recipe, and write its weights and card.
 
-    Parameters
-    ----------
-    name : str
-        Such as ``xp-apogee``.
-    out : pathlib.Path
-        Folder; finished members of the ensemble are kept there and taken up again.
-    threads : int, optional
-        Members trained at a time.
-    data : pathlib.Path, optional
-        Folder of the synthetic nodes and published tables.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The weights and the card; copied into ``stellarnb/models`` they are what is shipped.
-
-    Raises
-    ------
-    InvalidInput, MissingInput, OutputError
-        For an unknown name, a missing library, a folder that cannot be written.
+    Returns the weights and the card; copied into ``stellarnb/models`` they are what is shipped.
     """
     recipe = load_recipe(name)
     folder = make_folder(out)
@@ -161,32 +106,7 @@ def train_from_archive(
 ) -> list[Path]:
     """Train a hybrid on real spectra of an archive and real labels of another.
 
-    Parameters
-    ----------
-    name : str
-        ``gaia-rvs``.
-    out : pathlib.Path
-        Folder; the training set and finished members are kept there and taken up again.
-    n : int, optional
-        Stars; all that the archives have in common where not given.
-    threads : int, optional
-        Members trained at a time.
-    archive, reference : str or archive, optional
-        Who has the spectra (Gaia where not given), and the labels.
-    recipe : mapping, optional
-        Another than the model's own.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The weights and the card, which says ``real``.
-
-    Raises
-    ------
-    InvalidInput, MissingInput, OutputError
-        For another model, too few stars, a folder that cannot be written.
-    StellarnbError
-        Whatever the archives raise; run the same again to go on.
+    Returns the weights and the card, which says ``real``.
     """
     if name != "gaia-rvs":
         raise InvalidInput(f"Only gaia-rvs can be trained from archives, not {name}.")

@@ -102,20 +102,7 @@ def parse_positions(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the positions that 2MASS designations spell.
 
-    Parameters
-    ----------
-    apogee_id : sequence of str, length n
-        Names such as ``2M14300843-6315371`` (14h 30m 08.43s, -63° 15' 37.1").
-
-    Returns
-    -------
-    ra, dec : numpy.ndarray of float64, shape [n]
-        In degrees.
-
-    Raises
-    ------
-    InvalidInput
-        For a name of another form.
+    Returns ra, dec [n]: in degrees.
     """
     out = np.empty((2, len(apogee_id)))
     for i, name in enumerate(apogee_id):
@@ -169,28 +156,7 @@ def spectra_table(library: ApogeeXP) -> Table:
 
 
 def build(folder: Path, library: ApogeeXP | None = None) -> list[Path]:
-    """Write the archive's Parquet files.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where to.
-    library : ApogeeXP, optional
-        The library, loaded from the installed package where not given.
-
-    Returns
-    -------
-    list of pathlib.Path
-
-    Raises
-    ------
-    InvalidInput
-        If the test split does not have `N_STARS` stars.
-    MissingInput
-        If the library is not installed.
-    OutputError
-        If the folder cannot be written.
-    """
+    """Write the archive's Parquet files."""
     library = load_library() if library is None else library
     sample = library.take(split(library.source_id) == TEST)
     if len(sample) != N_STARS:

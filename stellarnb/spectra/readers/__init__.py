@@ -74,24 +74,7 @@ def read(
 def read_contents(
     files: Iterable[tuple[bytes, str]], instrument: str | Instrument | None = None
 ) -> SpectrumSet:
-    """Read spectra from files that are in memory, such as an archive's answers.
-
-    Parameters
-    ----------
-    files : iterable of (bytes, str)
-        Content, of any kind that `read` takes, and name: DataLink writes identifiers into names.
-    instrument : str or Instrument, optional
-        As in `read`.
-
-    Returns
-    -------
-    SpectrumSet
-
-    Raises
-    ------
-    InvalidInput, GridMismatch, TooLarge
-        As `read` does.
-    """
+    """Read spectra from files that are in memory, such as an archive's answers."""
     found: list[tuple[str, Parsed]] = []
     skipped: list[str] = []
     parse = _Parser()

@@ -21,26 +21,7 @@ __all__ = ["assemble"]
 def assemble(
     found: Sequence[tuple[str, Parsed]], instrument: str | Instrument | None
 ) -> SpectrumSet:
-    """Put spectra of several files into one set.
-
-    Parameters
-    ----------
-    found : sequence of (str, Parsed)
-        Name of the file, and what it holds; at least one.
-    instrument : str, Instrument or None
-        Whose spectra they are; None leaves it to the files.
-
-    Returns
-    -------
-    SpectrumSet
-
-    Raises
-    ------
-    InvalidInput
-        If no instrument, or more than one, can be told.
-    GridMismatch
-        If the files are on different grids, or have not as many pixels as the instrument.
-    """
+    """Put spectra of several files into one set."""
     chosen = _choose(found, instrument)
     custom = chosen.n_pix == 0
     parts = [(name, part) for name, part in found if custom or part.instrument in (None, chosen.id)]

@@ -41,25 +41,8 @@ MAX_COEFFICIENTS = 1000
 def read_coefficients(data: bytes, label: str) -> pa.Table:
     """Read the coefficients of one or many stars.
 
-    Parameters
-    ----------
-    data : bytes
-        A file of DataLink, or a zip of such.
-    label : str
-        Its name.
-
-    Returns
-    -------
-    pyarrow.Table
-        ``source_id``, and for each band what gaiaxpy needs. A band that a star lacks is null. The
-        number types are those of Gaia's data model, so that every format gives the same bits.
-
-    Raises
-    ------
-    InvalidInput
-        If it is damaged, or holds no coefficients.
-    TooLarge
-        If it unpacks to more than is read.
+    Returns ``source_id``, and for each band what gaiaxpy needs. A band that a star lacks is null.
+    The number types are those of Gaia's data model, so that every format gives the same bits.
     """
     tables: list[pa.Table] = []
     others: list[str] = []

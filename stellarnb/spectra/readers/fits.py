@@ -28,26 +28,7 @@ MAX_HDUS = 200
 
 
 def read_fits(data: bytes, label: str) -> list[Parsed]:
-    """Read the spectra of a FITS file.
-
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    label : str
-        Its name.
-
-    Returns
-    -------
-    list of Parsed
-
-    Raises
-    ------
-    Skipped
-        If it is another product of Gaia, or holds neither table nor spectrum.
-    InvalidInput
-        If it is damaged.
-    """
+    """Read the spectra of a FITS file."""
     from astropy.io import fits
 
     # A tile-compressed image could unpack to any size; left packed it is a table without a flux.

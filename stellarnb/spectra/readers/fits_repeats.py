@@ -52,19 +52,7 @@ class Repeats:
         self._known: dict[bytes, _Layout] = {}
 
     def read(self, data: bytes, label: str) -> list[Parsed]:
-        """Read a file; see `stellarnb.spectra.readers.fits.read_fits`.
-
-        Parameters
-        ----------
-        data : bytes
-            The file.
-        label : str
-            Its name.
-
-        Returns
-        -------
-        list of Parsed
-        """
+        """Read a file; see `stellarnb.spectra.readers.fits.read_fits`."""
         head = _headers(data)
         if head is None:
             return read_fits(data, label)

@@ -33,17 +33,7 @@ WANTED = frozenset(name for names in ALIASES.values() for name in names)
 
 
 def canonical(name: str) -> str | None:
-    """Return which of the needed columns a name stands for, if any.
-
-    Parameters
-    ----------
-    name : str
-        Of a column; case does not matter.
-
-    Returns
-    -------
-    str or None
-    """
+    """Return which of the needed columns a name stands for, if any."""
     lowered = name.strip().lower()
     return next((key for key, names in ALIASES.items() if lowered in names), None)
 
@@ -56,34 +46,7 @@ def from_columns(
     source_id: Any = None,
     label: str = "",
 ) -> list[Parsed]:
-    """Turn the columns of one table into spectra.
-
-    Parameters
-    ----------
-    columns : mapping of str to array
-        Under their canonical names. One dimension: one row a pixel; two, or a list of arrays:
-        one row a star.
-    names : list of str
-        All column names of the table, to tell other products by.
-    unit : str, optional
-        Of the wavelength column.
-    source_id : object, optional
-        From the table's header, for a table without that column.
-    label : str, optional
-        Name of the file, in which DataLink writes the identifier.
-
-    Returns
-    -------
-    list of Parsed
-        One entry for each grid.
-
-    Raises
-    ------
-    Skipped
-        If the table is another product of Gaia.
-    InvalidInput
-        If it holds no flux, or arrays that do not fit each other.
-    """
+    """Turn the columns of one table into spectra."""
     lowered = {name.lower() for name in names}
     if "bp_coefficients" in lowered or "rp_coefficients" in lowered:
         raise Skipped(

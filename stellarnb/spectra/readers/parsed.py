@@ -26,53 +26,27 @@ class Skipped(Exception):
 
 @dataclass
 class Parsed:
-    """Spectra of one file, on one grid, as the file has them.
+    """Spectra of one file, on one grid, as the file has them."""
 
-    Attributes
-    ----------
-    flux : numpy.ndarray, shape [n, n_pix]
-        Any number type and byte order.
-    wavelength : numpy.ndarray of float64, shape [n_pix], or None
-        None where the file leaves it to the instrument.
-    error, mask : numpy.ndarray, shape [n, n_pix], or None
-        Standard deviations, in the unit of the flux; True = ignore.
-    source_id : numpy.ndarray of int64, shape [n], or None
-        Gaia identifiers, if the file knows any.
-    names : list of str, or None
-        The survey's own identifiers.
-    instrument : str or None
-        Which instrument the file shows itself to be of.
-    unit : str or None
-        Of the wavelength; None = the instrument's.
-    medium : {"air", "vacuum"} or None
-        Of the wavelength; None = the instrument's.
-    notes : dict
-        What else is worth keeping; it goes into the provenance.
-    """
-
-    flux: NDArray[Any]
+    flux: NDArray[Any]  #: [n, n_pix]: any number type and byte order
+    #: [n_pix]: None where the file leaves it to the instrument.
     wavelength: NDArray[np.float64] | None = None
+    #: error, mask: [n, n_pix]: standard deviations, in the unit of the flux; True = ignore.
     error: NDArray[Any] | None = None
     mask: NDArray[np.bool_] | None = None
-    source_id: NDArray[np.int64] | None = None
-    names: list[str] | None = None
-    instrument: str | None = None
-    unit: str | None = None
-    medium: Literal["air", "vacuum"] | None = None
+    source_id: NDArray[np.int64] | None = None  #: [n]: Gaia identifiers, if the file knows any
+    names: list[str] | None = None  #: The survey's own identifiers
+    instrument: str | None = None  #: Which instrument the file shows itself to be of
+    unit: str | None = None  #: Of the wavelength; None = the instrument's
+    medium: Literal["air", "vacuum"] | None = None  #: Of the wavelength; None = the instrument's
+    #: What else is worth keeping; it goes into the provenance.
     notes: dict[str, Any] = field(default_factory=dict)
 
 
 def gaia_id(*candidates: Any) -> NDArray[np.int64] | None:
     """Return the first candidate that is a Gaia source_id, as an array of one.
 
-    Parameters
-    ----------
-    *candidates : object
-        Whole numbers, digits, a file name of DataLink (``... Gaia DR3 123.csv``) or None.
-
-    Returns
-    -------
-    numpy.ndarray of int64, shape [1], or None
+    Returns [1].
     """
     for candidate in candidates:
         if candidate is None or isinstance(candidate, (bool, float)):

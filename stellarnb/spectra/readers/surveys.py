@@ -97,17 +97,6 @@ def read_apogee(hdus: Any, label: str) -> Parsed:
 
     HDU 1 flux, 2 error, 3 the pixel mask (apStar) or the best fit (aspcapStar); in apStar the
     first row is the combined spectrum. Vacuum, rest frame.
-
-    Parameters
-    ----------
-    hdus : astropy.io.fits.HDUList
-        The open file.
-    label : str
-        Its name.
-
-    Returns
-    -------
-    Parsed
     """
     flux, error = _array(hdus[1], "HDU 1"), _array(hdus[2], "HDU 2")
     _same_shape(flux, error, "HDU 2")
@@ -140,19 +129,7 @@ def is_rave(hdus: Any) -> bool:
 
 
 def read_rave(hdus: Any, label: str) -> Parsed:
-    """Read a RAVE DR6 spectrum: air, rest frame, normalised; ERROR is a fraction of the flux.
-
-    Parameters
-    ----------
-    hdus : astropy.io.fits.HDUList
-        The open file.
-    label : str
-        Its name.
-
-    Returns
-    -------
-    Parsed
-    """
+    """Read a RAVE DR6 spectrum: air, rest frame, normalised; ERROR is a fraction of the flux."""
     flux, fraction = _array(hdus["SPECTRUM"], "SPECTRUM"), _array(hdus["ERROR"], "ERROR")
     _same_shape(flux, fraction, "ERROR")
     flux = np.atleast_2d(flux)
@@ -181,17 +158,6 @@ def read_galah(hdus: Any, label: str) -> Parsed:
 
     HDU 0 flux, 1 error as a fraction of the flux (as a standard deviation where the extension
     is called sigma), 4 the normalised flux, which is taken where it is there. Air.
-
-    Parameters
-    ----------
-    hdus : astropy.io.fits.HDUList
-        The open file.
-    label : str
-        Its name; ``sobject_id`` and the number of the arm.
-
-    Returns
-    -------
-    Parsed
     """
     flux, error = np.atleast_2d(_array(hdus[0], "HDU 0")), np.atleast_2d(_array(hdus[1], "HDU 1"))
     _same_shape(flux, error, "HDU 1")
@@ -225,18 +191,6 @@ def read_image(hdus: Any, label: str) -> Parsed | None:
 
     Linear, or logarithmic where DC-FLAG is 1 or CTYPE1 says so; air or vacuum as CTYPE1 (AWAV,
     WAVE) says, else left to the instrument.
-
-    Parameters
-    ----------
-    hdus : astropy.io.fits.HDUList
-        The open file.
-    label : str
-        Its name.
-
-    Returns
-    -------
-    Parsed or None
-        None if there is no such image.
     """
     for hdu in hdus:
         header = hdu.header

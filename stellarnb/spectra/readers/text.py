@@ -28,26 +28,7 @@ MAX_ROW = 1024 * 1024
 
 
 def read_text(data: bytes, label: str) -> list[Parsed]:
-    """Read a CSV or ECSV table of spectra.
-
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    label : str
-        Its name.
-
-    Returns
-    -------
-    list of Parsed
-
-    Raises
-    ------
-    Skipped
-        If it is another product of Gaia.
-    InvalidInput
-        If it is no such table.
-    """
+    """Read a CSV or ECSV table of spectra."""
     header, delimiter, units, source_id = ecsv_header(data)
     body = data[header:]
     line = body[: max(body.find(b"\n"), 0) or len(body)].decode("utf-8", "replace")

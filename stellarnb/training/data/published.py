@@ -13,20 +13,7 @@ __all__ = ["installed_file", "verify"]
 
 
 def installed_file(package: str, name: str, what: str, install: str) -> Path:
-    """Return where an installed package keeps a data file; the package is not imported.
-
-    Parameters
-    ----------
-    package, name : str
-        The package, and the file in its folder ``data``.
-    what, install : str
-        What the file is and how to get it, for the message.
-
-    Raises
-    ------
-    MissingInput
-        If the package is not installed, or lacks the file; says how to install it.
-    """
+    """Return where an installed package keeps a data file; the package is not imported."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise MissingInput(
@@ -39,22 +26,7 @@ def installed_file(package: str, name: str, what: str, install: str) -> Path:
 
 
 def verify(path: Path, sha256: str, source: str, install: str) -> None:
-    """Make sure that a file is the published one.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    sha256 : str
-        Of the published one.
-    source, install : str
-        Where it comes from and how to get it, for the message.
-
-    Raises
-    ------
-    ChecksumMismatch
-        If it is not.
-    """
+    """Make sure that a file is the published one."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         for block in iter(partial(stream.read, 1 << 20), b""):

@@ -28,24 +28,7 @@ Ints = NDArray[np.int64]
 
 
 class Chunks:
-    """Makes the parts of a training set.
-
-    Parameters
-    ----------
-    archive : archive
-        Who has the spectra.
-    known : Candidates
-        The reference's stars.
-    wanted : Wanted
-        What is taken of each.
-    manifest : Manifest
-        What has been done.
-
-    Attributes
-    ----------
-    notes : dict
-        For the provenance.
-    """
+    """Makes the parts of a training set."""
 
     def __init__(
         self, archive: Any, known: Candidates, wanted: Wanted, manifest: Manifest, reference: Any
@@ -82,15 +65,7 @@ class Chunks:
         }
 
     def write(self, number: int, room: int | None) -> int:
-        """Make one part, and return how many stars are in it.
-
-        Parameters
-        ----------
-        number : int
-            Which one.
-        room : int or None
-            Stars at most.
-        """
+        """Make one part, and return how many stars are in it."""
         size = self.manifest.chunk
         labels = self.known.table.take(slice(number * size, (number + 1) * size))
         counts: dict[str, int] = {}

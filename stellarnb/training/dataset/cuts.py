@@ -20,15 +20,9 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class NoBits:
-    """The condition that none of some bits of a flag is set.
+    """The condition that none of some bits of a flag is set."""
 
-    Attributes
-    ----------
-    bits : tuple of int
-        Their numbers, from 0.
-    """
-
-    bits: tuple[int, ...]
+    bits: tuple[int, ...]  #: Their numbers, from 0
 
     def __str__(self) -> str:
         return f"without bits {', '.join(map(str, self.bits))}"
@@ -39,28 +33,7 @@ def apply_cuts(
 ) -> Bools:
     """Return which rows pass some cuts, and count what each one leaves.
 
-    Parameters
-    ----------
-    table : Table
-        With the columns.
-    cuts : mapping of str to object
-        What each column must be: ``True`` or ``False``; a pair (low, high), both included, None
-        for an open side; a list, one of them; a value; `NoBits`. What is not there does not pass.
-    counts : dict of str to int
-        Gets one entry a cut, added to where it is there already.
-    whose : str
-        Whose table it is, for the names of the counts.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape [n]
-
-    Raises
-    ------
-    MissingInput
-        If a column is not there.
-    InvalidInput
-        If a condition is none.
+    Returns [n].
     """
     passed = np.ones(len(table), dtype=bool)
     for column, condition in cuts.items():

@@ -10,24 +10,12 @@ __all__ = ["KINDS", "Kind", "Wanted"]
 
 @dataclass(frozen=True)
 class Kind:
-    """Which spectra a training set has.
+    """Which spectra a training set has."""
 
-    Attributes
-    ----------
-    archive : str
-        Who has the spectra.
-    product : str
-        Which spectra.
-    instrument : str
-        Whose grid they are on.
-    available : str
-        The column that says whether there is one.
-    """
-
-    archive: str
-    product: str
-    instrument: str
-    available: str
+    archive: str  #: Who has the spectra
+    product: str  #: Which spectra
+    instrument: str  #: Whose grid they are on
+    available: str  #: The column that says whether there is one
 
 
 KINDS = {
@@ -38,26 +26,13 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is taken of each star.
+    """What is taken of each star."""
 
-    Attributes
-    ----------
-    kind : Kind
-        Its spectrum.
-    labels, scalars, more : tuple of str
-        Labels, further inputs, further products.
-    cuts : dict
-        Cuts of the archive's stars.
-    strict : bool
-        Whether a column to cut by must be there.
-    max_masked : float
-        Largest share of masked pixels.
-    """
-
-    kind: Kind
+    kind: Kind  #: Its spectrum
+    #: labels, scalars, more: Labels, further inputs, further products.
     labels: tuple[str, ...]
     scalars: tuple[str, ...]
     more: tuple[str, ...]
-    cuts: dict[str, Any]
-    strict: bool
-    max_masked: float
+    cuts: dict[str, Any]  #: Cuts of the archive's stars
+    strict: bool  #: Whether a column to cut by must be there
+    max_masked: float  #: Largest share of masked pixels

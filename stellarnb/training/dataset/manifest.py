@@ -46,25 +46,7 @@ def _who(archive: Any) -> dict[str, str]:
 
 
 class Manifest:
-    """The file beside the parts that says what they are.
-
-    Attributes
-    ----------
-    folder : pathlib.Path
-        Of the set.
-    identity : dict
-        See `identity_of`.
-    chunk : int
-        Candidates of a step.
-    next : int
-        Number of the next step.
-    stars : int
-        Stars written.
-    counts : dict of str to int
-        How many stars each step left, over all chunks.
-    credits : tuple of str
-        Whom to thank.
-    """
+    """The file beside the parts that says what they are."""
 
     def __init__(self, folder: Path, identity: dict[str, Any], chunk: int) -> None:
         self.folder, self.identity, self.chunk = folder, identity, chunk
@@ -73,13 +55,7 @@ class Manifest:
 
     @classmethod
     def open(cls, folder: Path, identity: dict[str, Any], chunk: int, *, resume: bool) -> Manifest:
-        """Return the manifest to go on with, or a new one; refuse that of another set.
-
-        Raises
-        ------
-        InvalidInput
-            If the folder holds another set, or files of something else.
-        """
+        """Return the manifest to go on with, or a new one; refuse that of another set."""
         path = folder / NAME
         if path.exists() and resume:
             return cls._read(path, identity)

@@ -25,27 +25,13 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Candidates:
-    """Stars with labels.
+    """Stars with labels."""
 
-    Attributes
-    ----------
-    table : Result
-        A row a star, in the order in which they are tried.
-    radius : float or None
-        Match by position within this [deg]; by source_id where None.
-    counts : dict of str to int
-        How many each step left.
-    cuts_in_words : dict of str to str
-        What was cut.
-    not_cut : tuple of str
-        Columns to cut by that the reference does not have.
-    """
-
-    table: Result
-    radius: float | None
-    counts: dict[str, int]
-    cuts_in_words: dict[str, str]
-    not_cut: tuple[str, ...] = ()
+    table: Result  #: A row a star, in the order in which they are tried
+    radius: float | None  #: Match by position within this [deg]; by source_id where None
+    counts: dict[str, int]  #: How many each step left
+    cuts_in_words: dict[str, str]  #: What was cut
+    not_cut: tuple[str, ...] = ()  #: Columns to cut by that the reference does not have
 
     def __len__(self) -> int:
         return len(self.table)
@@ -71,27 +57,7 @@ def candidates(
 ) -> Candidates:
     """Return the reference's stars that may come into a training set.
 
-    Parameters
-    ----------
-    reference : archive
-        Who has the labels.
-    labels : sequence of str
-        Which ones; a star must have all of them.
-    cuts : mapping
-        See `apply_cuts`.
-    strict : bool
-        Whether a column to cut by must be there.
-    radius : float or None
-        Match by position within this [deg]; by source_id where None and there is one.
-    seed : int
-        Of the order.
-    whose : str
-        What the counts call it.
-
-    Raises
-    ------
-    MissingInput
-        If a label is not there, or neither source_id nor a position.
+    radius: match by position within this [deg]; by source_id where None and there is one.
     """
     known = set(reference.label_columns)
     lacking = [label for label in labels if label not in known]
@@ -133,13 +99,7 @@ def candidates(
 def columns_to_cut(
     cuts: Mapping[str, Any], known: set[str], *, strict: bool, whose: str
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the cuts whose columns are there, and the columns that are not.
-
-    Raises
-    ------
-    MissingInput
-        With `strict`, if one is not there.
-    """
+    """Return the cuts whose columns are there, and the columns that are not."""
     absent = tuple(name for name in cuts if name not in known)
     if absent and strict:
         have = ", ".join(sorted(known))

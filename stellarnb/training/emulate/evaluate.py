@@ -29,23 +29,7 @@ def noisy_nodes(
 ) -> tuple[NDArray[np.float64], SpectrumSet]:
     """Return held-out nodes (not emulated) as an instrument would deliver them.
 
-    Parameters
-    ----------
-    nodes : Nodes
-        Of a window that covers the instrument.
-    instrument : str
-        Such as ``gaia-rvs``.
-    snr : float
-        Signal to noise of a detector pixel at the continuum.
-    n : int
-        How many spectra; nodes come round again with other noise.
-    seed : int, optional
-        Of the noise.
-
-    Returns
-    -------
-    labels : numpy.ndarray, shape [n, n_labels]
-    spectra : SpectrumSet
+    Returns labels [n, n_labels].
     """
     wanted = get_instrument(instrument)
     inside = (nodes.labels[:, 0] > DOMAIN[0]) & (nodes.labels[:, 2] > DOMAIN[1])
@@ -74,25 +58,9 @@ def evaluate_fits(
 ) -> list[dict[str, Any]]:
     """Fit noisy held-out nodes.
 
-    Parameters
-    ----------
-    nodes : Nodes
-        Of a window that covers the instrument.
-    instrument : str
-        Such as ``gaia-rvs``.
-    labels : sequence of str
-        What to fit.
-    snrs : sequence of float, optional
-        Signal to noise.
-    n : int, optional
-        Spectra for each.
-
-    Returns
-    -------
-    list of dict
-        ``label, snr, n, bias, sigma, pull, stopped``: median and 1.4826 MAD of (label - true),
-        1.4826 MAD of (label - true) / error without the card's floor, over stars whose true
-        label lies an error or more inside the limits; and the part of these that stopped at one.
+    Returns ``label, snr, n, bias, sigma, pull, stopped``: median and 1.4826 MAD of (label - true),
+    1.4826 MAD of (label - true) / error without the card's floor, over stars whose true label lies
+    an error or more inside the limits; and the part of these that stopped at one.
     """
     emulator = load_emulator(instrument)
     rows = []

@@ -1,15 +1,8 @@
-"""The recipe of the emulators: components and a Gaussian process from synthetic nodes.
-
-``python -m stellarnb.training.emulate.recipe cat --evaluate --json`` prints how well the shipped one
-does on the nodes that it has never seen; without ``--evaluate`` it is made anew.
-"""
+"""The recipe of the emulators: components and a Gaussian process from synthetic nodes."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
-import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stellarnb.errors import InvalidInput, MissingInput, StellarnbError
+from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.files import atomic_write, make_folder
 from stellarnb.models.synthetic.emulator import Emulator, load_emulator
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Nodes", "evaluate_emulator", "load_nodes", "main", "train_emulator"]
+__all__ = ["Nodes", "evaluate_emulator", "load_emulator_recipe", "load_nodes", "train_emulator"]
 
 #: Where the nodes lie beside a checkout.
 NODES = Path(__file__).resolve().parents[4] / "shared" / "data" / "synthetic_nodes"
@@ -41,45 +34,17 @@ Floats = NDArray[Any]
 
 @dataclass(frozen=True)
 class Nodes:
-    """Synthetic spectra.
+    """Synthetic spectra."""
 
-    Attributes
-    ----------
-    names : tuple of str
-        Labels.
-    labels : numpy.ndarray of float32, shape [n, n_labels]
-    wavelength : numpy.ndarray, shape [n_pix]
-        In air [Angstrom].
-    flux : numpy.ndarray of float32, shape [n, n_pix]
-        Continuum-normalised.
-    held_out : numpy.ndarray of bool, shape [n]
-        A fixed tenth that nothing is made from.
-    """
-
-    names: tuple[str, ...]
-    labels: Floats
-    wavelength: Floats
-    flux: Floats
-    held_out: NDArray[np.bool_]
+    names: tuple[str, ...]  #: Labels
+    labels: Floats  #: [n, n_labels]
+    wavelength: Floats  #: [n_pix]: in air [Angstrom]
+    flux: Floats  #: [n, n_pix]: continuum-normalised
+    held_out: NDArray[np.bool_]  #: [n]: a fixed tenth that nothing is made from
 
 
 def load_nodes(path: Path) -> Nodes:
-    """Read a file of nodes.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        An ``.npz`` with ``labels, names, wavelength, flux``.
-
-    Returns
-    -------
-    Nodes
-
-    Raises
-    ------
-    MissingInput
-        If it is not there or no such file.
-    """
+    """Read a file of nodes."""
     try:
         with np.load(path, allow_pickle=False) as file:
             labels, names = file["labels"], tuple(str(name) for name in file["names"])
@@ -105,24 +70,7 @@ def load_emulator_recipe(window: str) -> dict[str, Any]:
 def train_emulator(window: str, nodes: Nodes, out: Path) -> list[Path]:
     """Make an emulator, and write its weights and card.
 
-    Parameters
-    ----------
-    window : str
-        ``cat`` or ``hr15n``.
-    nodes : Nodes
-        Its spectra.
-    out : pathlib.Path
-        Folder.
-
-    Returns
-    -------
-    list of pathlib.Path
-        Weights and card; copied into ``stellarnb/models`` they are what is shipped.
-
-    Raises
-    ------
-    InvalidInput, OutputError
-        For an unknown window, a folder that cannot be written.
+    Returns weights and card; copied into ``stellarnb/models`` they are what is shipped.
     """
     from safetensors.torch import save
 
@@ -150,7 +98,7 @@ def train_emulator(window: str, nodes: Nodes, out: Path) -> list[Path]:
         for n, limit in zip(nodes.names, limits, strict=True)
     ]
     entry["metrics"] = {
-        "command": f"python -m stellarnb.training.emulate.recipe {window} --evaluate --json"
+        "command": f"python -m stellarnb.training.emulate {window} --evaluate --json"
     }
     weights, card = folder / entry["weights"], folder / f"{window}.toml"
     with atomic_write(weights) as part:
@@ -270,19 +218,9 @@ def _learn_metric(
 def evaluate_emulator(emulator: Emulator, nodes: Nodes) -> list[dict[str, Any]]:
     """Compare an emulator with the held-out nodes.
 
-    Parameters
-    ----------
-    emulator : Emulator
-        Of their window.
-    nodes : Nodes
-        All nodes.
-
-    Returns
-    -------
-    list of dict
-        ``figure, value, unit, limit, meets, n``: median absolute error and rms over all pixels
-        of all held-out nodes, the rms above 4200 K, and the rms within 0.5 Angstrom of Li I
-        where the window has it. Limits only for those that must hold.
+    Returns ``figure, value, unit, limit, meets, n``: median absolute error and rms over all pixels
+    of all held-out nodes, the rms above 4200 K, and the rms within 0.5 Angstrom of Li I where the
+    window has it. Limits only for those that must hold.
     """
     labels, flux = nodes.labels[nodes.held_out], nodes.flux[nodes.held_out]
     error = 100.0 * (emulator.flux(labels) - flux)
@@ -306,48 +244,3 @@ def evaluate_emulator(emulator: Emulator, nodes: Nodes) -> list[dict[str, Any]]:
             row |= {"limit": limit, "meets": value <= limit}
         rows.append(row)
     return rows
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Make or evaluate an emulator from the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("window", help="cat or hr15n")
-    parser.add_argument("--nodes", type=Path, default=NODES, help="folder of the nodes")
-    parser.add_argument("--out", type=Path, default=Path("emulators"), help="where to write")
-    parser.add_argument("--evaluate", action="store_true", help="evaluate the shipped weights")
-    parser.add_argument("--fits", action="store_true", help="fit noisy held-out nodes instead")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    given = parser.parse_args(arguments)
-    try:
-        nodes = load_nodes(given.nodes / load_emulator_recipe(given.window)["nodes"])
-        name = given.window
-        if given.fits:
-            rows = _fits(name, nodes)
-        elif given.evaluate:
-            rows = evaluate_emulator(load_emulator(name), nodes)
-        else:
-            card = train_emulator(name, nodes, given.out)[1]
-            rows = evaluate_emulator(load_emulator(str(card)), nodes)
-    except StellarnbError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    for row in rows:
-        words = "  ".join(f"{key} {value}" for key, value in row.items())
-        sys.stdout.write(f"{json.dumps(row) if given.json else words}\n")
-    return 0
-
-
-def _fits(window: str, nodes: Nodes) -> list[dict[str, Any]]:
-    """Fit noisy held-out nodes for each instrument of a window."""
-    from stellarnb.training.emulate.evaluate import evaluate_fits
-
-    card = load_emulator(window).card
-    rows: list[dict[str, Any]] = []
-    for instrument in card.network["instruments"]:
-        labels = [spec.name for spec in card.labels if spec.name in card.network["fitted"]]
-        rows += evaluate_fits(nodes, instrument, labels)
-    return rows
-
-
-if __name__ == "__main__":
-    sys.exit(main())

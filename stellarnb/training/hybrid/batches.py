@@ -51,19 +51,7 @@ def drop_branches(
 ) -> tuple[Pixels, Scalars]:
     """Take branches away from stars.
 
-    Parameters
-    ----------
-    family : HybridFamily
-        Whose branches.
-    there : numpy.ndarray of bool, shape [n, n_branches]
-        What is left.
-    pixels, scalars
-        Of n stars; left as they are.
-
-    Returns
-    -------
-    pixels, scalars
-        As they come from a star that lacks the rest.
+    there [n, n_branches]: what is left.
     """
     has = dict(zip(family.branches, there.T, strict=True))
     low = pixels.xp
@@ -85,20 +73,9 @@ def drop_branches(
 class HybridBatches:
     """Batches of stars whose spectra are seen anew each time.
 
-    Parameters
-    ----------
-    stars : Population
-        Training stars.
-    source : SpectrumSource
-        Their spectra.
-    family : HybridFamily
-        Scales them.
-    labels : LabelScaler
-        Of the labels.
-    config : mapping
-        ``seed``, ``freedom`` (of the Student-t loss), ``presence`` (pairs of a set of branches,
-        joined by ``+``, and its chance; the rest is any set, each branch with 0.7), ``repeat``
-        (stars below this [Fe/H] are shown so many times an epoch).
+    config: ``seed``, ``freedom`` (of the Student-t loss), ``presence`` (pairs of a set of branches,
+    joined by ``+``, and its chance; the rest is any set, each branch with 0.7), ``repeat`` (stars
+    below this [Fe/H] are shown so many times an epoch).
     """
 
     def __init__(

@@ -70,12 +70,9 @@ def calibrate(
 ) -> list[dict[str, Any]]:
     """Fit offset, power and factors of each label on validation stars with emulated spectra.
 
-    Returns
-    -------
-    list of dict
-        ``offset, error_power, error_factor``, one a label: see `LabelSpec`; a factor for each
-        set of branches. The robust pull is 1 for each, or less where knowing less would otherwise
-        make the errors of more than a few stars smaller.
+    Returns ``offset, error_power, error_factor``, one a label: see `LabelSpec`; a factor for each
+    set of branches. The robust pull is 1 for each, or less where knowing less would otherwise make
+    the errors of more than a few stars smaller.
     """
     stars, family = prepared.validation, prepared.family
     rows, pixels, scalars = _see(

@@ -38,56 +38,23 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """n synthesised spectra and what else is known of those stars.
+    """n synthesised spectra and what else is known of those stars."""
 
-    Attributes
-    ----------
-    flux : numpy.ndarray, shape [n, n_nodes_pix]
-        At full resolution.
-    wavelength : numpy.ndarray, shape [n_nodes_pix]
-        In air [Angstrom].
-    truth : numpy.ndarray, shape [n, n_labels]
-        The survey's labels that networks are to predict.
-    synthesised : numpy.ndarray, shape [n, n_labels]
-        Labels of the synthesis; they differ from the survey's by an error like the survey's own.
-    scalars : dict of str to numpy.ndarray [n]
-        Inputs by name.
-    xp : SpectrumSet or None
-        Real XP spectra.
-    """
-
-    flux: Floats
-    wavelength: Floats
-    truth: Floats
+    flux: Floats  #: [n, n_nodes_pix]: at full resolution
+    wavelength: Floats  #: [n_nodes_pix]: in air [Angstrom]
+    truth: Floats  #: [n, n_labels]: the survey's labels that networks are to predict
+    #: [n, n_labels]: labels of the synthesis; they differ from the survey's by an error like the
+    #: survey's own.
     synthesised: Floats
-    scalars: dict[str, Floats]
-    xp: SpectrumSet | None
+    scalars: dict[str, Floats]  #: [n]: inputs by name
+    xp: SpectrumSet | None  #: Real XP spectra
 
     def __len__(self) -> int:
         return len(self.truth)
 
 
 def held_out_stars(name: str, recipe: Any, data: Path = DATA) -> HeldOut:
-    """Return the test stars of a model, those inside the domain of its recipe.
-
-    Parameters
-    ----------
-    name : {'gaia-rvs', 'rave', 'ges-lithium'}
-        Model.
-    recipe : mapping
-        Its recipe.
-    data : pathlib.Path, optional
-        Folder of the nodes and tables.
-
-    Returns
-    -------
-    HeldOut
-
-    Raises
-    ------
-    MissingInput
-        If nodes, a table or the library are not there.
-    """
+    """Return the test stars of a model, those inside the domain of its recipe."""
     labels = [label["name"] for label in recipe["card"]["labels"]]
     window = {"gaia-rvs": "xp_test", "rave": "cat", "ges-lithium": "hr15n"}[name]
     nodes = load_nodes(data / "synthetic_nodes" / f"{window}.npz")
@@ -193,30 +160,12 @@ def evaluate_hybrid(
 ) -> Rows:
     """Evaluate a hybrid model on synthesised spectra, beside fits with the emulator.
 
-    Parameters
-    ----------
-    name : str
-        Model.
-    card : str
-        Its name, or the path of a card.
-    recipe : mapping
-        Its recipe.
-    data : pathlib.Path, optional
-        Folder of the nodes and tables.
-    n : int, optional
-        Spectra for each S/N.
-    baseline : bool, optional
-        Whether to fit them too.
-
-    Returns
-    -------
-    list of dict
-        ``label, snr, inputs, n, bias, sigma, pull, baseline_sigma``: median and 1.4826 MAD of
-        (label - survey's), 1.4826 MAD of the same over the error, both without the card's zero
-        point and floor, which are for real spectra; and
-        sigma of `fit_spectra` on the same spectra (None for labels that it does not give).
-        ``pull_synthesis`` compares with the labels of the synthesis instead. For ``gaia-rvs``
-        also of metal-poor stars, and of the whole test split with emulated spectra.
+    Returns ``label, snr, inputs, n, bias, sigma, pull, baseline_sigma``: median and 1.4826 MAD of
+    (label - survey's), 1.4826 MAD of the same over the error, both without the card's zero point
+    and floor, which are for real spectra; and sigma of `fit_spectra` on the same spectra (None for
+    labels that it does not give). ``pull_synthesis`` compares with the labels of the synthesis
+    instead. For ``gaia-rvs`` also of metal-poor stars, and of the whole test split with emulated
+    spectra.
     """
     stars = held_out_stars(name, recipe, data)
     model = load_model(card)

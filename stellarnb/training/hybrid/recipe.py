@@ -48,55 +48,22 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that the members of an ensemble share.
+    """Everything that the members of an ensemble share."""
 
-    Attributes
-    ----------
-    instrument : Instrument
-        Whose spectra.
-    train, validation : Population
-        The stars.
-    spectra : StarSpectra
-        Of both.
-    family : HybridFamily
-        Scaling of the inputs; it has learned no novelty yet.
-    labels : LabelScaler
-        Of the labels.
-    components, deviations : torch.Tensor or None
-        Of scaled XP spectra.
-    """
-
-    instrument: Instrument
+    instrument: Instrument  #: Whose spectra
+    #: train, validation: The stars.
     train: Population
     validation: Population
-    spectra: StarSpectra
-    family: HybridFamily
-    labels: LabelScaler
+    spectra: StarSpectra  #: Of both
+    family: HybridFamily  #: Scaling of the inputs; it has learned no novelty yet
+    labels: LabelScaler  #: Of the labels
+    #: components, deviations: Of scaled XP spectra.
     components: torch.Tensor | None
     deviations: torch.Tensor | None
 
 
 def prepare(recipe: Recipe, folder: Path | None = None, data: Path = DATA) -> Prepared:
-    """Gather the stars, and measure all scaling on those for training.
-
-    Parameters
-    ----------
-    recipe : mapping
-        The whole recipe.
-    folder : pathlib.Path, optional
-        Where the emulator's coefficients are kept for the next time.
-    data : pathlib.Path, optional
-        Folder of the published tables.
-
-    Returns
-    -------
-    Prepared
-
-    Raises
-    ------
-    MissingInput
-        If a table or library is not there.
-    """
+    """Gather the stars, and measure all scaling on those for training."""
     card = recipe["card"]
     instrument = get_instrument(card["instrument"])
     emulator = load_emulator(instrument.id)
@@ -122,20 +89,8 @@ def measure(
 ) -> Prepared:
     """Measure all scaling on training stars.
 
-    Parameters
-    ----------
-    recipe : mapping
-        The whole recipe.
-    train, validation : Population
-        The stars.
-    spectra : StarSpectra
-        Of both.
-    flux : numpy.ndarray of float32, shape [n, n_pix]
-        Spectra of training stars from which the mean and the continuum's pixels are measured.
-
-    Returns
-    -------
-    Prepared
+    flux [n, n_pix]: spectra of training stars from which the mean and the continuum's pixels are
+    measured.
     """
     card = recipe["card"]
     instrument = get_instrument(card["instrument"])
@@ -270,26 +225,7 @@ def _member(task: tuple[Prepare, Recipe, int, str]) -> int:
 def train_ensemble(
     make: Prepare, recipe: Recipe, prepared: Prepared, folder: Path, workers: int
 ) -> list[HybridNetwork]:
-    """Train all members, one process and one thread each; resume where a run was stopped.
-
-    Parameters
-    ----------
-    make : callable
-        Gives `prepared` again, in a process of its own: takes the recipe and the folder.
-    recipe : mapping
-        The whole recipe.
-    prepared : Prepared
-        From `make`.
-    folder : pathlib.Path
-        For the checkpoints.
-    workers : int
-        Processes at a time; the result does not depend on it.
-
-    Returns
-    -------
-    list of HybridNetwork
-        With weights rounded to half precision, as they are shipped.
-    """
+    """Train all members, one process and one thread each; resume where a run was stopped."""
     members = range(int(recipe["card"]["network"]["members"]))
     tasks = [(make, recipe, member, str(folder)) for member in members]
     # numpy's own threads would only get in each other's way; children read this as they start.

@@ -103,26 +103,7 @@ def _parts(table: pa.Table) -> dict[str, NDArray[np.bool_]]:
 
 
 def prepare_recorded(recipe: Recipe, folder: Path, *, dataset: Path) -> Prepared:  # noqa: ARG001
-    """Gather real stars, and measure all scaling on those for training.
-
-    Parameters
-    ----------
-    recipe : mapping
-        The whole recipe; what it says of synthetic spectra is not used.
-    folder : pathlib.Path
-        Of the checkpoints.
-    dataset : pathlib.Path
-        A training set: Parquet as `Model.predict_dataset` reads it, with the labels as columns.
-
-    Returns
-    -------
-    Prepared
-
-    Raises
-    ------
-    InvalidInput, MissingInput
-        If it cannot be read, lacks a column, or has too few stars.
-    """
+    """Gather real stars, and measure all scaling on those for training."""
     table, card = _table(dataset), load_card(recipe["card"]["name"])
     parts = {
         name: _load(table.filter(pa.array(rows)), card, recipe["stars"]["domain"])
@@ -143,20 +124,9 @@ def prepare_recorded(recipe: Recipe, folder: Path, *, dataset: Path) -> Prepared
 def evaluate_recorded(card: str, dataset: Path, domain: Any) -> list[dict[str, Any]]:
     """Evaluate a model on the test split of a training set of real spectra.
 
-    Parameters
-    ----------
-    card : str
-        Name of a model, or the path of a card.
-    dataset : pathlib.Path
-        The training set.
-    domain : array_like, shape [n_labels, 2]
-        Limits of the labels that are learned.
-
-    Returns
-    -------
-    list of dict
-        ``label, snr, n, bias, sigma, pull, baseline_sigma`` (None), by S/N of the spectra; bins
-        of fewer than ten stars are left out.
+    domain [n_labels, 2]: limits of the labels that are learned. Returns ``label, snr, n, bias,
+    sigma, pull, baseline_sigma`` (None), by S/N of the spectra; bins of fewer than ten stars are
+    left out.
     """
     whole = _table(dataset)
     table = whole.filter(pa.array(_parts(whole)["test"]))

@@ -45,32 +45,7 @@ PARTS = ("train", "validation", "test")
 def populate(
     name: str, emulator: Emulator, table: Mapping[str, Any], part: str, *, data: Path = DATA
 ) -> Population:
-    """Return the stars of one part of a model's population.
-
-    Parameters
-    ----------
-    name : str
-        Model.
-    emulator : Emulator
-        Of its window.
-    table : mapping
-        The recipe's ``stars``: ``domain`` (lower and upper limits of targets), ``draws``, ``seed``,
-        and what the survey's own function reads.
-    part : {'train', 'validation', 'test'}
-        Which.
-    data : pathlib.Path, optional
-        Folder of the published tables.
-
-    Returns
-    -------
-    Population
-        Of the stars whose labels lie in the domain, and whose draws the emulator covers.
-
-    Raises
-    ------
-    MissingInput
-        If a table is not there.
-    """
+    """Return the stars of one part of a model's population."""
     rng = np.random.default_rng([int(table["seed"]), PARTS.index(part)])
     stars = _SURVEYS[name](emulator, table, part, rng, data)
     low, high = np.array(table["domain"], dtype=float).T

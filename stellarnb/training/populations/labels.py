@@ -39,31 +39,16 @@ ALPHA_SCATTER = 0.03
 
 @dataclass(frozen=True)
 class Population:
-    """n stars.
+    """n stars."""
 
-    Attributes
-    ----------
-    targets : numpy.ndarray, shape [n, n_labels]
-        Labels of the card, as the survey has them.
-    fe_h : numpy.ndarray, shape [n]
-        [Fe/H]: what rare stars are shown more often by.
-    nodes : numpy.ndarray of float32, shape [n, n_draws, 14]
-        Labels of the emulator, of what the star may really be; none ([n, 1, 0]) of stars with
-        real spectra.
-    scalars : dict of str to numpy.ndarray, shapes [n, n_draws]
-        Inputs by name; NaN = missing.
-    xp : Pixels or None
-        Real XP spectra.
-    magnitudes : numpy.ndarray [n, 6] or None
-        Of the stars with XP spectra: G BP RP J H K.
-    """
-
-    targets: Floats
-    fe_h: Floats
+    targets: Floats  #: [n, n_labels]: labels of the card, as the survey has them
+    fe_h: Floats  #: [n]: [Fe/H]: what rare stars are shown more often by
+    #: [n, n_draws, 14]: labels of the emulator, of what the star may really be; none ([n, 1, 0]) of
+    #: stars with real spectra.
     nodes: NDArray[np.float32]
-    scalars: dict[str, Floats]
-    xp: Pixels | None = None
-    magnitudes: Floats | None = None
+    scalars: dict[str, Floats]  #: [n, n_draws]: inputs by name; NaN = missing
+    xp: Pixels | None = None  #: Real XP spectra
+    magnitudes: Floats | None = None  #: [n, 6]: of the stars with XP spectra: G BP RP J H K
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -115,18 +100,8 @@ def alpha_elements(
 def node_truth(nodes: NDArray[Any], names: tuple[str, ...], labels: list[str]) -> Floats:
     """Return the card's labels of synthesised stars.
 
-    Parameters
-    ----------
-    nodes : numpy.ndarray, shape [n, 14]
-        Labels of the synthesis.
-    names : tuple of str
-        What they are.
-    labels : list of str
-        Wanted. [alpha/M] is the mean of Ca, Si and Ti; [M/H] is [Fe/H] + 0.009.
-
-    Returns
-    -------
-    numpy.ndarray, shape [n, n_labels]
+    nodes [n, 14]: labels of the synthesis; labels: wanted. [alpha/M] is the mean of Ca, Si and Ti;
+    [M/H] is [Fe/H] + 0.009. Returns [n, n_labels].
     """
     column = {name: nodes[:, i].astype(np.float64) for i, name in enumerate(names)}
     column["m_h"] = column["fe_h"] + MH_OFFSET

@@ -26,14 +26,7 @@ G_OVER_K = 6.9
 def absolute_g(teff: Floats, logg: Floats, mass: Floats) -> Floats:
     """Return the absolute magnitude in G from R (by logg and mass), L and a bolometric correction.
 
-    Parameters
-    ----------
-    teff, logg, mass : numpy.ndarray, shape [n]
-        In K, dex(cm s-2) and solar masses.
-
-    Returns
-    -------
-    numpy.ndarray, shape [n]
+    teff, logg, mass [n]: in K, dex(cm s-2) and solar masses. Returns [n].
     """
     luminosity = np.log10(mass) + 4 * np.log10(teff / TEFF_SUN) + LOGG_SUN - logg
     x = teff - TEFF_SUN
@@ -57,19 +50,9 @@ def draw_parallax(
 ) -> tuple[Floats, Floats]:
     """Return a parallax and its error [mas] for stars of given labels.
 
-    Parameters
-    ----------
-    labels : numpy.ndarray, shape [n, >= 2]
-        Teff [K] and logg of the star as it is, not as a survey measured them.
-    g, a_k : numpy.ndarray, shape [n]
-        Apparent magnitude, and extinction in K (NaN = unknown: drawn).
-    rng : numpy.random.Generator
-        Mass, extinction's error and noise come from here.
-
-    Returns
-    -------
-    parallax, error : numpy.ndarray, shape [n]
-        NaN where there is no magnitude.
+    labels [n, >= 2]: Teff [K] and logg of the star as it is, not as a survey measured them; g, a_k
+    [n]: apparent magnitude, and extinction in K (NaN = unknown: drawn). Returns parallax, error
+    [n]: NaN where there is no magnitude.
     """
     n = len(g)
     teff, logg = labels[:, 0].astype(float), labels[:, 1].astype(float)

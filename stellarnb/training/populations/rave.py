@@ -133,23 +133,8 @@ def donated_photometry(
     quadratic, fitted to training stars), plus what one of the nearest donors differs by from its
     own; parallax and A_V are the donor's.
 
-    Parameters
-    ----------
-    targets : numpy.ndarray, shape [n, 9]
-        Labels in the order of `RAVE_COLUMNS`.
-    every : Population
-        RAVE training stars.
-    donors : Population
-        Real RAVE stars.
-    rng : numpy.random.Generator
-        Chooses among the nearest.
-
-    Returns
-    -------
-    near : numpy.ndarray of bool, shape [n]
-        Whether a donor differs by no more than `NEAR`.
-    scalars : dict of str to numpy.ndarray
-        By name, of the stars that have one near.
+    targets [n, 9]: labels in the order of `RAVE_COLUMNS`. Returns near [n]: whether a donor differs
+    by no more than `NEAR`.
     """
     where = [0, 1, 3]  # Teff, logg, [Fe/H]
     centre, width = every.targets[:, where].mean(axis=0), every.targets[:, where].std(axis=0)

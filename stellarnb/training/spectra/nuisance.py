@@ -30,39 +30,21 @@ def air_wavelength(instrument: Instrument) -> NDArray[np.float64]:
 
 
 def detector_noise(instrument: Instrument, step: float | None) -> Interpolation:
-    """Return how noise that is white on the detector looks on an instrument's pixels.
-
-    Parameters
-    ----------
-    instrument : Instrument
-        With the grid of the delivered spectra.
-    step : float or None
-        Sampling of the detector, in the grid's unit; that of the grid where None.
-    """
+    """Return how noise that is white on the detector looks on an instrument's pixels."""
     return Interpolation.of(instrument.n_pix, (step or instrument.step) / instrument.step)
 
 
 class SpectrumMaker:
     """Draws spectra of stars: emulated, broadened, with flaws of the synthesis, noise and gaps.
 
-    Parameters
-    ----------
-    emulator : Emulator
-        Of a window that covers the instrument.
-    instrument : Instrument
-        Whose spectra are wanted.
-    table : mapping
-        The recipe's ``spectra``: ``settings`` (how many combinations of rotation, velocity and
-        so on), ``vsini_scale, vsini_fast, fast`` (two exponentials [km/s] and the part of fast
-        ones), ``vmac`` (range [km/s]), ``velocity`` (standard deviation [km/s]), ``resolution``
-        (relative), ``line_depth`` and ``line_step`` (flaws of single lines: relative depth, and
-        pixels), ``broad`` (flaws of strong lines: centre in air, half-width, mean and scatter of
-        the relative depth),
-        ``continuum`` (standard deviation of level, then of each term of a polynomial), ``snr``
-        (range), ``detector_step`` (in the grid's unit, 0 = the grid's own), ``masked`` (chance of
-        a block, its largest length in pixels, largest length at the ends).
-    seed : int
-        Of the settings.
+    table: the recipe's ``spectra``: ``settings`` (how many combinations of rotation, velocity and
+    so on), ``vsini_scale, vsini_fast, fast`` (two exponentials [km/s] and the part of fast ones),
+    ``vmac`` (range [km/s]), ``velocity`` (standard deviation [km/s]), ``resolution`` (relative),
+    ``line_depth`` and ``line_step`` (flaws of single lines: relative depth, and pixels), ``broad``
+    (flaws of strong lines: centre in air, half-width, mean and scatter of the relative depth),
+    ``continuum`` (standard deviation of level, then of each term of a polynomial), ``snr`` (range),
+    ``detector_step`` (in the grid's unit, 0 = the grid's own), ``masked`` (chance of a block, its
+    largest length in pixels, largest length at the ends).
     """
 
     def __init__(
@@ -130,23 +112,8 @@ class SpectrumMaker:
     ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """Return flux and errors [n, n_pix], and which pixels may be used.
 
-        Parameters
-        ----------
-        coefficients : numpy.ndarray of float32, shape [n, k]
-            Of the emulator's components.
-        snr : numpy.ndarray, shape [n]
-            Signal to noise of a detector pixel at the continuum.
-        rng : numpy.random.Generator
-            What is drawn comes from here.
-        flaws : bool, optional
-            Whether lines err in depth, as those of a synthesis do.
-        gaps : bool, optional
-            Whether pixels are missing.
-
-        Returns
-        -------
-        flux, error : numpy.ndarray of float32, shape [n, n_pix]
-        usable : numpy.ndarray of bool, shape [n, n_pix]
+        coefficients [n, k]: of the emulator's components; snr [n]: signal to noise of a detector
+        pixel at the continuum. Returns flux, error [n, n_pix]; usable [n, n_pix].
         """
         flux = self.clean(coefficients, rng)
         if flaws:

@@ -45,18 +45,10 @@ class SpectrumSource(Protocol):
 
 @dataclass(frozen=True)
 class Emulated:
-    """Spectra from an emulator; see `SpectrumMaker`.
+    """Spectra from an emulator; see `SpectrumMaker`."""
 
-    Attributes
-    ----------
-    coefficients : numpy.ndarray of float32, shape [n, n_draws, k]
-        Of the emulator's components.
-    maker : SpectrumMaker
-        Makes spectra of them.
-    """
-
-    coefficients: Floats
-    maker: SpectrumMaker
+    coefficients: Floats  #: [n, n_draws, k]: of the emulator's components
+    maker: SpectrumMaker  #: Makes spectra of them
 
     def draw(self, rows: Rows, draw: Rows, rng: np.random.Generator) -> Seen:
         """Return spectra with flaws, noise and gaps."""
@@ -66,18 +58,12 @@ class Emulated:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Real spectra.
+    """Real spectra."""
 
-    Attributes
-    ----------
-    flux, error : numpy.ndarray of float32, shape [n, n_pix]
-        As `clean_pixels` gives them.
-    usable : numpy.ndarray of bool, shape [n, n_pix]
-    """
-
+    #: flux, error: [n, n_pix]: as `clean_pixels` gives them.
     flux: Floats
     error: Floats
-    usable: NDArray[np.bool_]
+    usable: NDArray[np.bool_]  #: [n, n_pix]
 
     def draw(self, rows: Rows, draw: Rows, rng: np.random.Generator) -> Seen:  # noqa: ARG002
         """Return spectra with a little of their noise again."""
@@ -114,19 +100,12 @@ class StarSpectra(Protocol):
 
 @dataclass(frozen=True)
 class EmulatedStars:
-    """Emulated spectra.
+    """Emulated spectra."""
 
-    Attributes
-    ----------
-    emulator, instrument : Emulator, Instrument
-        What they are made of, and for.
-    coefficients : numpy.ndarray of float32, shape [n_train, n_draws, k]
-        Of the emulator, at the training stars.
-    """
-
+    #: emulator, instrument: What they are made of, and for.
     emulator: Emulator
     instrument: Instrument
-    coefficients: Floats
+    coefficients: Floats  #: [n_train, n_draws, k]: of the emulator, at the training stars
 
     def _maker(self, table: Mapping[str, Any], seed: int) -> SpectrumMaker:
         return SpectrumMaker(self.emulator, self.instrument, table, seed)
@@ -156,15 +135,9 @@ class EmulatedStars:
 
 @dataclass(frozen=True)
 class RecordedStars:
-    """Real spectra.
+    """Real spectra."""
 
-    Attributes
-    ----------
-    parts : list of pairs
-        A population, and its spectra.
-    """
-
-    parts: list[tuple[Population, Recorded]]
+    parts: list[tuple[Population, Recorded]]  #: A population, and its spectra
 
     def training(self, recipe: Mapping[str, Any], seed: int) -> SpectrumSource:  # noqa: ARG002
         """Return those of the first population."""

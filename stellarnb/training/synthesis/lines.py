@@ -27,26 +27,7 @@ ISOTOPOLOGUES = {
 
 
 def atomic_lines(text: str, window: Window) -> str:
-    """Cut an atomic line list to a window, and leave out the window's removed lines.
-
-    Parameters
-    ----------
-    text : str
-        A list in Turbospectrum's format: for each species and ion a line ``'26.000 ' 1 2342``, a
-        comment, and as many lines as it says.
-    window : Window
-        Where to cut.
-
-    Returns
-    -------
-    str
-        In the same format and order.
-
-    Raises
-    ------
-    InvalidInput
-        If the list is cut short or garbled, or lacks a line that is to be left out.
-    """
+    """Cut an atomic line list to a window, and leave out the window's removed lines."""
     out: list[str] = []
     missing = set(window.removed)
     for species, ion, comment, rows in _blocks(text):
@@ -99,23 +80,8 @@ def _header(species: str, ion: int, count: int) -> str:
 def molecular_lines(data: bytes, window: Window) -> str:
     """Cut a molecular list of linemake to a window, and write it as Turbospectrum reads it.
 
-    Parameters
-    ----------
-    data : bytes
-        The gzipped list: wavelength [Angstrom], species, lower level [eV], log gf,
-        dissociation energy.
-    window : Window
-        Where to cut.
-
-    Returns
-    -------
-    str
-        One block an isotopologue.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no such list, or holds a molecule that is not one of `ISOTOPOLOGUES`.
+    data: the gzipped list: wavelength [Angstrom], species, lower level [eV], log gf, dissociation
+    energy.
     """
     blocks: dict[str, list[str]] = defaultdict(list)
     try:

@@ -51,23 +51,16 @@ MIXED_LOGG, MIXED, UNMIXED = 3.3, 19.0, 90.0
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of spectrum.
+    """A stretch of spectrum."""
 
-    Attributes
-    ----------
-    name : str
-        ``cat`` or ``hr15n``.
-    low, high, step : float
-        First wavelength, the last that may be there, and the distance of two, in air [Angstrom].
-    removed : tuple of (str, float)
-        Lines left out because they come out more than 5 % too deep in the Sun or in two stars of
-        Gaia RVS: species (``26.000`` is iron) and wavelength, all neutral.
-    """
-
-    name: str
+    name: str  #: ``cat`` or ``hr15n``
+    #: low, high, step: First wavelength, the last that may be there, and the distance of two, in
+    #: air [Angstrom].
     low: float
     high: float
     step: float
+    #: Lines left out because they come out more than 5 % too deep in the Sun or in two stars of
+    #: Gaia RVS: species (``26.000`` is iron) and wavelength, all neutral.
     removed: tuple[tuple[str, float], ...]
 
     @property
@@ -108,15 +101,7 @@ def window_named(name: str) -> Window:
 def abundances(star: Mapping[str, float]) -> dict[int, float]:
     """Return A(X) of the elements with a label of their own, by atomic number.
 
-    Parameters
-    ----------
-    star : mapping of str to float
-        The `LABELS` of a star.
-
-    Returns
-    -------
-    dict of int to float
-        A(X) = A(X) in the Sun + [Fe/H] + [X/Fe]; A(Li) as it is.
+    Returns A(X) = A(X) in the Sun + [Fe/H] + [X/Fe]; A(Li) as it is.
     """
     out = {LITHIUM: star["a_li"]}
     for element, (number, sun) in SUN.items():

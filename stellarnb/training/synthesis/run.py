@@ -31,21 +31,11 @@ Labels = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Results:
-    """What came of a run.
+    """What came of a run."""
 
-    Attributes
-    ----------
-    rows : numpy.ndarray of int, shape [n]
-        Which of the stars that were asked for are made, in their order.
-    flux : numpy.ndarray of uint16, shape [n, n_pixels]
-        Their continuum-normalised flux x 50,000.
-    failed : dict of int to str
-        Why each of the others is not.
-    """
-
-    rows: NDArray[np.int64]
-    flux: Counts
-    failed: dict[int, str]
+    rows: NDArray[np.int64]  #: [n]: which of the stars that were asked for are made, in their order
+    flux: Counts  #: [n, n_pixels]: their continuum-normalised flux x 50,000
+    failed: dict[int, str]  #: Why each of the others is not
 
 
 def synthesise(
@@ -59,35 +49,7 @@ def synthesise(
 ) -> Results:
     """Make the spectra of many stars.
 
-    Parameters
-    ----------
-    labels : array_like, shape [n, 14]
-        In the order of `LABELS`.
-    window : Window
-        Their wavelengths.
-    make : callable
-        Makes the spectrum of one star, such as a `Synthesis`; an `InvalidInput` that it raises is
-        noted as the reason why this star failed, and the run goes on.
-    parts : pathlib.Path
-        Folder in which each star is kept. Stars that are there are not made again; failed ones
-        are tried again.
-    workers : int, optional
-        Stars at a time, each in a process of its own.
-    show : bool, optional
-        Draw a progress bar.
-
-    Returns
-    -------
-    Results
-
-    Raises
-    ------
-    InvalidInput
-        If the labels are not [n, 14], or the folder holds other stars.
-    OutputError
-        If the folder cannot be written.
-    Interrupted
-        By Ctrl-C; every star that was finished is in the folder.
+    labels [n, 14]: in the order of `LABELS`.
     """
     stars = _as_labels(labels)
     if workers < 1:
@@ -193,39 +155,7 @@ def make_nodes(
 ) -> Results:
     """Make nodes and write them to a file.
 
-    Parameters
-    ----------
-    labels : array_like, shape [n, 14]
-        In the order of `LABELS`.
-    window : Window
-        Their wavelengths.
-    tools : Tools
-        From `find_tools`.
-    out : pathlib.Path
-        The ``.npz`` to write, with ``labels, names, wavelength, flux`` (uint16, flux x 50,000).
-        Until it is whole the stars are kept in ``<out>.parts`` beside it. Stars that failed are
-        not in it: ``<out>.failed.jsonl`` then lists them with the reason, and the parts stay, so
-        that the same call tries them alone.
-    workers : int, optional
-        Stars at a time; one a core where not given.
-    time_limit : float, optional
-        Seconds that each program may take for a star.
-    show : bool, optional
-        Draw a progress bar.
-
-    Returns
-    -------
-    Results
-
-    Raises
-    ------
-    InvalidInput
-        If every star failed, the labels are not [n, 14], `out` is no ``.npz`` or is already
-        there without its parts, or another run is at work on it.
-    OutputError
-        If the folder cannot be written.
-    Interrupted
-        By Ctrl-C; the same call goes on.
+    labels [n, 14]: in the order of `LABELS`.
     """
     stars = _as_labels(labels)
     if out.suffix != ".npz":

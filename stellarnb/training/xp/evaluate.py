@@ -49,22 +49,9 @@ def _test_stars() -> tuple[Result, SpectrumSet, NDArray[np.bool_]]:
 def evaluate_xp(name: str = "xp-apogee") -> list[dict[str, Any]]:
     """Evaluate ``xp-apogee`` on the clean stars of the test split, beside gradient boosting.
 
-    Parameters
-    ----------
-    name : str, optional
-        The shipped model, or the path of a card.
-
-    Returns
-    -------
-    list of dict
-        ``label, snr, n, bias, sigma, pull, baseline_sigma`` for each label and bin of spectral
-        S/N (and "all"): median and 1.4826 MAD of (label - APOGEE), 1.4826 MAD of
-        (label - APOGEE) / error, and sigma of the baseline on the same stars.
-
-    Raises
-    ------
-    MissingInput
-        If the training library, which the baseline learns from, is not installed.
+    Returns ``label, snr, n, bias, sigma, pull, baseline_sigma`` for each label and bin of spectral
+    S/N (and "all"): median and 1.4826 MAD of (label - APOGEE), 1.4826 MAD of (label - APOGEE) /
+    error, and sigma of the baseline on the same stars.
     """
     library = load_library()
     digit, clean_rows = split(library.source_id), is_clean(library)
@@ -105,17 +92,7 @@ def _bins(snr: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 def refusals_xp(name: str = "xp-apogee", seed: int = 2026) -> list[dict[str, Any]]:
     """Count which stars of the test split `xp-apogee` refuses, and which corrupted spectra.
 
-    Parameters
-    ----------
-    name : str, optional
-        The shipped model, or the path of a card.
-    seed : int, optional
-        Draws the stars that are corrupted, and the hot stars whose spectra they get.
-
-    Returns
-    -------
-    list of dict
-        ``case, n, refused, at_least, at_most``: fractions of stars that are not ``good()``.
+    Returns ``case, n, refused, at_least, at_most``: fractions of stars that are not ``good()``.
     """
     stars, spectra, clean = _test_stars()
     model = load_model(name)
@@ -149,19 +126,7 @@ def refusals_xp(name: str = "xp-apogee", seed: int = 2026) -> list[dict[str, Any
 
 
 def corrupt(spectra: SpectrumSet, hot: SpectrumSet) -> dict[str, SpectrumSet]:
-    """Return spectra that no star has, or not this one, under their own names.
-
-    Parameters
-    ----------
-    spectra : SpectrumSet
-        Good spectra of n stars.
-    hot : SpectrumSet
-        Spectra of n stars hotter than 7500 K.
-
-    Returns
-    -------
-    dict of str to SpectrumSet
-    """
+    """Return spectra that no star has, or not this one, under their own names."""
     flux, error = spectra.flux, spectra.error
     median = np.median(flux, axis=1, keepdims=True)
 

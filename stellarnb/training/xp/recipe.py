@@ -41,22 +41,16 @@ Arrays = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that the members of the ensemble share.
+    """Everything that the members of the ensemble share."""
 
-    Attributes
-    ----------
-    train, validation : Stars
-        The two parts of the library that may be looked at.
-    scaler, labels : XPScaler, LabelScaler
-        Scaling of inputs and labels.
-    components, deviations : torch.Tensor [k, n_pix] and [k]
-        Principal components of the scaled training spectra.
-    """
-
+    #: train, validation: The two parts of the library that may be looked at.
     train: Stars
     validation: Stars
+    #: scaler, labels: Scaling of inputs and labels.
     scaler: XPScaler
     labels: LabelScaler
+    #: components, deviations: [k, n_pix] and [k]: principal components of the scaled training
+    #: spectra.
     components: torch.Tensor
     deviations: torch.Tensor
 
@@ -88,22 +82,7 @@ def _stack(library: ApogeeXP, ending: str) -> Arrays:
 
 
 def prepare(recipe: Recipe) -> Prepared:
-    """Load the library, leave out the test split, measure the scaling on the training stars.
-
-    Parameters
-    ----------
-    recipe : mapping
-        Its ``scaling`` table.
-
-    Returns
-    -------
-    Prepared
-
-    Raises
-    ------
-    MissingInput
-        If the library is not installed.
-    """
+    """Load the library, leave out the test split, measure the scaling on the training stars."""
     scaling = recipe["scaling"]
     library = load_library()
     digit = split_digit(library.source_id)
@@ -160,24 +139,7 @@ def _member(task: tuple[Recipe, int, str]) -> int:
 def train_ensemble(
     recipe: Recipe, prepared: Prepared, folder: Path, workers: int
 ) -> list[XPNetwork]:
-    """Train all members, one process and one thread each; resume where a run was stopped.
-
-    Parameters
-    ----------
-    recipe : mapping
-        The whole recipe.
-    prepared : Prepared
-        From `prepare`.
-    folder : pathlib.Path
-        For the checkpoints.
-    workers : int
-        Processes at a time; the result does not depend on it.
-
-    Returns
-    -------
-    list of XPNetwork
-        With weights rounded to half precision, as they are shipped.
-    """
+    """Train all members, one process and one thread each; resume where a run was stopped."""
     sizes = recipe["card"]["network"]
     tasks = [(recipe, member, str(folder)) for member in range(sizes["members"])]
     context = multiprocessing.get_context("spawn")
@@ -210,12 +172,9 @@ def _predict(
 def calibrate(networks: Sequence[XPNetwork], prepared: Prepared) -> list[dict[str, Any]]:
     """Fit offset, power and factors of each label on the clean validation stars.
 
-    Returns
-    -------
-    list of dict
-        ``offset, error_power, error_factor``, one a label: see `LabelSpec`. The power makes the
-        errors hold from the best to the worst star (slope of log scatter over log stated error
-        in eight groups); the factors make the robust pull 1 for each pattern of photometry.
+    Returns ``offset, error_power, error_factor``, one a label: see `LabelSpec`. The power makes the
+    errors hold from the best to the worst star (slope of log scatter over log stated error in eight
+    groups); the factors make the robust pull 1 for each pattern of photometry.
     """
     stars = prepared.validation
     rows = stars.clean
