@@ -142,7 +142,7 @@ def test_an_archive_job_stops_while_another_cell_runs(notebook, app, tmp_path):
         own = set(page.console_errors)
         page.run_all()
         assert page.cell_errors() == []
-        page.run_code("explorer.run(); ended = []; note(explorer._bar, ended)")
+        page.run_code("explorer.run(); ended = []; note(explorer._runs.bar, ended)")
         time.sleep(1)
         page.start_code(BUSY)
         clicked = cancel_while_busy(page, r"executing · \d+ s")

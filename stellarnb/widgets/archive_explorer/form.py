@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as ipw
 import traitlets
@@ -15,13 +15,11 @@ from stellarnb.archives.registry import archive_names
 from stellarnb.errors import InvalidInput, StellarnbError
 from stellarnb.widgets.adql_editor import AdqlEditor
 from stellarnb.widgets.archive_explorer.chooser import Chooser
+from stellarnb.widgets.archive_explorer.contract import ExplorerControls
 from stellarnb.widgets.archive_explorer.filters import FilterRows
 from stellarnb.widgets.archive_explorer.query import TableKnown, column_word
 from stellarnb.widgets.archive_explorer.source import Source, TableEntry
 from stellarnb.widgets.archive_explorer.state import check_limit
-
-if TYPE_CHECKING:
-    from stellarnb.widgets.archive_explorer.widget import ArchiveExplorer
 
 __all__ = ["Form", "row", "words"]
 
@@ -49,15 +47,9 @@ def words(text: str, *, warn: bool = False) -> str:
 
 
 class Form:
-    """What is asked: archive, table, columns, cone, filters, limit; or a query in ADQL.
+    """The form: archive, table, columns, cone, filters, limit; or a query in ADQL."""
 
-    Parameters
-    ----------
-    view : ArchiveExplorer
-        Whose traits the controls set.
-    """
-
-    def __init__(self, view: ArchiveExplorer) -> None:
+    def __init__(self, view: ExplorerControls) -> None:
         self._view = view
         #: By thread: what a thread shows must not deafen the controls to the user.
         self._quiet = threading.local()

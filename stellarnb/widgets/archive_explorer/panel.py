@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as ipw
 import traitlets
 
+from stellarnb.widgets.archive_explorer.contract import ExplorerControls
 from stellarnb.widgets.archive_explorer.form import row, words
 from stellarnb.widgets.archive_explorer.state import Entry
 from stellarnb.widgets.archive_explorer.table import TablePager
@@ -15,7 +16,6 @@ from stellarnb.widgets.archive_explorer.table import TablePager
 if TYPE_CHECKING:
     from stellarnb.spectra import SpectrumSet
     from stellarnb.tables import Result
-    from stellarnb.widgets.archive_explorer.runs import Runs
 
 __all__ = ["Panel"]
 
@@ -25,20 +25,9 @@ _STYLE = {"description_width": "initial"}
 
 
 class Panel:
-    """The buttons, and what came of them.
+    """The buttons that act on a query, and what came of them."""
 
-    Parameters
-    ----------
-    view : Runs
-        Who does what the buttons say.
-
-    Attributes
-    ----------
-    pager : TablePager
-        The table on show.
-    """
-
-    def __init__(self, view: Runs) -> None:
+    def __init__(self, view: ExplorerControls) -> None:
         self._view = view
         self.pager = TablePager()
         self._estimate, self._note, self._spectra_note = ipw.HTML(), ipw.HTML(), ipw.HTML()
@@ -179,7 +168,7 @@ def _missing_words(missing: Sequence[Any], what: str) -> str:
     return f"{_counted(len(missing), 'star')} {what}: {named}{more}"
 
 
-def _name_field(view: Runs, trait: str, description: str) -> ipw.Widget:
+def _name_field(view: ExplorerControls, trait: str, description: str) -> ipw.Widget:
     """Return a field for the name of a variable."""
     field = ipw.Text(
         value=getattr(view, trait),
@@ -196,7 +185,7 @@ def _name_field(view: Runs, trait: str, description: str) -> ipw.Widget:
     return field
 
 
-def _box(view: Runs, trait: str, description: str) -> ipw.Widget:
+def _box(view: ExplorerControls, trait: str, description: str) -> ipw.Widget:
     """Return a box to tick."""
     box = ipw.Checkbox(
         description=description,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from stellarnb.archives import LocalArchive
-from stellarnb.archives.adql.dialect import Query, parse
+from stellarnb.archives.adql.dialect import QueryText, parse
 from stellarnb.archives.base.catalog import ColumnInfo
 from stellarnb.archives.registry import archive_names
 from stellarnb.errors import InvalidInput, MissingInput
@@ -66,7 +66,7 @@ STARS = known(
 
 @given(names | odd)
 def test_a_columns_name_stands_in_a_query_so_that_it_is_read_back(name):
-    tree = parse(Query(" ".join(["SELECT", column_word(name), "FROM t"])))
+    tree = parse(QueryText(" ".join(["SELECT", column_word(name), "FROM t"])))
     column = tree.expressions[0]
     assert isinstance(column, exp.Column)
     assert column.name == name

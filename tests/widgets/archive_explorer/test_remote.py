@@ -125,7 +125,7 @@ def test_a_cut_answer_is_refused_or_said(make, space, server):
     explorer = make(adql="SELECT * FROM gaiadr3.gaia_source ORDER BY source_id")
     explorer.run()
     assert explorer.wait(30) == "failed"
-    assert isinstance(explorer._bar.task.run.error, Truncated)
+    assert isinstance(explorer._runs.bar.task.run.error, Truncated)
     assert "stars" not in space
     explorer.allow_truncated = True
     explorer.run()
@@ -141,9 +141,9 @@ def test_cancel_aborts_the_archives_job(make, server):
     explorer = make()
     explorer.run()
     deadline = time.monotonic() + 20
-    while "executing" not in explorer._bar.words and time.monotonic() < deadline:
+    while "executing" not in explorer._runs.bar.words and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert "executing" in explorer._bar.words
+    assert "executing" in explorer._runs.bar.words
     start = time.monotonic()
     assert explorer.cancel()
     assert explorer.wait(10) == "stopped"
@@ -170,7 +170,7 @@ def test_an_archive_in_trouble_is_said_and_the_form_is_kept(make, server, fault,
     server.faults.inject(fault)
     explorer.run()
     assert explorer.wait(60) == "failed"
-    assert isinstance(explorer._bar.task.run.error, error)
+    assert isinstance(explorer._runs.bar.task.run.error, error)
     assert explorer.status
     after = explorer.state_values()
     assert {**after, "history": []} == before

@@ -350,7 +350,7 @@ def test_missing_spectra_are_said(make, tmp_path):
     ids = open_archive("sample").query("SELECT TOP 3 source_id FROM stars")["source_id"]
     explorer = make()
     explorer.result = Result({"source_id": np.append(ids, [5, 6])})
-    explorer._source_of_result = explorer._source
+    explorer._runs.source_of_result = explorer._source
     explorer.fetch_spectra()
     assert explorer.wait(30) == "done"
     assert explorer.spectra.missing == (5, 6)
@@ -364,7 +364,7 @@ def test_spectra_without_stars_or_of_too_many_are_refused(explorer, monkeypatch)
     monkeypatch.setattr(archive_explorer_work, "MOST_SPECTRA", 4000)
     explorer.fetch_spectra()
     assert explorer.wait(30) == "failed"
-    assert isinstance(explorer._bar.task.run.error, TooLarge)
+    assert isinstance(explorer._runs.bar.task.run.error, TooLarge)
     monkeypatch.undo()
     explorer.adql, explorer.mode = "SELECT teff FROM apogee", "adql"
     ran(explorer)
