@@ -15,7 +15,6 @@ from stellarnb.views.data.lines import SOURCE, Line, line_groups
 from stellarnb.views.data.style import Theme, symbol, unit_of
 from stellarnb.widgets.core.formatting import page_file
 from stellarnb.widgets.spectrum_viewer.source import LabelRow, Overlay, Sensitivity, StarLabels
-from stellarnb.widgets.spectrum_viewer.traits import SNR_RANGE
 
 if TYPE_CHECKING:
     from stellarnb.widgets.spectrum_viewer.source import SpectrumSource
@@ -26,6 +25,8 @@ __all__ = ["SpectrumFront", "page_setup", "verdict", "worded"]
 _SCRIPTS = ("spectrum_draw.js", "spectrum_store.js", "spectrum_front.js")
 #: Spectra that may be asked for at once.
 MOST = 64
+#: Lowest and highest S/N per pixel of the slider.
+SNR_RANGE = (2.0, 300.0)
 
 
 class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
