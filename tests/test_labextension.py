@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import stellarnb as snb
+from tests.test_house import circles
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "stellarnb" / "labextension"
@@ -48,3 +49,34 @@ def test_the_sources_make_no_markup_of_data_and_load_nothing() -> None:
         hosts = set(re.findall(r"https?://([^/'\"\s]+)", text))
         # The name of SVG itself, which nobody fetches.
         assert hosts <= {"www.w3.org"}, f"{path.name} names {hosts}"
+
+
+def typescript_imports(folder: Path) -> dict[str, set[str]]:
+    """Return what each TypeScript module imports of the others, types included."""
+    pattern = re.compile(r"\b(?:from|import)\s*\(?\s*['\"](\.[^'\"]*)['\"]")
+    graph: dict[str, set[str]] = {}
+    for path in sorted(folder.rglob("*.ts")):
+        asked = [
+            (path.parent / name).resolve() for name in pattern.findall(path.read_text("utf-8"))
+        ]
+        files = [f for a in asked for f in (a.with_name(f"{a.name}.ts"), a / "index.ts")]
+        graph[path.relative_to(folder).as_posix()] = {
+            f.relative_to(folder).as_posix() for f in files if f.is_file() and f != path
+        }
+    return graph
+
+
+def test_circles_of_typescript_imports_are_found(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.ts").write_text("import type { B } from './deep';\n")
+    (tmp_path / "deep" / "index.ts").write_text("export {\n  c\n} from './c';\n")
+    (tmp_path / "deep" / "c.ts").write_text("const a = () => import('../a');\n")
+    (tmp_path / "d.ts").write_text("import './a';\n")
+    assert circles(typescript_imports(tmp_path)) == [["a.ts", "deep/c.ts", "deep/index.ts"]]
+
+
+def test_no_circle_of_typescript_imports() -> None:
+    # `generated` holds the tutorials, and only once the extension is built.
+    graph = typescript_imports(SOURCE / "src")
+    assert "viewer/spectrum.ts" in graph["viewer/find_spectra.ts"]
+    assert circles(graph) == []

@@ -1,7 +1,4 @@
-/** What a spectrum is, and where one is found in a file. */
-import type { Content, DataFile, Part } from './model';
-import { imageSpectra } from './spectrum_image';
-import { tableSpectra } from './spectrum_table';
+/** A spectrum to draw, and its order and units. */
 
 export interface Axis {
   readonly name: string;
@@ -24,14 +21,6 @@ export interface Spectra {
   readonly notes: readonly string[];
   label(index: number): string;
   get(index: number): Promise<Spectrum>;
-}
-
-/** Find the spectra of a part; null where it holds none. */
-export async function spectraOf(file: DataFile, part: Part, content: Content): Promise<Spectra | null> {
-  if (content.image) {
-    return imageSpectra(file, part, content.image);
-  }
-  return content.table ? tableSpectra(part, content.table) : null;
 }
 
 /** Bring a spectrum in the order of its wavelength; pixels without a wavelength are left out. */

@@ -2,12 +2,13 @@
 import { Clipboard } from '@jupyterlab/apputils';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 import { Widget } from '@lumino/widgets';
+import { spectraOf } from './find_spectra';
 import { megabytes } from './formats/bytes';
 import { readFile, readInPart } from './formats';
 import { loadWhole, remoteSource, type Server, sizeOf } from './load';
 import { type Content, type DataFile, FileProblem, words } from './model';
 import { pythonFor, pythonUnopened } from './python';
-import { type Spectra, spectraOf } from './spectrum';
+import type { Spectra } from './spectrum';
 import { button, element, uniqueId } from './views/dom';
 import { ListView } from './views/list_view';
 import { SpectrumView } from './views/spectrum_view';
