@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as ipw
 import numpy as np
@@ -12,17 +12,15 @@ from stellarnb.cartography import Bins
 from stellarnb.views.data.stars import MapStars as Stars
 from stellarnb.views.data.style import axis_title, symbol
 from stellarnb.views.live.bokeh_parts import DRAGS
+from stellarnb.widgets.chemical_map.contract import ControlledMap
 from stellarnb.widgets.core.components import Fold
-
-if TYPE_CHECKING:
-    from stellarnb.widgets.chemical_map.widget import ChemicalMap
 
 __all__ = ["build_controls"]
 
 _AUTO = {"width": "auto"}
 
 
-def build_controls(view: ChemicalMap, stars: Stars, grid: Bins) -> ipw.Widget:
+def build_controls(view: ControlledMap, stars: Stars, grid: Bins) -> ipw.Widget:
     """Return the controls that this table has columns for, tied to the traits of the map."""
     rows = [_first_row(view, stars)]
     second = [part for part in (_snr(view, stars), _flags(view, stars)) if part is not None]
@@ -34,7 +32,7 @@ def build_controls(view: ChemicalMap, stars: Stars, grid: Bins) -> ipw.Widget:
     return ipw.VBox(rows)
 
 
-def _first_row(view: ChemicalMap, stars: Stars) -> ipw.Widget:
+def _first_row(view: ControlledMap, stars: Stars) -> ipw.Widget:
     good = ipw.Checkbox(
         description="good stars only",
         indent=False,
@@ -65,7 +63,7 @@ def _first_row(view: ChemicalMap, stars: Stars) -> ipw.Widget:
     return ipw.HBox([good, colour, ipw.Label("dragging:"), drag, *buttons], layout=layout)
 
 
-def _snr(view: ChemicalMap, stars: Stars) -> ipw.Widget | None:
+def _snr(view: ControlledMap, stars: Stars) -> ipw.Widget | None:
     """Return the slider for S/N; its whole range stands for no cut."""
     values = stars.column("snr") if "snr" in stars else np.empty(0, dtype=np.float32)
     values = values[np.isfinite(values)]
@@ -107,7 +105,7 @@ def _hold(slider: ipw.Widget, handler: Any, move: Any, change: Any) -> None:
         slider.observe(handler, "value")
 
 
-def _flags(view: ChemicalMap, stars: Stars) -> ipw.Widget | None:
+def _flags(view: ControlledMap, stars: Stars) -> ipw.Widget | None:
     names = stars.flags
     if not names:
         return None
@@ -122,7 +120,7 @@ def _flags(view: ChemicalMap, stars: Stars) -> ipw.Widget | None:
     return box
 
 
-def _bin_picker(view: ChemicalMap, stars: Stars, grid: Bins) -> ipw.Widget | None:
+def _bin_picker(view: ControlledMap, stars: Stars, grid: Bins) -> ipw.Widget | None:
     """Return a button for each bin in R and |Z|, the highest |Z| on top."""
     if not ("R" in stars and "Z" in stars):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 import ipywidgets as ipw
 import numpy as np
@@ -18,26 +18,11 @@ from stellarnb.views.live.bokeh_parts import lay_out
 from stellarnb.views.live.bokeh_widget import LiveModel
 from stellarnb.views.live.figure import MapFigure
 from stellarnb.views.live.link import Link, Request
+from stellarnb.widgets.chemical_map.contract import Owner
 from stellarnb.widgets.chemical_map.star_card import hover_words, nearest
 from stellarnb.widgets.chemical_map.state import Brush
 
-__all__ = ["MapPage", "Owner"]
-
-
-class Owner(Protocol):
-    """Whoever is told of what the user does on the page."""
-
-    def guarded(self, work: Callable[[], None]) -> None:
-        """Do something, and show what goes wrong."""
-
-    def brush(self, key: str, x: Sequence[float], y: Sequence[float]) -> None:
-        """Take a region that was drawn."""
-
-    def zoomed(self) -> None:
-        """Take note of another view."""
-
-    def tapped(self, row: int | None) -> None:
-        """Take the star that was tapped, or None for none."""
+__all__ = ["MapPage"]
 
 
 class MapPage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as ipw
 import numpy as np
@@ -11,11 +11,9 @@ from stellarnb.cartography import sky_patch
 from stellarnb.errors import InvalidInput
 from stellarnb.views.data.panels import Panel
 from stellarnb.views.data.stars import MapStars as Stars
+from stellarnb.widgets.chemical_map.contract import ControlledMap
 from stellarnb.widgets.chemical_map.state import Brush
 from stellarnb.widgets.core.components import Fold
-
-if TYPE_CHECKING:
-    from stellarnb.widgets.chemical_map.widget import ChemicalMap
 
 __all__ = ["RegionForm"]
 
@@ -32,7 +30,7 @@ class RegionForm(Fold):
 
     Parameters
     ----------
-    view : ChemicalMap
+    view : ControlledMap
         The map.
     stars : Stars
         Its stars.
@@ -40,7 +38,7 @@ class RegionForm(Fold):
         Its diagrams; at least one.
     """
 
-    def __init__(self, view: ChemicalMap, stars: Stars, panels: list[Panel]) -> None:
+    def __init__(self, view: ControlledMap, stars: Stars, panels: list[Panel]) -> None:
         self._view, self._stars = view, stars
         self._panels = {panel.key: panel for panel in panels}
         self._menu = ipw.Dropdown(
