@@ -80,22 +80,7 @@ class _Chunk:
 def predict_iter(
     model: Predictor, spectra: Iterable[Any], *, allow_missing: bool = False
 ) -> Iterator[Labels]:
-    """Predict one set of spectra after another.
-
-    Parameters
-    ----------
-    model : Predictor
-        Which.
-    spectra : iterable of SpectrumSet, or of pairs (SpectrumSet, stars)
-        Taken one at a time.
-    allow_missing : bool, optional
-        As for `Model.predict`.
-
-    Yields
-    ------
-    Labels
-        One for each.
-    """
+    """Yield the labels of one SpectrumSet, or pair (SpectrumSet, stars), after another."""
     for item in spectra:
         one, stars = (item, None) if isinstance(item, SpectrumSet) else item
         yield model.predict(one, stars, allow_missing=allow_missing, progress=False)
@@ -193,18 +178,7 @@ def read_tables(
     batch: int = BATCH,
     allow_missing: bool = False,
 ) -> Iterator[pa.Table]:
-    """Yield what a model reads of a Parquet dataset, chunk by chunk.
-
-    Parameters
-    ----------
-    model, source, batch, allow_missing
-        As for `predict_dataset`.
-
-    Yields
-    ------
-    pyarrow.Table
-        At most `batch` rows.
-    """
+    """Yield what a model reads of a Parquet dataset, in tables of at most `batch` rows."""
     chunks = _plan(_files(Path(source).expanduser()), batch)
     for _, table in _read(model, chunks, {}, allow_missing=allow_missing):
         yield table
@@ -351,18 +325,7 @@ class PartitionPredictor:
         self.model, self.allow_missing = model, allow_missing
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the labels of a partition, with the partition's own index.
-
-        Parameters
-        ----------
-        frame : pandas.DataFrame
-            ``source_id``, ``flux`` (bytes of float32 or float16, or lists), perhaps
-            ``flux_error``, and scalars.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
+        """Return the labels of a partition, with the partition's own index."""
         if len(frame) == 0:
             return self.empty().set_index(frame.index)
         table = pa.Table.from_pandas(frame, preserve_index=False)

@@ -30,22 +30,7 @@ Columns = dict[str, Any]
 def chunk_columns(
     model: Ensemble, seen: JoinedSpectra, scalars: Mapping[str, NDArray[Any]]
 ) -> Columns:
-    """Return the columns that a model predicts for one chunk.
-
-    Parameters
-    ----------
-    model : Ensemble
-        Its networks and scalings.
-    seen : JoinedSpectra
-        The spectra of n stars.
-    scalars : mapping of str to numpy.ndarray, shape [n]
-        Their scalar inputs.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray, shape [n]
-        As the columns of `stellarnb.Labels`.
-    """
+    """Return the columns of `stellarnb.Labels`, [n] each, that a model predicts for one chunk."""
     card, labels = model.card, model.labels
     pixels = seen.pixels()
     scaled = model.family.scale(pixels, scalars)
@@ -107,25 +92,7 @@ def join_labels(
     seen: JoinedSpectra,
     scalars: Mapping[str, NDArray[Any]],
 ) -> Labels:
-    """Join the columns of the chunks into one table.
-
-    Parameters
-    ----------
-    card : Card
-        Of the model.
-    family : Family
-        Its kind.
-    parts : sequence of mapping
-        Columns by name, one or more chunks.
-    seen : JoinedSpectra
-        What was asked for; the chunks are its first rows.
-    scalars : mapping of str to numpy.ndarray
-        Scalar inputs, and columns that labels carry along.
-
-    Returns
-    -------
-    Labels
-    """
+    """Join the columns of the chunks, which are the first rows of `seen`, into one table."""
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     done = len(columns["source_id"])
     columns["boundary"] = columns["boundary"].astype(str)

@@ -17,23 +17,10 @@ __all__ = ["padded_batches", "weights_state"]
 def padded_batches(
     inputs: Sequence[NDArray[np.float32]], size: int
 ) -> Iterator[tuple[slice, list[NDArray[np.float32]]]]:
-    """Yield rows and batches of exactly `size` stars, the last filled up with zeros.
+    """Yield rows and batches of exactly `size` stars, the last filled with zeros.
 
-    With one shape throughout, a star's result is the same, bit for bit, in whatever company it
-    comes. An empty set goes through once, for the shapes.
-
-    Parameters
-    ----------
-    inputs : sequence of numpy.ndarray, shapes [n, ...]
-        Inputs of the same n stars.
-    size : int
-        Stars of a batch.
-
-    Yields
-    ------
-    rows : slice
-        Which stars; the batch has them first.
-    batch : list of numpy.ndarray, shapes [size, ...]
+    One shape throughout keeps a star's result the same, bit for bit, in any company. An empty set
+    goes through once, for the shapes.
     """
     n = len(inputs[0])
     for start in range(0, max(n, 1), size):
@@ -46,18 +33,7 @@ def padded_batches(
 
 
 def weights_state(network: nn.Module) -> tuple[Any, ...]:
-    """Return what differs as soon as a network has other weights.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Any.
-
-    Returns
-    -------
-    tuple
-        Addresses and version counters of its tensors.
-    """
+    """Return the addresses and versions of a network's tensors, which differ once its weights do."""
     tensors = [*network.parameters(), *network.buffers()]
     # A tensor made in inference mode keeps no version counter.
     return tuple(

@@ -53,18 +53,7 @@ class Launcher:
         self._turn = 0
 
     def start(self, batch: Sequence[Floats]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Start one batch.
-
-        Parameters
-        ----------
-        batch : sequence of numpy.ndarray, shapes [n, ...]
-            Inputs.
-
-        Returns
-        -------
-        mean, log_sigma : torch.Tensor, shape [n_networks, n, n_labels]
-            On the device, perhaps still being computed.
-        """
+        """Start a batch; return mean and log_sigma [n_networks, n, n_labels], perhaps still being computed."""
         import torch
 
         self._turn = 1 - self._turn
@@ -113,29 +102,9 @@ def run_on_accelerator(
     autocast: str | None = None,
     batch: int = ACCELERATOR_BATCH,
 ) -> tuple[Floats, Floats]:
-    """Run networks on a device; the host prepares one batch while the device computes another.
+    """Return mean and log_sigma, float32 [n_networks, n, n_labels], from a device.
 
-    Parameters
-    ----------
-    networks : sequence of torch.nn.Module
-        On the device.
-    inputs : sequence of numpy.ndarray of float32, shapes [n, ...]
-        Scaled inputs.
-    device : torch.device
-        Which.
-    autocast : str, optional
-        Precision that the card allows.
-    batch : int, optional
-        Stars at once to begin with; halved each time the device is out of memory.
-
-    Returns
-    -------
-    mean, log_sigma : numpy.ndarray of float32, shape [n_networks, n, n_labels]
-
-    Raises
-    ------
-    TooLarge
-        If there is no room for a single star.
+    `batch` is halved when the device is out of memory; `TooLarge` if a single star has no room.
     """
     launcher = Launcher(networks, device, autocast)
     parts: list[tuple[Any, Any]] = []

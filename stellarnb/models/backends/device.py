@@ -31,19 +31,7 @@ class DeviceMemory:
 
 
 def device_memory() -> DeviceMemory | None:
-    """Return the memory of the accelerator that this process uses.
-
-    Returns
-    -------
-    DeviceMemory or None
-        None while torch is not loaded or has not used an accelerator (asking would take a share
-        of its memory), and on a CPU.
-
-    Raises
-    ------
-    InvalidInput
-        If ``STELLARNB_DEVICE`` names no device.
-    """
+    """Return the memory of the accelerator in use, or None; asking never takes a share of its memory."""
     torch = sys.modules.get("torch")
     if torch is None:
         return None

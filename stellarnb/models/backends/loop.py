@@ -51,13 +51,7 @@ _FAST: WeakKeyDictionary[nn.Module, tuple[tuple[Any, ...], nn.Module]] = WeakKey
 
 
 def pick_device() -> torch.device:
-    """Return the device to run on: ``STELLARNB_DEVICE``, else an accelerator, else the CPU.
-
-    Raises
-    ------
-    InvalidInput
-        If ``STELLARNB_DEVICE`` names none.
-    """
+    """Return the device to run on: ``STELLARNB_DEVICE``, else an accelerator, else the CPU."""
     import torch
 
     name = settings().device
@@ -91,30 +85,7 @@ def in_chunks(
     cancel: Cancel | None,
     chunk: int | None = None,
 ) -> tuple[list[Part], bool]:
-    """Do `work` on slices of n rows until it is done or stopped.
-
-    Parameters
-    ----------
-    n : int
-        Number of rows.
-    work : callable
-        Gets a slice, returns its part of the result.
-    label : str
-        For the progress bar.
-    progress : bool
-        Whether to show it.
-    cancel : Cancel or None
-        Looked at before each slice; Ctrl-C has the same effect.
-    chunk : int, optional
-        Rows of a slice; default: `CHUNK`.
-
-    Returns
-    -------
-    parts : list
-        What was finished, in order.
-    complete : bool
-        False if it was stopped.
-    """
+    """Do `work` on slices of n rows; return its parts in order, and False if it was stopped before the end."""
     parts: list[Part] = []
     size = chunk or CHUNK
     with progress_bar(n, label, show=progress) as advance:
@@ -136,35 +107,9 @@ def run_networks(
     autocast: str | None = None,
     backend: str | None = None,
 ) -> Outputs:
-    """Run each network on the same stars, which are brought to the device once.
+    """Return mean and variance, float64 [n_networks, n, n_labels], of the scaled labels.
 
-    Parameters
-    ----------
-    networks : sequence of torch.nn.Module
-        In evaluation mode, with a method ``distribution`` that takes the inputs and returns
-        scaled labels and the logarithm of their scale.
-    *inputs : numpy.ndarray of float32, shapes [n, ...]
-        Scaled inputs, such as flux [n, n_pix] and scalars [n, k].
-    autocast : str, optional
-        Lower precision that an accelerator may compute in, such as ``bfloat16``: the card's
-        ``network.autocast``. On a CPU it has no effect.
-    backend : str, optional
-        ``torch`` or ``openvino``; default: ``STELLARNB_BACKEND``.
-
-    Returns
-    -------
-    mean, variance : numpy.ndarray of float64, shape [n_networks, n, n_labels]
-        Scaled labels and their variance as each network states it. A star's do not depend on
-        the stars that it came with.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such backend.
-    MissingInput
-        If it is not installed.
-    TooLarge
-        If an accelerator has no room for a single star.
+    A star's do not depend on the others. `autocast` is the precision that an accelerator may use.
     """
     name = backend or settings().backend or "torch"
     if name not in {"torch", "openvino"}:

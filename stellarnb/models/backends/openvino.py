@@ -28,28 +28,7 @@ _LOCK = threading.Lock()
 def compile_network(
     network: nn.Module, inputs: Sequence[Floats], batch: int, **options: Any
 ) -> Any:
-    """Compile a network for OpenVINO in single precision.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        With a method ``distribution``; its present weights are taken.
-    inputs : sequence of numpy.ndarray, shapes [n, ...]
-        For their shapes.
-    batch : int
-        Stars of a batch; the network takes no other number.
-    **options
-        OpenVINO's own, beside the precision; throughput is the aim where none is given.
-
-    Returns
-    -------
-    openvino.CompiledModel
-
-    Raises
-    ------
-    MissingInput
-        If OpenVINO is not installed.
-    """
+    """Compile a network for OpenVINO in float32, for batches of exactly `batch` stars."""
     import torch
 
     try:
@@ -85,26 +64,7 @@ def compile_network(
 def run_on_openvino(
     networks: Sequence[nn.Module], inputs: Sequence[Floats], batch: int
 ) -> tuple[Floats, Floats]:
-    """Run networks through OpenVINO, several batches at a time.
-
-    Parameters
-    ----------
-    networks : sequence of torch.nn.Module
-        On the CPU.
-    inputs : sequence of numpy.ndarray of float32, shapes [n, ...]
-        Scaled inputs.
-    batch : int
-        Stars of a batch.
-
-    Returns
-    -------
-    mean, log_sigma : numpy.ndarray of float32, shape [n_networks, n, n_labels]
-
-    Raises
-    ------
-    MissingInput
-        If OpenVINO is not installed.
-    """
+    """Return mean and log_sigma, float32 [n_networks, n, n_labels], from OpenVINO; several batches at a time."""
     results = [_run_one(network, inputs, batch) for network in networks]
     mean, log_sigma = (np.stack([result[k] for result in results]) for k in (0, 1))
     return mean, log_sigma

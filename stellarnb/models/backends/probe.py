@@ -14,17 +14,7 @@ __all__ = ["probe"]
 def probe() -> dict[str, Any]:
     """Return what torch is and where it computes.
 
-    Returns
-    -------
-    dict
-        ``version``; ``device``, as `stellarnb.models.backends.loop.pick_device` has it; ``name`` and
-        ``memory`` [byte] of an accelerator, else empty and 0; ``threads``; ``right``, whether a
-        small convolution comes out as counted by hand.
-
-    Raises
-    ------
-    InvalidInput
-        If ``STELLARNB_DEVICE`` names no device.
+    Memory in byte; ``right`` is whether a small convolution comes out as counted by hand.
     """
     import torch
 

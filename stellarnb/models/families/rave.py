@@ -29,18 +29,9 @@ _MIN_PARALLAX = 1e-4
 def absolute_magnitudes(
     magnitudes: NDArray[np.float64], parallax: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return magnitudes at 10 pc as the authors make them, without extinction.
+    """Return magnitudes [n] at 10 pc as the authors make them, without extinction; parallax [mas].
 
-    Parameters
-    ----------
-    magnitudes : numpy.ndarray, shape [n]
-        Apparent.
-    parallax : numpy.ndarray, shape [n]
-        In mas, as measured; below 0.1 mas (negative ones too) it counts as 0.1 mas.
-
-    Returns
-    -------
-    numpy.ndarray of float64, shape [n]
+    A parallax below 0.1 mas (negative ones too) counts as 0.1 mas.
     """
     arcsec = np.clip(parallax / 1000.0, _MIN_PARALLAX, None)
     absolute: NDArray[np.float64] = magnitudes + 5.0 * (np.log10(arcsec) + 1.0)
@@ -110,20 +101,7 @@ class RaveFamily:
 
 
 def load_rave(card: Card, tensors: Mapping[str, Tensor]) -> Ensemble:
-    """Build networks, scaling, limits and calibration from the converted weights.
-
-    Parameters
-    ----------
-    card : Card
-        Of the model.
-    tensors : mapping of str to torch.Tensor
-        From `stellarnb.models.families.rave_published.convert_rave`.
-
-    Returns
-    -------
-    Ensemble
-        Its card has the limits and the calibration at full precision.
-    """
+    """Build a RAVE model from the tensors of `convert_rave`; its card has the limits at full precision."""
     from stellarnb.models.networks.rave import build_rave_network
 
     networks: list[nn.Module] = []

@@ -44,15 +44,7 @@ _NU = 3.0
 def split_rows(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the rows of the training and of the test split, in the authors' order.
 
-    Parameters
-    ----------
-    n : int
-        Number of rows in all.
-
-    Returns
-    -------
-    train, test : numpy.ndarray of int64
-        As sklearn splits: the test rows are the first of one permutation, rounded up.
+    As sklearn splits: the test rows are the first of one permutation, rounded up.
     """
     n_test = int(np.ceil(TEST_SIZE * n))
     # numpy's legacy generator is what sklearn draws from; the published order depends on it.
@@ -80,13 +72,7 @@ class TrainingTables:
 
     @classmethod
     def read(cls, files: Mapping[str, bytes]) -> TrainingTables:
-        """Read them from the bytes of the published files.
-
-        Raises
-        ------
-        WeightsNotFound
-            If the tables do not have the expected columns and rows.
-        """
+        """Read them from the bytes of the published files."""
         labels = _table(files, LABELS)
         raw = _table(files, PARAMETERS).to_numpy(dtype=np.float64)
         if labels.shape[1] != 10 or raw.shape != labels.shape or ID not in labels:
@@ -110,23 +96,9 @@ def _table(files: Mapping[str, bytes], path: str) -> pd.DataFrame:
 
 
 def calibrate(residual: Floats, scatter: Floats) -> tuple[float, float]:
-    """Find how the scatter over the networks becomes an error that holds.
+    """Return factor and floor of the error ``hypot(factor * scatter, floor)``, in the label's unit.
 
-    The error is ``hypot(factor * scatter, floor)``. For each factor the floor follows from the
-    pulls: their robust width, 1.4826 MAD, is 1. The factor is the likeliest; it is at least 1,
-    since what the networks disagree by is part of the error, also far from the training set.
-
-    Parameters
-    ----------
-    residual : numpy.ndarray, shape [n]
-        Published prediction minus reference label.
-    scatter : numpy.ndarray, shape [n]
-        Published scatter over the networks, in the same unit.
-
-    Returns
-    -------
-    factor, floor : float
-        The floor is in the unit of the label.
+    The floor makes the pulls' 1.4826 MAD 1; the factor is the likeliest, at least 1.
     """
     from scipy.optimize import brentq
 
@@ -151,26 +123,10 @@ def calibrate(residual: Floats, scatter: Floats) -> tuple[float, float]:
 
 
 def convert_rave(card: Card, files: Mapping[str, bytes]) -> dict[str, Tensor]:
-    """Make the weights file from the published ones.
+    """Make the tensors of a weights file (``network<i>.
 
-    Parameters
-    ----------
-    card : Card
-        Of the model.
-    files : mapping of str to bytes
-        The card's sources, by path.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        Networks (``network<i>.``), scaling of the labels (``labels.``), limits of labels and
-        scalars (``limits.``, ``scalars.``: low, high), ``calibration.factor`` and ``.floor``,
-        and ``novelty.scatter``, in scaled labels.
-
-    Raises
-    ------
-    WeightsNotFound, GridMismatch
-        If a file is not what it should be.
+    labels. limits. scalars. calibration. novelty.``) from the published files, by path on the
+    card.
     """
     import torch
 

@@ -39,26 +39,7 @@ _KINDS = {
 
 
 def load_family(card: Card, path: Path | None = None, *, progress: bool = True) -> Ensemble:
-    """Build networks and scaling of a model.
-
-    Parameters
-    ----------
-    card : Card
-        Names the family and the weights.
-    path : pathlib.Path, optional
-        Where the weights are, if neither in the package nor in the cache.
-    progress : bool, optional
-        Whether to show a progress bar while downloading what is fetched.
-
-    Returns
-    -------
-    Ensemble
-
-    Raises
-    ------
-    WeightsNotFound, ChecksumMismatch
-        If its weights are not there, cannot be fetched, or are damaged.
-    """
+    """Build networks and scaling of a model; `path` = where its weights are, if not in package or cache."""
     tensors = fetch_weights(card, progress=progress) if card.sources else load_tensors(card, path)
     return _KINDS[card.family].load(card, tensors)
 

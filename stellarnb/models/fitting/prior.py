@@ -109,19 +109,7 @@ BAD_LINES = (
 
 
 def unfit_pixels(air: NDArray[np.float64], *, mask_cores: bool) -> NDArray[np.bool_]:
-    """Return which pixels to leave out.
-
-    Parameters
-    ----------
-    air : numpy.ndarray, shape [n_pix]
-        Wavelengths in air [Angstrom].
-    mask_cores : bool
-        Whether the cores of Ca II and Halpha are left out too.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape [n_pix]
-    """
+    """Return which pixels [n_pix] to leave out, from wavelengths in air [Angstrom]."""
     out = np.zeros(len(air), dtype=bool)
     for centre, half in (*BAD_LINES, *(CORES if mask_cores else ())):
         out |= np.abs(air - centre) <= half

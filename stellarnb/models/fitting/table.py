@@ -44,27 +44,9 @@ def columns_of(
     usable: NDArray[np.bool_],
     flux_error: NDArray[np.floating[Any]],
 ) -> dict[str, Any]:
-    """Return the columns of one batch.
+    """Return the columns of one batch; `usable` and `flux_error` are [n, n_pix].
 
-    Parameters
-    ----------
-    spectra : SpectrumSet
-        n spectra.
-    emulator : Emulator
-        That was fitted.
-    settings : FitSettings
-        How.
-    task, fit : FitTask and FitResult
-        What was fitted, and where it ended.
-    usable : numpy.ndarray of bool, shape [n, n_pix]
-        Pixels that took part.
-    flux_error : numpy.ndarray, shape [n, n_pix]
-        As given or estimated.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        A spectrum of which nothing can be used has NaN labels, all flags set and is not good.
+    A spectrum without usable pixels has NaN labels, all flags set and is not good.
     """
     k = len(emulator.names)
     values = emulator.unscale(fit.parameters[:, :k])

@@ -109,20 +109,9 @@ class EmulatorView:
         velocity: NDArray[np.float64],
         rotation2: NDArray[np.float64],
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return flux and its derivatives.
+        """Return flux [n, n_pix] and its slopes [n, n_labels + 2, n_pix].
 
-        Parameters
-        ----------
-        scaled : numpy.ndarray, shape [n, n_labels]
-            Labels as `Emulator.scale` gives them.
-        velocity, rotation2 : numpy.ndarray, shape [n]
-            Radial velocity [km/s] and the square of v sin i [km2/s2].
-
-        Returns
-        -------
-        flux : torch.Tensor of float32, shape [n, n_pix]
-        slopes : torch.Tensor of float32, shape [n, n_labels + 2, n_pix]
-            By each scaled label, by velocity, by the square of v sin i.
+        Slopes are by scaled label, velocity [km/s] and the square of v sin i [km2/s2].
         """
         value, slope = self.emulator.coefficients_with_slopes(scaled)
         n, n_labels, k = slope.shape

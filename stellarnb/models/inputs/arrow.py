@@ -23,26 +23,7 @@ XP_FLUX, XP_ALIAS = "xp_flux", "xp_sampled_flux"
 
 
 def wanted_columns(names: Sequence[str], card: Card, *, allow_missing: bool = False) -> list[str]:
-    """Return which columns of a table a model reads.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of the table.
-    card : Card
-        Of the model.
-    allow_missing : bool, optional
-        Whether scalar inputs may be absent.
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    MissingInput
-        If one is absent that the model needs.
-    """
+    """Return which columns of a table a model reads; `MissingInput` if one that it needs is absent."""
     scalars = [spec.name for spec in card.scalars]
     needed = ["source_id", "flux", *([] if allow_missing else scalars)]
     if card.second_instrument and not allow_missing:
@@ -63,26 +44,8 @@ def wanted_columns(names: Sequence[str], card: Card, *, allow_missing: bool = Fa
 def spectra_of(table: pa.Table, card: Card) -> SpectrumSet:
     """Return the spectra in a table.
 
-    Parameters
-    ----------
-    table : pyarrow.Table
-        With ``source_id``, ``flux`` and perhaps ``flux_error``: fixed-size binary or binary of
-        float32 or float16, or lists of numbers, as many a star as the instrument has pixels.
-    card : Card
-        Names the instrument.
-
-    Returns
-    -------
-    SpectrumSet
-
-    Raises
-    ------
-    MissingInput
-        If a column is absent.
-    GridMismatch
-        If the number of pixels is another.
-    InvalidInput
-        If a column holds something else, or a row holds nothing.
+    Columns: ``source_id``, ``flux``, perhaps ``flux_error``; binary of float32 or float16, or
+    lists of numbers, one for each pixel of the instrument.
     """
     absent = [n for n in ("source_id", "flux") if find_column(table.column_names, n) is None]
     if absent:
@@ -91,26 +54,7 @@ def spectra_of(table: pa.Table, card: Card) -> SpectrumSet:
 
 
 def xp_of(table: pa.Table, card: Card) -> SpectrumSet | None:
-    """Return the XP spectra in a table, for a model that reads them beside the others.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        With ``source_id``, ``xp_flux`` and perhaps ``xp_flux_error``, in the forms of
-        `spectra_of`; NaN throughout for a star without.
-    card : Card
-        Names the instrument.
-
-    Returns
-    -------
-    SpectrumSet or None
-        None if the model reads none, or the table has none.
-
-    Raises
-    ------
-    GridMismatch, InvalidInput
-        As `spectra_of`.
-    """
+    """Return the XP spectra (``xp_flux``, perhaps ``xp_flux_error``; NaN for a star without), or None."""
     if not card.second_instrument or _column(table.column_names, XP_FLUX) is None:
         return None
     return _spectra(table, XP_FLUX, get_instrument(card.second_instrument))

@@ -52,22 +52,7 @@ class Continuum:
         return len(self.terms) - 1
 
     def fit(self, flux: Floats, usable: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
-        """Return the polynomial of each spectrum.
-
-        Parameters
-        ----------
-        flux : numpy.ndarray of float32, shape [n, n_pix]
-            Finite everywhere.
-        usable : numpy.ndarray of bool, shape [n, n_pix]
-            Pixels that count.
-
-        Returns
-        -------
-        level : numpy.ndarray of float32, shape [n, n_pix]
-            1 throughout where there is none.
-        found : numpy.ndarray of bool, shape [n]
-            Whether there is one, within what may be divided out.
-        """
+        """Return the polynomial of each spectrum [n, n_pix], 1 where there is none, and whether there is one [n]."""
         used = usable[:, self.pixels]
         basis = self.terms[:, self.pixels].astype(np.float64)
         enough = row_count(used) >= max(ENOUGH * used.shape[1], len(basis))

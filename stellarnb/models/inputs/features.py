@@ -59,21 +59,7 @@ class XPScaler:
 
     @classmethod
     def fit(cls, pixels: Pixels, magnitudes: NDArray[Any], softening: float) -> Self:
-        """Measure centres and widths on training stars (median and 1.4826 MAD).
-
-        Parameters
-        ----------
-        pixels : Pixels
-            Of n stars, with errors.
-        magnitudes : numpy.ndarray, shape [n, 6]
-            NaN where missing.
-        softening : float
-            See the class.
-
-        Returns
-        -------
-        XPScaler
-        """
+        """Measure centres and widths on training stars (median and 1.4826 MAD); magnitudes [n, 6], NaN = missing."""
         stretched = np.arcsinh(pixels.flux / softening)
         parts: list[Floats] = [np.asarray(softening, dtype=np.float32)]
         for values in (stretched, colours(magnitudes), signal_to_noise(pixels)):

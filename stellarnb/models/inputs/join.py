@@ -66,31 +66,7 @@ class JoinedSpectra:
 def join_inputs(
     card: Card, spectra: SpectrumSet | None, stars: Any, xp: SpectrumSet | None
 ) -> JoinedSpectra:
-    """Bring what the user has into the order of the spectra.
-
-    Parameters
-    ----------
-    card : Card
-        Names the instruments.
-    spectra, xp : SpectrumSet or None
-        As for `Model.predict`.
-    stars : table or None
-        As for `Model.predict`.
-
-    Returns
-    -------
-    JoinedSpectra
-        In the order of `spectra`; without them in that of `xp`, or of the table.
-
-    Raises
-    ------
-    InvalidInput
-        If something else than spectra is given, or XP spectra to a network that reads none.
-    GridMismatch
-        If the spectra are on another grid.
-    MissingInput
-        If there is nothing to read.
-    """
+    """Return the inputs in the order of `spectra`; without them in that of `xp`, or of the table."""
     for given in (spectra, xp):
         if given is not None and not isinstance(given, SpectrumSet):
             raise InvalidInput(

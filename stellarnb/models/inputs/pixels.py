@@ -76,20 +76,10 @@ class Pixels:
 
 
 def clean_pixels(spectra: SpectrumSet) -> Pixels:
-    """Mask what cannot be flux, and normalise as the instrument asks.
+    """Mask what cannot be flux, and divide by the median of the rest.
 
-    Parameters
-    ----------
-    spectra : SpectrumSet
-        n spectra, already on the right grid.
-
-    Returns
-    -------
-    Pixels
-        Left out: masked pixels, those whose flux is not finite, whose error is not positive or
-        whose flux lies more than 5 errors below zero. Noise below zero stays. The flux is divided
-        by the median of the rest, so that its scale does not matter, unless the instrument's
-        spectra are continuum-normalised: those stay as they are.
+    Masked: flux that is not finite, has no positive error or lies 5 errors below zero. Spectra of
+    an instrument that is continuum-normalised are not divided.
     """
     usable = ~spectra.mask
     flux = np.array(spectra.flux)
@@ -145,24 +135,7 @@ def _most(condition: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np
 
 
 def line_verdict(spectra: SpectrumSet) -> str:
-    """Say whether the strong lines lie where the grid has them.
-
-    Parameters
-    ----------
-    spectra : SpectrumSet
-        Of which some, evenly spread, are looked at.
-
-    Returns
-    -------
-    str
-        For the provenance.
-
-    Raises
-    ------
-    GridMismatch
-        If the lines stand out and lie elsewhere: air wavelengths given for vacuum, a shifted
-        grid, or stars that are not at rest.
-    """
+    """Return a note on the place of the strong lines in some spectra; `GridMismatch` if they lie elsewhere."""
     chosen = np.unique(np.linspace(0, max(len(spectra) - 1, 0), LINE_CHECKED).astype(int))
     try:
         check = spectra[chosen[: len(spectra)]].wavelength_check()
@@ -195,36 +168,10 @@ def match_scalars(
     allow_missing: bool = False,
     needs_all: bool = False,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return columns of a table in the order of the spectra.
+    """Return columns, float64 [n], in the order of the spectra; NaN for a star not in the table.
 
-    Parameters
-    ----------
-    source_id : numpy.ndarray of int64, shape [n]
-        Identifiers of the spectra.
-    stars : table or None
-        Any table with a ``source_id``. A table whose identifiers are those of the spectra, row by
-        row, is taken as it stands; any other is matched, its first row for an id counts.
-    wanted : sequence of str
-        Columns, by Gaia or 2MASS name; usual aliases are understood.
-    optional : sequence of str, optional
-        Columns that are taken if they are there.
-    allow_missing : bool, optional
-        Whether a column that is wanted may be absent (all NaN then).
-    needs_all : bool, optional
-        Whether the network can do nothing without all of them: neither the table nor a column
-        may then be absent.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray of float64, shape [n]
-        NaN where a star is not in the table or has no such value.
-
-    Raises
-    ------
-    MissingInput
-        If a wanted column, or a table that is needed, is absent; names it.
-    InvalidInput
-        If the identifiers or a column are not numbers.
+    Rows are matched by ``source_id``, the first for an id counts; identical identifiers are taken
+    as they stand.
     """
     empty = {name: np.full(len(source_id), np.nan) for name in wanted}
     if stars is None:

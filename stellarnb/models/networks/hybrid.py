@@ -128,18 +128,7 @@ class HybridNetwork(nn.Module):
         return torch.cat([*parts, self.scalar(extra)], dim=1)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Return the scaled labels.
-
-        Parameters
-        ----------
-        *inputs : torch.Tensor
-            ``flux [n, n_pix], extra [n, n_extra]``, with ``xp [n, n_xp]`` between them where the
-            network reads one; all scaled.
-
-        Returns
-        -------
-        torch.Tensor, shape [n, n_labels]
-        """
+        """Return the scaled labels [n, n_labels] from flux [n, n_pix], perhaps xp [n, n_xp], and extra [n, n_extra]."""
         labels: Tensor = self.joint(self._features(*inputs))
         return labels
 

@@ -61,18 +61,10 @@ class RaveNetwork(nn.Module):
         self.act = nn.LeakyReLU(slope)
 
     def forward(self, flux: Tensor, extra: Tensor) -> Tensor:
-        """Return the scaled labels.
+        """Return the scaled labels [n, n_labels] from flux [n, n_pix] and extra [n, n_extra].
 
-        Parameters
-        ----------
-        flux : torch.Tensor, shape [n, n_pix]
-            Continuum-normalised flux.
-        extra : torch.Tensor, shape [n, n_extra]
-            Absolute magnitudes and A_V, scaled to 0..1 on the training split.
-
-        Returns
-        -------
-        torch.Tensor, shape [n, n_labels]
+        Flux is continuum-normalised; extra are absolute magnitudes and A_V, scaled to 0..1 on the
+        training split.
         """
         x = flux.unsqueeze(1)
         for convolution in self.convolutions:

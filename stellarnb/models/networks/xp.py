@@ -134,19 +134,7 @@ class XPNetwork(nn.Module):
         return log_sigma.clamp(-7, 3)
 
     def forward(self, flux: Tensor, extra: Tensor) -> Tensor:
-        """Return the scaled labels.
-
-        Parameters
-        ----------
-        flux : torch.Tensor, shape [n, n_pix]
-            Scaled flux.
-        extra : torch.Tensor, shape [n, n_extra]
-            Scaled extra inputs.
-
-        Returns
-        -------
-        torch.Tensor, shape [n, n_labels]
-        """
+        """Return the scaled labels [n, n_labels] from scaled flux [n, n_pix] and extra inputs [n, n_extra]."""
         return self._means(self._features(flux, extra), extra)[:, : self.n_labels]
 
     def distribution(self, flux: Tensor, extra: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,19 +163,7 @@ def _convolutions(
 
 
 def build_network(sizes: Mapping[str, Any], member: int = 0) -> XPNetwork:
-    """Build one member of an ensemble, untrained.
-
-    Parameters
-    ----------
-    sizes : mapping
-        The ``network`` table of a card; ``architectures`` are taken in turn by the members.
-    member : int, optional
-        Which.
-
-    Returns
-    -------
-    XPNetwork
-    """
+    """Build one untrained member of an ensemble; members take the card's ``architectures`` in turn."""
     turns = sizes["architectures"]
     shared = {k: v for k, v in sizes.items() if k not in {"architectures", "members"}}
     return XPNetwork(**shared, **turns[member % len(turns)])

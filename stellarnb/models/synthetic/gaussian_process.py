@@ -68,19 +68,7 @@ class Interpolator:
         return torch.cat(parts)
 
     def with_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return outputs and their derivatives.
-
-        Parameters
-        ----------
-        x : torch.Tensor of float64, shape [m, d]
-            Scaled inputs.
-
-        Returns
-        -------
-        value : torch.Tensor, shape [m, k]
-        slope : torch.Tensor, shape [m, d, k]
-            By each scaled input.
-        """
+        """Return outputs [m, k] and their slopes [m, d, k] by each scaled input, at float64 x [m, d]."""
         at = x @ self.metric
         scaled = ROOT5 * torch.sqrt(_squared_distance(at, self.points) + 1e-18)
         decay = torch.exp(-scaled)

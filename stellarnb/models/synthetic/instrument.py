@@ -37,20 +37,7 @@ Floats = NDArray[np.float64]
 
 
 def rotation_profile(x: Floats, limb_darkening: float = 0.6) -> Floats:
-    """Return the rotational profile of Gray (2005), eq. 18.14.
-
-    Parameters
-    ----------
-    x : numpy.ndarray
-        Velocity over v sin i.
-    limb_darkening : float, optional
-        Linear coefficient.
-
-    Returns
-    -------
-    numpy.ndarray
-        Its integral over x is 1; 0 where abs(x) > 1.
-    """
+    """Return the rotational profile of Gray (2005), eq. 18.14, at x = velocity over v sin i; integral 1."""
     inside = np.clip(1.0 - x * x, 0.0, None)
     limb = limb_darkening
     top = 2.0 * (1.0 - limb) * np.sqrt(inside) + 0.5 * np.pi * limb * inside
@@ -58,18 +45,7 @@ def rotation_profile(x: Floats, limb_darkening: float = 0.6) -> Floats:
 
 
 def macroturbulence_profile(x: Floats) -> Floats:
-    """Return the radial-tangential profile of Gray (2005), with equal parts of both.
-
-    Parameters
-    ----------
-    x : numpy.ndarray
-        Velocity over the macroturbulent speed.
-
-    Returns
-    -------
-    numpy.ndarray
-        Its integral over x is 1.
-    """
+    """Return the radial-tangential profile of Gray (2005), equal parts, at x = velocity over speed; integral 1."""
     size = np.abs(x)
     return np.asarray(2 / np.sqrt(np.pi) * (np.exp(-(x**2)) - np.sqrt(np.pi) * size * erfc(size)))
 
@@ -77,24 +53,9 @@ def macroturbulence_profile(x: Floats) -> Floats:
 def broadening_matrix(
     wavelength: Floats, vsini: float = 0.0, vmac: float = 0.0
 ) -> sparse.csr_array | None:
-    """Return the weights that broaden a spectrum by rotation and macroturbulence.
+    """Return weights [n, n] of rotation and macroturbulence [km/s] on an even grid, or None.
 
-    Parameters
-    ----------
-    wavelength : numpy.ndarray, shape [n]
-        Evenly spaced grid.
-    vsini, vmac : float, optional
-        Projected rotation and radial-tangential macroturbulence [km/s].
-
-    Returns
-    -------
-    scipy.sparse.csr_array of shape [n, n], or None
-        Each row sums to 1, at the ends of the grid too. None where there is nothing to do.
-
-    Raises
-    ------
-    InvalidInput
-        If a speed is negative or not a number.
+    Each row sums to 1, at the ends of the grid too.
     """
     out = None
     for name, speed, profile, reach in (
@@ -142,32 +103,10 @@ def response(
     vsini: float = 0.0,
     vmac: float = 0.0,
 ) -> sparse.csr_array:
-    """Return the weights of a synthetic spectrum's pixels in an instrument's.
+    """Return the weights [n_pix, n] of synthetic pixels in an instrument's; rows sum to 1.
 
-    Parameters
-    ----------
-    grid : numpy.ndarray, shape [n]
-        Evenly spaced wavelengths of the synthetic spectrum, in air [Angstrom].
-    instrument : Instrument
-        Whose line-spread function, medium and grid are wanted.
-    resolution : float, optional
-        R, where it is not the instrument's own.
-    velocity : float, optional
-        Radial velocity that is left in the spectra [km/s]; positive moves lines to the red.
-    vsini, vmac : float, optional
-        Rotation and radial-tangential macroturbulence [km/s].
-
-    Returns
-    -------
-    scipy.sparse.csr_array, shape [n_pix, n]
-        Each row sums to 1.
-
-    Raises
-    ------
-    GridMismatch
-        If the synthetic spectrum does not cover the instrument's grid.
-    InvalidInput
-        If a speed is negative.
+    The grid is even, in air [Angstrom]; speeds are in km/s, a positive velocity moves lines to the
+    red.
     """
     shifted = grid * (1.0 + velocity / LIGHT)
     source = Instrument.custom("synthetic", PERFECT)

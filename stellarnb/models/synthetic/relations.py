@@ -59,22 +59,7 @@ class LabelRelations:
         return np.asarray(terms @ self.weights[index])
 
     def complete(self, given: Mapping[str, ArrayLike]) -> Floats:
-        """Return labels [n, n_labels], absent ones at what nodes with such labels have.
-
-        Parameters
-        ----------
-        given : mapping of str to array_like, shape [n] or a number
-            At least teff, logg, fe_h.
-
-        Returns
-        -------
-        numpy.ndarray of float64
-
-        Raises
-        ------
-        InvalidInput
-            If a name is unknown or one of the three is absent.
-        """
+        """Return labels [n, n_labels]; absent ones as nodes with such teff, logg, fe_h have them."""
         unknown = [name for name in given if name not in self.names]
         absent = [name for name in CORE if name not in given]
         if unknown or absent:

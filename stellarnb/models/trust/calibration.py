@@ -24,18 +24,10 @@ Floats = NDArray[np.float64]
 
 
 def ensemble(mean: Floats, variance: Floats) -> tuple[Floats, Floats, Floats]:
-    """Join the members of an ensemble.
+    """Return centre, sigma and spread [n, n_labels] of an ensemble.
 
-    Parameters
-    ----------
-    mean, variance : numpy.ndarray, shape [n_networks, n, n_labels]
-        As each network states them.
-
-    Returns
-    -------
-    centre, sigma, spread : numpy.ndarray, shape [n, n_labels]
-        Mean of the means; square root of mean variance plus variance of the means
-        (Lakshminarayanan et al. 2017, arXiv:1612.01474); standard deviation of the means.
+    Mean of the means; root of mean variance plus variance of the means (Lakshminarayanan et al.
+    2017, arXiv:1612.01474); standard deviation of the means.
     """
     centre, spread = mean.mean(axis=0), mean.std(axis=0)
     sigma = np.sqrt(variance.mean(axis=0) + spread**2)
@@ -43,16 +35,10 @@ def ensemble(mean: Floats, variance: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def missing_pattern(magnitudes: NDArray[Any]) -> NDArray[np.intp]:
-    """Return for each star which of `PATTERNS` (by its place) describes what it lacks.
+    """Return which of `PATTERNS` describes what each star lacks.
 
-    Parameters
-    ----------
-    magnitudes : numpy.ndarray, shape [n, 6]
-        NaN where missing. A star that lacks bands of both surveys counts as having none.
-
-    Returns
-    -------
-    numpy.ndarray of int, shape [n]
+    Magnitudes are [n, 6], NaN where missing; a star that lacks bands of both surveys counts as
+    having none.
     """
     missing = np.isnan(magnitudes)
     infrared, optical = missing[:, 3:].any(axis=1), missing[:, :3].any(axis=1)
@@ -74,25 +60,7 @@ def calibrated(
     pattern: NDArray[np.intp],
     names: Sequence[str],
 ) -> tuple[Floats, Floats]:
-    """Apply the card's calibration, in scaled units.
-
-    Parameters
-    ----------
-    card : Card
-        Has for each label an offset, a power and a factor by pattern, measured on the clean
-        stars of the validation split.
-    centre, sigma : numpy.ndarray, shape [n, n_labels]
-        From `ensemble`.
-    pattern : numpy.ndarray of int, shape [n]
-        Which of `names` a star has.
-    names : sequence of str
-        The patterns of missing inputs.
-
-    Returns
-    -------
-    value, error : numpy.ndarray, shape [n, n_labels]
-        centre - offset, and factor * sigma ** power.
-    """
+    """Return value (centre - offset) and error (factor * sigma ** power), [n, n_labels], in scaled units."""
     specs = card.labels
     factor = np.array([[spec.error_factor[name] for spec in specs] for name in names])
     value = centre - np.array([spec.offset for spec in specs])

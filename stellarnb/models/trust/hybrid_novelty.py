@@ -47,21 +47,9 @@ class HybridNovelty:
     def spectrum_score(
         self, flux: Floats, noise: Floats | None, colours: Floats, normalised: Floats
     ) -> Floats:
-        """Return the novelty of spectra.
+        """Return the novelty [n] of scaled spectra; above 1 the star is unlike the training set.
 
-        Parameters
-        ----------
-        flux, noise : numpy.ndarray, shape [n, n_pix]
-            Scaled, and errors in the same unit (NaN = left out; None = none).
-        colours : numpy.ndarray, shape [n, n_colours]
-            NaN where missing.
-        normalised : numpy.ndarray, shape [n, n_pix]
-            Flux over the continuum, from which the cores are taken.
-
-        Returns
-        -------
-        numpy.ndarray, shape [n]
-            Above 1 the star is unlike the training set.
+        NaN noise = left out; `normalised` is flux over the continuum, for the cores.
         """
         score = self.spectrum.score(flux, noise, colours)
         if len(flux) == 0 or not self.core.any():

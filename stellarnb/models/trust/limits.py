@@ -16,21 +16,7 @@ __all__ = ["boundary", "outside", "well_inside"]
 def outside(
     values: NDArray[Any], spec: LabelSpec | ScalarSpec, *, missing: bool
 ) -> NDArray[np.bool_]:
-    """Return whether values lie outside the training limits.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape [n]
-        NaN where there is no value.
-    spec : LabelSpec or ScalarSpec
-        With the limits; the limits themselves are inside.
-    missing : bool
-        What a NaN counts as.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape [n]
-    """
+    """Return whether values lie outside the training limits (which are inside); a NaN counts as `missing`."""
     low, high = spec.limits
     with np.errstate(invalid="ignore"):
         out = (values < low) | (values > high)
@@ -40,23 +26,10 @@ def outside(
 def boundary(
     card: Card, labels: Mapping[str, NDArray[Any]], scalars: Mapping[str, NDArray[Any]]
 ) -> tuple[dict[str, NDArray[np.bool_]], list[str]]:
-    """Return the flags and the boundary string of each star.
+    """Return the flags by label, and the boundary string of each star.
 
-    Parameters
-    ----------
-    card : Card
-        With the limits.
-    labels, scalars : mapping of str to numpy.ndarray, shape [n]
-        Predicted labels and scalar inputs.
-
-    Returns
-    -------
-    flags : dict of str to numpy.ndarray of bool, shape [n]
-        By label; True = outside, or no label at all.
-    strings : list of str, length n
-        One character a label, then one a scalar input, in the card's order; 1 = outside, after
-        the ``flag_boundary`` of Guiglion et al. (2024, A&A 682, A9). A missing input is not
-        outside.
+    A character per label, then per scalar input; 1 = outside, after ``flag_boundary`` of Guiglion
+    et al. (2024, A&A 682, A9). A missing input is not outside.
     """
     flags = {s.name: outside(labels[s.name], s, missing=True) for s in card.labels}
     columns = [*flags.values()]
@@ -68,19 +41,7 @@ def boundary(
 def well_inside(
     card: Card, labels: Mapping[str, NDArray[Any]], errors: Mapping[str, NDArray[Any]]
 ) -> NDArray[np.bool_]:
-    """Return whether all labels stay inside the limits when shifted by the card's margin.
-
-    Parameters
-    ----------
-    card : Card
-        With ``limit_margin``, in errors.
-    labels, errors : mapping of str to numpy.ndarray, shape [n]
-        Predicted labels and their errors.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape [n]
-    """
+    """Return whether all labels stay inside the limits when shifted by the card's margin, in errors."""
     shifted = [
         outside(
             labels[spec.name] + sign * card.limit_margin * errors[spec.name], spec, missing=True

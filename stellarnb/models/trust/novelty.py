@@ -67,23 +67,7 @@ class Novelty:
     ) -> Self:
         """Learn the training set; the limits are all 1 until `calibrated`.
 
-        Parameters
-        ----------
-        flux, noise : numpy.ndarray, shape [n, n_pix]
-            Scaled spectra of trusted training stars and their errors in the same unit.
-        colours : numpy.ndarray, shape [n, n_colours]
-            NaN where missing.
-        n_components, n_leading : int, optional
-            Number of components, and of those that predict the colours.
-
-        Returns
-        -------
-        Novelty
-
-        Raises
-        ------
-        InvalidInput
-            If there are fewer stars than components, or shapes differ.
+        Scaled spectra and errors are [n, n_pix], colours [n, n_colours], NaN where missing.
         """
         if len(flux) <= n_components or flux.shape != noise.shape or len(colours) != len(flux):
             raise InvalidInput("novelty: more stars than components and equal shapes are needed.")
@@ -103,18 +87,9 @@ class Novelty:
         return cls(*(np.asarray(part, dtype=np.float32) for part in parts))
 
     def distances(self, flux: Floats, noise: Floats | None, colours: Floats) -> Floats:
-        """Return residual, position and mismatch of each star, shape [n, 3], before the limits.
+        """Return residual, position and mismatch of each star, float32 [n, 3], before the limits.
 
-        Parameters
-        ----------
-        flux, noise : numpy.ndarray, shape [n, n_pix]
-            Scaled spectra and errors; NaN errors mark pixels to leave out, None means no errors.
-        colours : numpy.ndarray, shape [n, n_colours]
-            NaN where missing; a star without any colour has mismatch 0.
-
-        Returns
-        -------
-        numpy.ndarray of float32, shape [n, 3]
+        NaN errors mark pixels to leave out; a star without any colour has mismatch 0.
         """
         centred = flux - self.mean
         scores = centred @ self.components.T
@@ -135,19 +110,7 @@ class Novelty:
         return np.stack([residual, position, mismatch], axis=1).astype(np.float32)
 
     def calibrated(self, distances: Floats, refused: float = 0.007) -> Self:
-        """Return the same with limits set by stars that were not trained on.
-
-        Parameters
-        ----------
-        distances : numpy.ndarray, shape [n, 3]
-            `distances` of trusted validation stars.
-        refused : float, optional
-            Fraction of them beyond each limit.
-
-        Returns
-        -------
-        Novelty
-        """
+        """Return the same with limits that refuse a fraction of validation stars with `distances` [n, 3]."""
         # A distance that is 0 for all (no colours) tells nothing apart.
         limits = np.maximum(np.quantile(distances, 1.0 - refused, axis=0), 1e-6).astype(np.float32)
         parts = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -50,36 +50,10 @@ def source_folder(card: Card) -> Path:
 def read_sources(
     card: Card, sources: Sequence[SourceFile] | None = None, *, progress: bool = True
 ) -> dict[str, bytes]:
-    """Return published files of a model, byte for byte as the card names them.
+    """Return published files, checked by sha256, by their path on the card.
 
-    Each is looked for in the folders of ``STELLARNB_MIRROR`` (recursively, by file name and
-    sha256), then in the cache, then downloaded from the card's pinned address into the cache.
-
-    Parameters
-    ----------
-    card : Card
-        Of a model that is fetched.
-    sources : sequence of SourceFile, optional
-        Some of the card's; default: all.
-    progress : bool, optional
-        Whether to show a progress bar while downloading.
-
-    Returns
-    -------
-    dict of str to bytes
-        By the path on the card. The bytes were checked after they had been read.
-
-    Raises
-    ------
-    WeightsNotFound
-        If a file is nowhere and cannot be downloaded (offline, or the server does not give it);
-        names it, its address, and the folder to put it in.
-    ChecksumMismatch
-        If what the server gives is not the published file.
-    OutputError
-        If the cache cannot be written.
-    Interrupted
-        On Ctrl-C; the files that had been downloaded stay.
+    Searched in ``STELLARNB_MIRROR`` (recursively), then the cache, then downloaded from the pinned
+    address into the cache.
     """
     wanted = card.sources if sources is None else sources
     mirrored = _mirrored(wanted)
@@ -261,28 +235,9 @@ def whereabouts(card: Card) -> str:
 
 
 def load_converted(card: Card, convert: Conversion, *, progress: bool = True) -> dict[str, Tensor]:
-    """Return the tensors of a fetched model, fetching and converting what is not there.
+    """Return the tensors of a fetched model, converted anew where the cache has none.
 
-    Parameters
-    ----------
-    card : Card
-        With ``sources``.
-    convert : callable
-        The family's conversion.
-    progress : bool, optional
-        Whether to show a progress bar while downloading.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        From the cache if its file is, byte for byte, the one that was written there from these
-        sources by this version; otherwise it is made anew. Two processes do it one after the
-        other.
-
-    Raises
-    ------
-    WeightsNotFound, ChecksumMismatch, OutputError, Interrupted
-        As `stellarnb.models.weights.download.read_sources` says.
+    The cache serves if made from these sources by this version; one process at a time.
     """
     from filelock import FileLock, Timeout
     from safetensors.torch import load, save

@@ -88,24 +88,7 @@ class ExpectedLayers:
 
 
 def read_keras(source: bytes | os.PathLike[str], name: str) -> KerasModel:
-    """Read a network from a legacy Keras HDF5 file.
-
-    Parameters
-    ----------
-    source : bytes or path-like
-        The whole file, or where it is.
-    name : str
-        What to call it in messages.
-
-    Returns
-    -------
-    KerasModel
-
-    Raises
-    ------
-    WeightsNotFound
-        If it is no such file, is cut or damaged, or has layers other than Conv1D and Dense.
-    """
+    """Read a network of Conv1D and Dense layers from a legacy Keras HDF5 file; `name` is for messages."""
     data = source if isinstance(source, bytes) else _file_bytes(Path(source), name)
     if not data.startswith(_SIGNATURE):
         kind = "a zip archive (the newer .keras format?)" if data[:2] == b"PK" else "no HDF5 file"
@@ -203,35 +186,10 @@ def to_state_dict(
     classes: Mapping[str, ExpectedLayers],
     n_pix: int,
 ) -> dict[str, Tensor]:
-    """Return the weights of a Keras network for a torch network of the same architecture.
+    """Return Keras weights for a torch network of the same architecture.
 
-    Layers are matched by their order, not by their name, and every shape is checked.
-
-    Parameters
-    ----------
-    model : KerasModel
-        From `read_keras`.
-    name : str
-        What to call it in messages.
-    network : torch.nn.Module
-        Its Conv1d and Linear modules in the order of their definition are those of Keras. What it
-        flattens must be channels-last: permuted to [n, n_pix, n_channels] first.
-    classes : mapping of str to ExpectedLayers
-        The Keras classes that it has.
-    n_pix : int
-        Pixels that `network` reads.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        For `network.load_state_dict`.
-
-    Raises
-    ------
-    GridMismatch
-        If it is the same kind of network for spectra of another number of pixels.
-    WeightsNotFound
-        If it is another architecture; names the shapes that are expected and found.
+    Layers are matched by order, shapes checked. What it flattens must be channels-last: permuted
+    to [n, n_pix, n_channels] first.
     """
     import torch
     from torch import nn

@@ -25,26 +25,7 @@ def shipped_path(card: Card) -> Path:
 
 
 def read_weights(card: Card, path: Path | None = None) -> bytes:
-    """Read the file of weights that belongs to a card.
-
-    Parameters
-    ----------
-    card : Card
-        Names the file and its sha256.
-    path : pathlib.Path, optional
-        Another place than the package to read it from; the sha256 must still be the card's.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    WeightsNotFound
-        If the file is not there.
-    ChecksumMismatch
-        If it is not, byte for byte, the published one.
-    """
+    """Read the file of weights of a card; wherever it lies, its sha256 must be the card's."""
     file = path or shipped_path(card)
     try:
         data = file.read_bytes()
@@ -63,24 +44,7 @@ def read_weights(card: Card, path: Path | None = None) -> bytes:
 
 
 def load_tensors(card: Card, path: Path | None = None) -> dict[str, Tensor]:
-    """Read the weights that belong to a card, as tensors.
-
-    Parameters
-    ----------
-    card : Card
-        Names the file and its sha256.
-    path : pathlib.Path, optional
-        Another place than the package.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-
-    Raises
-    ------
-    WeightsNotFound, ChecksumMismatch
-        As `read_weights` says; the first of them also if the file is not in that format.
-    """
+    """Read the weights of a card as tensors; see `read_weights`."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
