@@ -149,14 +149,14 @@ def evaluate_recorded(card: str, dataset: Path, domain: Any) -> list[dict[str, A
     for i, spec in enumerate(model.card.labels):
         delta = labels[spec.name].astype(np.float64) - targets[:, i]
         error = labels[f"{spec.name}_error"].astype(np.float64)
-        for words, chosen in bins:
+        for name, chosen in bins:
             use = chosen & np.isfinite(delta)
             if use.sum() < 10:
                 continue
             rows.append(
                 {
                     "label": spec.name,
-                    "snr": words,
+                    "snr": name,
                     "n": int(use.sum()),
                     "bias": float(np.median(delta[use])),
                     "sigma": robust_sigma(delta[use]),

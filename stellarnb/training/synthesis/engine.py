@@ -22,7 +22,7 @@ from stellarnb.training.synthesis.tools import Tools
 __all__ = ["Synthesis", "parse_spectrum"]
 
 #: Seconds that one program may take. A star needs 4 to 6 on a core of its own; on a busy machine
-#: that many CPU seconds have taken five minutes, and a slow star is no broken one.
+#: that many CPU seconds have taken five minutes, and a slow star has not failed.
 TIME_LIMIT = 1200.0
 #: Lines of hydrogen, in Turbospectrum's own data.
 HYDROGEN = "DATA/Hlinedata"
@@ -45,7 +45,7 @@ class Synthesis:
     ) -> Synthesis:
         """Cut the line lists to a window and write them to a folder."""
         if not time_limit > 0:
-            raise InvalidInput(f"A time limit of {time_limit:g} s leaves no time.")
+            raise InvalidInput(f"The time limit is {time_limit:g} s; it must be above 0.")
         lists = {"atoms": atomic_lines(tools.atoms.read_text("utf-8", errors="replace"), window)}
         for i, data in enumerate(tools.molecules):
             lists[f"molecules{i}"] = molecular_lines(data, window)
@@ -93,7 +93,7 @@ class Synthesis:
             return parse_spectrum(result.read_text("ascii", errors="replace"), self.window)
 
     def _program(self, program: Path, text: str, folder: Path) -> str:
-        """Run a program; it says what went wrong in words, not by its exit status."""
+        """Run a program and return what it printed; its exit status does not show all failures."""
         try:
             done = subprocess.run(  # noqa: S603 - a built program, no shell
                 [str(program.resolve())],
@@ -115,7 +115,7 @@ class Synthesis:
 
 def _tail(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return " / ".join(lines[-2:])[:200] or "no word"
+    return " / ".join(lines[-2:])[:200] or "no output"
 
 
 def parse_spectrum(text: str, window: Window) -> Counts:

@@ -44,8 +44,8 @@ def atomic_lines(text: str, window: Window) -> str:
         if kept:
             out += [_header(species, ion, len(kept)), comment, *kept]
     if missing or not out:
-        words = ", ".join(f"{species} at {at} A" for species, at in sorted(missing)) or "any line"
-        raise InvalidInput(f"The atomic line list lacks {words}: it is not the Gaia-ESO list.")
+        lacking = ", ".join(f"{species} at {at} A" for species, at in sorted(missing)) or "any line"
+        raise InvalidInput(f"The atomic line list lacks {lacking}: it is not the Gaia-ESO list.")
     return "\n".join([*out, ""])
 
 

@@ -91,7 +91,7 @@ def _as_labels(labels: ArrayLike) -> Labels:
             f"{stars.dtype} {list(stars.shape)}."
         )
     if not len(stars):
-        raise InvalidInput("There is no star to make: the table of labels is empty.")
+        raise InvalidInput("The table of labels is empty: at least one star is needed.")
     return stars.astype(np.float32)
 
 
@@ -192,7 +192,7 @@ def _alone(parts: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise InvalidInput(
-            f"Another run is at work in {parts}. Wait for it, or give another --out."
+            f"Another run is writing to {parts}. Wait for it, or give another --out."
         ) from error
     try:
         yield
@@ -222,7 +222,7 @@ def _write(stars: Labels, window: Window, results: Results, out: Path) -> None:
                 stream.write(f"{json.dumps(row)}\n")
     if not len(results.rows):
         raise InvalidInput(
-            f"None of the {len(stars)} stars could be made; {listing} says why of each. The "
+            f"None of the {len(stars)} stars could be made; {listing} gives the reason for each. The "
             f"first: {next(iter(results.failed.values()))}"
         )
     with atomic_write(out) as part, part.open("wb") as stream:

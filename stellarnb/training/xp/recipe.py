@@ -71,7 +71,7 @@ def make_stars(library: ApogeeXP) -> Stars:
         magnitudes=np.stack([scalars[name] for name in MAGNITUDES], axis=1),
         labels=_stack(library, ""),
         label_errors=_stack(library, "_error"),
-        # The library's A_K has outliers from -86 to 14 mag: these are no extinctions.
+        # The library's A_K has outliers from -86 to 14 mag: such values cannot be extinctions.
         extinction=np.where((a_k > -0.05) & (a_k < 3.0), a_k, np.nan),
         clean=is_clean(library),
     )
