@@ -22,7 +22,7 @@ from stellarnb.tables.convert import column_to_numpy
 from stellarnb.tables.names import find_column
 from stellarnb.training.data.apogee_xp import TEST, VALIDATION
 from stellarnb.training.data.apogee_xp import split as split_digit
-from stellarnb.training.hybrid.recipe import Prepared, measure
+from stellarnb.training.hybrid.recipe import HybridTraining, measure
 from stellarnb.training.populations.labels import Population
 from stellarnb.training.spectra.sources import Recorded, RecordedStars
 from stellarnb.training.xp.recipe import take_pixels
@@ -102,7 +102,7 @@ def _parts(table: pa.Table) -> dict[str, NDArray[np.bool_]]:
     }
 
 
-def prepare_recorded(recipe: Recipe, folder: Path, *, dataset: Path) -> Prepared:  # noqa: ARG001
+def prepare_recorded(recipe: Recipe, folder: Path, *, dataset: Path) -> HybridTraining:  # noqa: ARG001
     """Gather real stars, and measure all scaling on those for training."""
     table, card = _table(dataset), load_card(recipe["card"]["name"])
     parts = {

@@ -16,7 +16,7 @@ from stellarnb.training.emulate.recipe import UNIT
 from stellarnb.training.synthesis.atmosphere import model_text
 from stellarnb.training.synthesis.inputs import MODEL, SPECTRUM, babsma_text, bsyn_text
 from stellarnb.training.synthesis.lines import atomic_lines, molecular_lines
-from stellarnb.training.synthesis.recipe import LABELS, Window
+from stellarnb.training.synthesis.recipe import LABELS, SynthesisWindow
 from stellarnb.training.synthesis.tools import Tools
 
 __all__ = ["Synthesis", "parse_spectrum"]
@@ -34,14 +34,14 @@ class Synthesis:
     """How spectra of one window are made; `prepare` makes one."""
 
     tools: Tools  #: Programs and data
-    window: Window  #: Wavelengths
+    window: SynthesisWindow  #: Wavelengths
     folder: Path  #: Where temporary files go
     line_lists: Mapping[str, Path]  #: Atomic and molecular lines of the window
     time_limit: float = TIME_LIMIT  #: Seconds that each program may take
 
     @classmethod
     def prepare(
-        cls, tools: Tools, window: Window, folder: Path, time_limit: float = TIME_LIMIT
+        cls, tools: Tools, window: SynthesisWindow, folder: Path, time_limit: float = TIME_LIMIT
     ) -> Synthesis:
         """Cut the line lists to a window and write them to a folder."""
         if not time_limit > 0:
@@ -118,7 +118,7 @@ def _tail(said: str) -> str:
     return " / ".join(lines[-2:])[:200] or "no output"
 
 
-def parse_spectrum(text: str, window: Window) -> Counts:
+def parse_spectrum(text: str, window: SynthesisWindow) -> Counts:
     """Read what ``bsyn_lu`` wrote.
 
     text: wavelength [Angstrom], normalised flux and flux, one pixel a line. Returns [n_pixels]:
