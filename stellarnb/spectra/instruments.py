@@ -185,14 +185,14 @@ class Instrument:
         return np.asarray(np.interp(at, known, power), dtype=np.float64)
 
     def grid_words(self) -> str:
-        """Return the grid in words, for messages."""
-        words = []
+        """Describe the grid for messages: ranges, steps, number of pixels, air or vacuum."""
+        parts = []
         for arm in self.stretches:
             grid = arm.wavelength
             span = f"{grid[0]:g}-{grid[-1]:g} {self.unit}" if len(grid) else "any range"
             unit = f" {self.unit}" if arm.sampling == "linear" else " in log10"
-            words.append(f"{arm.name} {span} in steps of {arm.step:g}{unit}".strip())
-        return f"{', '.join(words)} ({self.n_pix} pixels, {self.medium})"
+            parts.append(f"{arm.name} {span} in steps of {arm.step:g}{unit}".strip())
+        return f"{', '.join(parts)} ({self.n_pix} pixels, {self.medium})"
 
 
 @cache

@@ -120,7 +120,7 @@ def _template(
     inside &= np.minimum(abs(grid[index] - centres), abs(grid[index - 1] - centres)) < 1.0
     if not inside.any():
         raise InvalidInput(
-            f"No strong line that is known lies within {grid[0]:.0f}-{grid[-1]:.0f} Angstrom, so "
+            f"No strong line of the list lies within {grid[0]:.0f}-{grid[-1]:.0f} Angstrom, so "
             "the wavelengths cannot be checked."
         )
     near = np.zeros(len(grid), dtype=bool)

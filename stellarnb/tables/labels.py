@@ -60,9 +60,9 @@ class Labels(Table):
             clusters. A source_id that stands there twice counts with its first row; a star
             without one, or without the label, does not count.
         labels : sequence of str, optional
-            Which labels; all that both tables have where not given.
+            Which labels; by default, all that both tables have.
         survey : {"apogee", "galah", "gsp-phot", "gsp-spec", "starhorse", "benchmark"}, optional
-            Whose column names the reference has; label names where not given.
+            Survey whose column names the reference has. By default, columns have the labels' names.
         by : str, optional
             What to split by: a column of numbers of the reference (such as ``snr``, with `bins`),
             a column of names (such as ``cluster``), or ``region``: dwarfs, subgiants and giants by

@@ -118,7 +118,9 @@ class Table:
         index = np.asarray(rows)
         if index.dtype == bool:
             if index.shape != (len(self),):
-                raise InvalidInput(f"A mask of {index.size} rows for a table of {len(self)}.")
+                raise InvalidInput(
+                    f"A mask of {index.size} rows does not fit a table of {len(self)}."
+                )
             return self._with(self.arrow.filter(pa.array(index)))
         if index.dtype.kind not in "iu" and index.size:
             raise InvalidInput("Select rows with a mask, a slice or integers.")
@@ -144,9 +146,9 @@ class Table:
         Parameters
         ----------
         columns : mapping of str to array
-            As many values each as there are rows.
+            Values, one a row.
         units, descriptions, provenance : mapping, optional
-            What to add to the notes.
+            Added to those of the table.
 
         Returns
         -------
@@ -160,7 +162,9 @@ class Table:
         """
         more = convert.as_arrow(columns)
         if more.num_columns and more.num_rows != len(self):
-            raise InvalidInput(f"Columns of {more.num_rows} rows for a table of {len(self)}.")
+            raise InvalidInput(
+                f"Columns of {more.num_rows} rows do not fit a table of {len(self)}."
+            )
         kept = [name for name in self.colnames if name not in more.column_names]
         arrow = self.arrow.select(kept)
         for name in more.column_names:
@@ -226,7 +230,9 @@ class Table:
             **dict.fromkeys((".ecsv", ".fits", ".vot"), write_with_notes),
         }
         if target.suffix not in writers:
-            raise InvalidInput(f"{target.name}: write one of {', '.join(writers)}.")
+            raise InvalidInput(
+                f"{target.name} has an unknown ending; write one of {', '.join(writers)}."
+            )
         for name in self.colnames if target.suffix != ".parquet" else ():
             kind = self.arrow[name].type
             if pa.types.is_nested(kind) and (

@@ -72,7 +72,9 @@ def refusals_model(name: str) -> Rows:
     _check(name)
     refusals = _KINDS[name].refusals
     if refusals is None:
-        raise InvalidInput(f"What {name} refuses is not counted; see its card and --evaluate.")
+        raise InvalidInput(
+            f"The refusals of {name} are not counted. See its card, or use --evaluate."
+        )
     return refusals(name)
 
 

@@ -29,12 +29,12 @@ def read(
 ) -> SpectrumSet:
     """Read spectra from files.
 
-    What a file is shows from its content, not from its name: Gaia RVS and XP from DataLink (CSV,
+    The kind of a file is recognised by its content, not by its name: Gaia RVS and XP from DataLink (CSV,
     ECSV, FITS, VOTable; one row a pixel or one row a star; the zip bundles), RAVE, APOGEE
     (apStar, aspcapStar), Gaia-ESO (ESO phase 3), GALAH (the four arms of a star are put
     together), any table of wavelength, flux and error, any one-dimensional FITS image. gzip is
     unpacked. The readers of RAVE, APOGEE, Gaia-ESO and GALAH follow the surveys' documentation:
-    no real file was at hand to try them on.
+    they have not been tried on real files.
 
     Parameters
     ----------

@@ -28,8 +28,8 @@ def assemble(
     if not parts:
         others = sorted({str(part.instrument) for _, part in found})
         raise InvalidInput(
-            f"{found[0][0]} holds {', '.join(others)} spectra, and those of {chosen.id} were asked "
-            "for. Leave instrument out, or give that of the file."
+            f"{found[0][0]} holds {', '.join(others)} spectra, but instrument={chosen.id!r} was "
+            "given. Leave instrument out, or give that of the file."
         )
     if chosen.id == "galah" and all(part.notes.get("arm") for _, part in parts):
         parts = _join_arms(parts, chosen)
@@ -123,7 +123,7 @@ def _common_grid(
             raise
         except (ValueError, TypeError) as error:  # astropy does not know the unit
             raise InvalidInput(
-                f"{name}: its unit of wavelength, {part.unit!r}, is none of a length."
+                f"{name}: its unit of wavelength, {part.unit!r}, is not a unit of length."
             ) from error
         if first is None:
             first = grid
@@ -163,7 +163,7 @@ def _join_arms(
     stars: dict[str, list[tuple[str, Parsed]]] = {}
     for name, part in parts:
         if part.names is None or len(part.flux) != 1:
-            raise InvalidInput(f"{name}: one star a file is expected of GALAH.")
+            raise InvalidInput(f"{name}: a GALAH file must hold one star.")
         stars.setdefault(part.names[0], []).append((name, part))
     ends = np.cumsum([arm.n_pix for arm in instrument.arms])
     places = {

@@ -35,7 +35,7 @@ def from_specutils(spectrum: Any, instrument: str | Instrument) -> SpectrumSet:
     Raises
     ------
     InvalidInput
-        If the spectral axis is no wavelength, or the arrays cannot be used.
+        If the spectral axis is not a wavelength, or the arrays cannot be used.
     """
     from astropy import units as u
 

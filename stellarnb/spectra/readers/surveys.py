@@ -149,8 +149,8 @@ def read_rave(hdus: Any, label: str) -> Parsed:
 def is_galah(hdus: Any) -> bool:
     """Return whether the header names GALAH as the origin, or HERMES as the instrument."""
     header = hdus[0].header
-    words = f"{header.get('ORIGIN', '')} {header.get('INSTRUME', '')} {header.get('SURVEY', '')}"
-    return "GALAH" in words.upper() or "HERMES" in words.upper()
+    origin = f"{header.get('ORIGIN', '')} {header.get('INSTRUME', '')} {header.get('SURVEY', '')}"
+    return "GALAH" in origin.upper() or "HERMES" in origin.upper()
 
 
 def read_galah(hdus: Any, label: str) -> Parsed:
@@ -189,8 +189,8 @@ def read_galah(hdus: Any, label: str) -> Parsed:
 def read_image(hdus: Any, label: str) -> Parsed | None:
     """Read the first one- or two-dimensional image with a wavelength scale on axis 1.
 
-    Linear, or logarithmic where DC-FLAG is 1 or CTYPE1 says so; air or vacuum as CTYPE1 (AWAV,
-    WAVE) says, else left to the instrument.
+    Linear, or logarithmic where DC-FLAG is 1 or CTYPE1 asks for it; air or vacuum by CTYPE1
+    (AWAV, WAVE), else left to the instrument.
     """
     for hdu in hdus:
         header = hdu.header

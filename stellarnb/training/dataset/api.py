@@ -30,8 +30,8 @@ from stellarnb.training.dataset.reference import candidates
 
 __all__ = ["CUTS", "TrainingSet", "training_set"]
 
-#: Quality cuts where none are given: of the reference, and of the stars with spectra. A column
-#: that an archive does not have is not cut; the provenance says so.
+#: Default quality cuts of the reference and of the stars with spectra. A cut by a column that an
+#: archive does not have is left out and listed in the provenance.
 CUTS: dict[str, dict[str, Any]] = {
     "reference": {
         "snr": (70, None),
@@ -96,7 +96,7 @@ class TrainingSet:
             table = pa.concat_tables(parts)
             if len(table) != len(self):
                 raise InvalidInput(
-                    f"{self.path} has {len(table)} of {len(self)} stars; make the set again."
+                    f"{self.path} has only {len(table)} of {len(self)} stars. Make the set again."
                 )
         except (OSError, pa.ArrowException) as error:
             raise InvalidInput(f"{self.path} cannot be read: {error}") from error
@@ -140,28 +140,27 @@ def training_set(
 ) -> TrainingSet:
     """Make a training set: the labels of one survey for the spectra of another.
 
-    The reference's stars are cut by quality and taken in an order that chance gives, the same for
-    the same seed. Chunk by chunk they are found in the archive with the spectra, by source_id or
-    by position, cut again, given their spectra and written. A run that was stopped goes on
-    where it was.
+    The reference's stars are cut by quality and shuffled, the same way for the same seed. Chunk by
+    chunk they are looked up in the archive with the spectra, by source_id or by position, cut
+    again, joined with their spectra and written. A run that was stopped continues where it was.
 
     Parameters
     ----------
     kind : {"gaia-rvs", "gaia-xp"}, optional
-        Which spectra.
+        Kind of spectra.
     reference : str or archive, optional
-        Who has the labels: a name for `open_archive`, or an archive.
+        Archive with the labels, or its name for `open_archive`.
     n : int, optional
-        Stars of the set; all that there are where not given.
+        Number of stars in the set. By default, all that are found.
     out : path-like, optional
-        Folder of the set; one in the cache, named after what the set is, where not given.
+        Folder of the set. By default, one in the cache that is named after the set's contents.
     archive : str or archive, optional
-        Who has the spectra; Gaia where not given.
+        Archive with the spectra, by default Gaia's.
     labels : sequence of str, optional
         Names of the labels; a star that lacks one is left out. Their errors come along.
     scalars : sequence of str, optional
-        Further inputs, by their Gaia names; those that the archive does not have are left out,
-        and the provenance says so.
+        Further inputs, by their Gaia names; those that the archive does not have are left out
+        and listed in the provenance.
     more : sequence of str, optional
         Further products, such as ``xp_sampled``, in columns ``<product>_flux`` and
         ``<product>_flux_error``; a star that lacks one is left out.
@@ -169,20 +168,20 @@ def training_set(
         ``{"reference": {…}, "stars": {…}}``: columns and what they must be, as for
         `stellarnb.training.dataset.cuts.apply_cuts`; what is given for one side replaces `CUTS` there.
     match : Quantity or float, optional
-        Match by position within this radius; a plain number is arcsec. By source_id where not
-        given, if the reference has one; else 1 arcsec.
+        Match by position within this radius; a plain number is arcsec. By default, stars are
+        matched by source_id if the reference has one, else within 1 arcsec.
     max_masked : float, optional
         Largest share of masked pixels.
     chunk : int, optional
-        Candidates of a step: what a kill can cost.
+        Candidates in a chunk. If the process is killed, the work on one chunk is lost.
     seed : int, optional
-        Of the order.
+        Seed of the order of the stars.
     resume : bool, optional
-        Whether to go on with what `out` has of the same set; False begins anew.
+        Whether to continue the same set in `out`; False starts again.
     progress : bool, optional
         Whether to show a progress bar.
     cancel : Cancel, optional
-        Stops it between two chunks.
+        Stops the run between two chunks.
 
     Returns
     -------
@@ -195,9 +194,9 @@ def training_set(
     MissingInput
         If a label or a column to cut by is not there, or if no star is left.
     Interrupted
-        On Ctrl-C or `cancel`; run the same again to go on.
+        On Ctrl-C or `cancel`; the same call continues the run.
     StellarnbError
-        Whatever the archives raise; what was written stays, run the same again to go on.
+        Any error of the archives; what was written is kept, and the same call continues the run.
 
     Examples
     --------
@@ -212,13 +211,15 @@ def training_set(
     """
     what = _kind(kind)
     if n is not None and n < 1:
-        raise InvalidInput(f"n={n}: at least one star makes a set.")
+        raise InvalidInput(f"n={n}: a set needs at least one star.")
     if chunk < 1 or not 0 <= max_masked <= 1:
-        raise InvalidInput("chunk counts stars, and max_masked is a share from 0 to 1.")
+        raise InvalidInput("chunk must be 1 or more, and max_masked a share from 0 to 1.")
     theirs, stars = _open(reference), _open(what.archive if archive is None else archive)
     sides = {**CUTS, **(cuts or {})}
     if set(sides) != set(CUTS):
-        raise InvalidInput(f"cuts are of {' and '.join(CUTS)}, not of {', '.join(cuts or ())}.")
+        raise InvalidInput(
+            f"cuts has the keys {', '.join(cuts or ())}; the keys can be {' and '.join(CUTS)}."
+        )
     radius = None if match is None else as_radius(match, "arcsec")
     known = candidates(
         theirs,
@@ -264,8 +265,8 @@ def _fill(
                 advance(taken if n is not None else manifest.chunk)
         except KeyboardInterrupt as stop:
             raise Interrupted(
-                f"Stopped with {manifest.stars} stars; {manifest.folder} keeps them. Run the same "
-                "again to go on."
+                f"Stopped with {manifest.stars} stars; {manifest.folder} keeps them. The same "
+                "call continues the run."
             ) from stop
 
 

@@ -16,7 +16,7 @@ from stellarnb.spectra import SpectrumSet
 from stellarnb.spectra.binary import to_cells
 from stellarnb.tables import Result
 from stellarnb.training.data.apogee_xp import split
-from stellarnb.training.dataset.cuts import apply_cuts, in_words
+from stellarnb.training.dataset.cuts import apply_cuts, describe_condition
 from stellarnb.training.dataset.kinds import Wanted
 from stellarnb.training.dataset.manifest import Manifest
 from stellarnb.training.dataset.reference import Candidates, columns_to_cut
@@ -53,8 +53,8 @@ class Chunks:
         self.notes: dict[str, Any] = {
             "instrument": wanted.kind.instrument,
             "cuts": {
-                "reference": dict(known.cuts_in_words),
-                "stars": {name: in_words(value) for name, value in self._cuts.items()},
+                "reference": dict(known.described_cuts),
+                "stars": {name: describe_condition(value) for name, value in self._cuts.items()},
             },
             "not_cut": {"reference": list(known.not_cut), "stars": list(not_cut)},
             "scalars_left_out": left_out,
@@ -147,16 +147,16 @@ class Chunks:
         columns: dict[str, Any] = {
             name: stars.arrow[name] for name in stars.colnames if name != _ROW
         }
-        units, words = dict(stars.units), dict(stars.descriptions)
+        units, descriptions = dict(stars.units), dict(stars.descriptions)
         for name in labels.colnames:
             if name in {"source_id", "ra", "dec"}:
                 continue
             new = name if name not in columns else f"reference_{name}"
             columns[new] = labels.arrow[name]
             units |= {new: labels.units[name]} if name in labels.units else {}
-            words |= {new: labels.descriptions[name]} if name in labels.descriptions else {}
+            descriptions |= {new: labels.descriptions[name]} if name in labels.descriptions else {}
         columns["split"] = split(as_source_ids(stars["source_id"]))
-        words["split"] = "0 test, 1 validation, 2..9 training: a hash of source_id"
+        descriptions["split"] = "0 test, 1 validation, 2..9 training: a hash of source_id"
         for product, one in spectra.items():
             before = "" if product == self.wanted.kind.product else f"{product}_"
             columns[f"{before}flux"] = to_cells(_with_nan(one.flux, one.mask))
@@ -165,7 +165,7 @@ class Chunks:
                 columns[f"{before}flux_error"] = to_cells(_with_nan(one.error, one.mask))
                 units[f"{before}flux_error"] = one.instrument.flux_unit
         note = self.manifest.provenance(self.notes)
-        table = Result(pa.table(columns), units=units, descriptions=words, provenance=note)
+        table = Result(pa.table(columns), units=units, descriptions=descriptions, provenance=note)
         with atomic_write(self.manifest.part(number)) as part:
             pq.write_table(table.to_arrow(), part, compression="none", use_dictionary=False)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stellarnb.errors import InvalidInput, MissingInput
 from stellarnb.tables import Table
 
-__all__ = ["NoBits", "apply_cuts", "in_words"]
+__all__ = ["NoBits", "apply_cuts", "describe_condition"]
 
 Bools = NDArray[np.bool_]
 
@@ -41,12 +41,12 @@ def apply_cuts(
             known = ", ".join(table.colnames)
             raise MissingInput(f"A cut asks for {column!r}, which {whose} lacks (it has: {known}).")
         passed &= _passes(column, table[column], condition)
-        name = f"{whose}: {column} {in_words(condition)}"
+        name = f"{whose}: {column} {describe_condition(condition)}"
         counts[name] = counts.get(name, 0) + int(passed.sum())
     return passed
 
 
-def in_words(condition: Any) -> str:
+def describe_condition(condition: Any) -> str:
     """Return a condition for people, such as ``>= 70``."""
     if isinstance(condition, tuple) and len(condition) == 2:
         low, high = condition
@@ -69,7 +69,9 @@ def _passes(column: str, values: Any, condition: Any) -> Bools:
         with np.errstate(invalid="ignore"):
             passed: Bools = there & np.asarray(_compare(data, condition), dtype=bool)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{column}={condition!r} is no condition on {data.dtype}.") from error
+        raise InvalidInput(
+            f"{column}={condition!r} cannot be applied to values of type {data.dtype}."
+        ) from error
     return passed
 
 

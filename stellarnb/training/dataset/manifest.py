@@ -11,7 +11,7 @@ from typing import Any
 from stellarnb import __version__
 from stellarnb.errors import InvalidInput
 from stellarnb.files import atomic_write
-from stellarnb.training.dataset.cuts import in_words
+from stellarnb.training.dataset.cuts import describe_condition
 from stellarnb.training.dataset.kinds import Wanted
 from stellarnb.training.dataset.reference import Candidates
 
@@ -32,7 +32,7 @@ def identity_of(
         "labels": list(wanted.labels),
         "scalars": list(wanted.scalars),
         "products": [wanted.kind.product, *wanted.more],
-        "cuts_of_stars": {name: in_words(value) for name, value in wanted.cuts.items()},
+        "cuts_of_stars": {name: describe_condition(value) for name, value in wanted.cuts.items()},
         "max_masked": wanted.max_masked,
         "match": "source_id" if known.radius is None else f"{known.radius * 3600:g} arcsec",
         "candidates": {"n": len(known), "sha256": known.sha256},
@@ -62,7 +62,7 @@ class Manifest:
         for old in folder.glob("part-*.parquet"):
             if not path.exists():
                 raise InvalidInput(
-                    f"{folder} holds {old.name} of something else. Choose an empty folder."
+                    f"{folder} holds {old.name}, which is not of this set. Choose an empty folder."
                 )
             old.unlink()
         new = cls(folder, identity, chunk)

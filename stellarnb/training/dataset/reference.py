@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import MissingInput
 from stellarnb.tables import Result
-from stellarnb.training.dataset.cuts import apply_cuts, in_words
+from stellarnb.training.dataset.cuts import apply_cuts, describe_condition
 
 __all__ = ["Candidates", "candidates", "columns_to_cut"]
 
@@ -30,7 +30,7 @@ class Candidates:
     table: Result  #: A row a star, in the order in which they are tried
     radius: float | None  #: Match by position within this [deg]; by source_id where None
     counts: dict[str, int]  #: How many each step left
-    cuts_in_words: dict[str, str]  #: What was cut
+    described_cuts: dict[str, str]  #: What was cut
     not_cut: tuple[str, ...] = ()  #: Columns to cut by that the reference does not have
 
     def __len__(self) -> int:
@@ -92,8 +92,8 @@ def candidates(
         table = table.take(np.argsort(_spread(ids, seed), kind="stable"))
     else:
         table = table.take(np.random.default_rng(seed).permutation(len(table)))
-    words = {name: in_words(value) for name, value in cut.items()}
-    return Candidates(table, radius, counts, words, not_cut)
+    described = {name: describe_condition(value) for name, value in cut.items()}
+    return Candidates(table, radius, counts, described, not_cut)
 
 
 def columns_to_cut(

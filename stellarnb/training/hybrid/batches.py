@@ -16,7 +16,7 @@ from stellarnb.models.inputs.pixels import Pixels
 from stellarnb.models.inputs.scaling import LabelScaler
 from stellarnb.models.networks.hybrid import HybridNetwork
 from stellarnb.training.populations.labels import Population
-from stellarnb.training.spectra.sources import SpectrumSource
+from stellarnb.training.spectra.sources import DrawnSpectra
 from stellarnb.training.xp.batches import BLOCKS, bridge_blocks
 
 __all__ = ["HybridBatches", "drop_branches", "observed"]
@@ -81,7 +81,7 @@ class HybridBatches:
     def __init__(
         self,
         stars: Population,
-        source: SpectrumSource,
+        source: DrawnSpectra,
         family: HybridFamily,
         labels: LabelScaler,
         config: Mapping[str, Any],

@@ -18,7 +18,7 @@ from stellarnb.models.trust.hybrid_novelty import HybridNovelty
 from stellarnb.models.trust.novelty import Novelty, leading_terms
 from stellarnb.tables.compare import robust_sigma
 from stellarnb.training.hybrid.batches import Scalars, drop_branches, observed
-from stellarnb.training.hybrid.recipe import Prepared, Recipe
+from stellarnb.training.hybrid.recipe import HybridTraining, Recipe
 from stellarnb.training.populations.labels import Population
 from stellarnb.training.spectra.nuisance import air_wavelength
 from stellarnb.training.xp.recipe import take_pixels
@@ -45,7 +45,7 @@ Floats = NDArray[np.float64]
 
 
 def _see(
-    prepared: Prepared,
+    prepared: HybridTraining,
     recipe: Recipe,
     stars: Population,
     n: int,
@@ -66,7 +66,7 @@ def _see(
 
 
 def calibrate(
-    networks: Sequence[HybridNetwork], prepared: Prepared, recipe: Recipe
+    networks: Sequence[HybridNetwork], prepared: HybridTraining, recipe: Recipe
 ) -> list[dict[str, Any]]:
     """Fit offset, power and factors of each label on validation stars with emulated spectra.
 
@@ -112,7 +112,7 @@ def calibrate(
 
 def _calibrate_masks(
     networks: Sequence[HybridNetwork],
-    prepared: Prepared,
+    prepared: HybridTraining,
     seen: tuple[Pixels, Scalars, Floats],
     calibration: list[dict[str, Any]],
 ) -> None:
@@ -162,7 +162,7 @@ def _power(delta: Floats, sigma: Floats) -> float:
     return float(np.clip(np.polyfit(x, y, 1)[0], *POWERS))
 
 
-def learn_novelty(prepared: Prepared, recipe: Recipe) -> HybridNovelty:
+def learn_novelty(prepared: HybridTraining, recipe: Recipe) -> HybridNovelty:
     """Learn what the training stars look like; set the limits on validation stars."""
     family = prepared.family
     spectrum = family.spectrum
@@ -189,7 +189,7 @@ def learn_novelty(prepared: Prepared, recipe: Recipe) -> HybridNovelty:
     return HybridNovelty(novelty, _xp_novelty(prepared), core, weights.astype(np.float32))
 
 
-def _xp_novelty(prepared: Prepared) -> Novelty | None:
+def _xp_novelty(prepared: HybridTraining) -> Novelty | None:
     """Learn what XP spectra of training stars look like, where there are any."""
     scaler = prepared.family.xp
     if scaler is None:

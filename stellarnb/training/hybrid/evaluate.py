@@ -174,11 +174,11 @@ def evaluate_hybrid(
     for snr in snrs:
         which, spectra = observe(stars, recipe, snr, n, round(snr))
         peer = _baseline(model, stars, which, spectra) if baseline else {}
-        for words, labels in _predictions(model, stars, which, spectra).items():
+        for inputs, labels in _predictions(model, stars, which, spectra).items():
             for i, spec in enumerate(model.card.labels):
-                head = {"label": spec.name, "snr": f"{snr:g}", "inputs": words}
+                head = {"label": spec.name, "snr": f"{snr:g}", "inputs": inputs}
                 row = _figures(spec, labels, stars, which, i)
-                sigma = peer.get(spec.name) if words == "all" else None
+                sigma = peer.get(spec.name) if inputs == "all" else None
                 rows.append(head | row | {"baseline_sigma": sigma})
     if name != "gaia-rvs":
         return rows
@@ -208,7 +208,7 @@ def _fitted(model: Model) -> list[str]:
 def _predictions(
     model: Model, stars: HeldOut, which: NDArray[np.int64], spectra: SpectrumSet
 ) -> dict[str, Any]:
-    """Return labels with all inputs, and without some, by words."""
+    """Return labels with all inputs, and without some, by the names of the inputs."""
     ids = np.arange(len(which))
     table = {"source_id": ids, **{key: values[which] for key, values in stars.scalars.items()}}
     more: dict[str, Any] = {"check_lines": False, "progress": False}
@@ -269,9 +269,9 @@ def _whole_split(model: Model, recipe: Any, data: Path, snr: float = 20.0) -> Ro
         SpectrumSet(rows, get_instrument("gaia-xp").wavelength, low.flux, low.error),
     )
     out: Rows = []
-    for words, labels in _predictions(model, stars, rows, spectra).items():
+    for inputs, labels in _predictions(model, stars, rows, spectra).items():
         for i, spec in enumerate(model.card.labels):
-            head = {"label": spec.name, "snr": f"{snr:g}, emulated", "inputs": words}
+            head = {"label": spec.name, "snr": f"{snr:g}, emulated", "inputs": inputs}
             out.append(head | _figures(spec, labels, stars, rows, i) | {"baseline_sigma": None})
     return out
 
@@ -282,7 +282,7 @@ def _metal_poor(model: Model, stars: HeldOut, recipe: Any) -> Rows:
     which, spectra = observe(stars, recipe, 50.0, 3 * len(stars), 50)
     chosen = poor[which]
     rows: Rows = []
-    for words, labels in _predictions(model, stars, which, spectra).items():
+    for inputs, labels in _predictions(model, stars, which, spectra).items():
         for i, spec in enumerate(model.card.labels):
             delta = labels[spec.name].astype(np.float64) - spec.zero_point
             delta -= stars.truth[which, i]
@@ -290,7 +290,7 @@ def _metal_poor(model: Model, stars: HeldOut, recipe: Any) -> Rows:
                 {
                     "label": spec.name,
                     "snr": "50, -2.5 < [M/H] < -1.8",
-                    "inputs": words,
+                    "inputs": inputs,
                     "n": int(poor.sum()),
                     "bias": float(np.median(delta[chosen])),
                     "sigma": robust_sigma(delta[chosen]),

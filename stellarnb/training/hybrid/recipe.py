@@ -34,7 +34,7 @@ from stellarnb.training.spectra.nuisance import SpectrumMaker, air_wavelength
 from stellarnb.training.spectra.sources import EmulatedStars, StarSpectra, emulate
 from stellarnb.training.xp.recipe import take_pixels
 
-__all__ = ["Prepared", "measure", "member_config", "prepare", "train_ensemble", "weights_of"]
+__all__ = ["HybridTraining", "measure", "member_config", "prepare", "train_ensemble", "weights_of"]
 
 #: Clean spectra from which the mean and the continuum pixels are measured.
 N_MEAN = 3000
@@ -42,12 +42,12 @@ N_MEAN = 3000
 UNIT = 0.1
 
 Recipe = Mapping[str, Any]
-Prepare = Callable[[Recipe, Path], "Prepared"]
+Prepare = Callable[[Recipe, Path], "HybridTraining"]
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Prepared:
+class HybridTraining:
     """Everything that the members of an ensemble share."""
 
     instrument: Instrument  #: Whose spectra
@@ -62,7 +62,7 @@ class Prepared:
     deviations: torch.Tensor | None
 
 
-def prepare(recipe: Recipe, folder: Path | None = None, data: Path = DATA) -> Prepared:
+def prepare(recipe: Recipe, folder: Path | None = None, data: Path = DATA) -> HybridTraining:
     """Gather the stars, and measure all scaling on those for training."""
     card = recipe["card"]
     instrument = get_instrument(card["instrument"])
@@ -86,7 +86,7 @@ def measure(
     validation: Population,
     spectra: StarSpectra,
     flux: NDArray[np.float32],
-) -> Prepared:
+) -> HybridTraining:
     """Measure all scaling on training stars.
 
     flux [n, n_pix]: spectra of training stars from which the mean and the continuum's pixels are
@@ -100,7 +100,7 @@ def measure(
     logarithm = np.array([label["name"] == "teff" for label in card["labels"]])
     targets = np.where(logarithm, np.log10(np.where(logarithm, train.targets, 1.0)), train.targets)
     labels = LabelScaler(targets.mean(axis=0), targets.std(axis=0), logarithm)
-    return Prepared(
+    return HybridTraining(
         instrument,
         train,
         validation,
@@ -187,7 +187,7 @@ def member_config(recipe: Recipe, member: int) -> dict[str, Any]:
     }
 
 
-def build_network(recipe: Recipe, prepared: Prepared) -> HybridNetwork:
+def build_network(recipe: Recipe, prepared: HybridTraining) -> HybridNetwork:
     """Return one network, untrained, with the components of its XP spectra."""
     network = build_hybrid_network(recipe["card"]["network"])
     if prepared.components is not None and prepared.deviations is not None:
@@ -223,7 +223,7 @@ def _member(task: tuple[Prepare, Recipe, int, str]) -> int:
 
 
 def train_ensemble(
-    make: Prepare, recipe: Recipe, prepared: Prepared, folder: Path, workers: int
+    make: Prepare, recipe: Recipe, prepared: HybridTraining, folder: Path, workers: int
 ) -> list[HybridNetwork]:
     """Train all members, one process and one thread each; resume where a run was stopped."""
     members = range(int(recipe["card"]["network"]["members"]))
@@ -255,7 +255,7 @@ def train_ensemble(
 
 
 def weights_of(
-    networks: Sequence[HybridNetwork], prepared: Prepared, novelty: HybridNovelty
+    networks: Sequence[HybridNetwork], prepared: HybridTraining, novelty: HybridNovelty
 ) -> dict[str, torch.Tensor]:
     """Return all tensors of the weights file; networks in half precision."""
     tensors: dict[str, torch.Tensor] = {}

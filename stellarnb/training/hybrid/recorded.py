@@ -22,7 +22,7 @@ from stellarnb.tables.convert import column_to_numpy
 from stellarnb.tables.names import find_column
 from stellarnb.training.data.apogee_xp import TEST, VALIDATION
 from stellarnb.training.data.apogee_xp import split as split_digit
-from stellarnb.training.hybrid.recipe import Prepared, measure
+from stellarnb.training.hybrid.recipe import HybridTraining, measure
 from stellarnb.training.populations.labels import Population
 from stellarnb.training.spectra.sources import Recorded, RecordedStars
 from stellarnb.training.xp.recipe import take_pixels
@@ -102,7 +102,7 @@ def _parts(table: pa.Table) -> dict[str, NDArray[np.bool_]]:
     }
 
 
-def prepare_recorded(recipe: Recipe, folder: Path, *, dataset: Path) -> Prepared:  # noqa: ARG001
+def prepare_recorded(recipe: Recipe, folder: Path, *, dataset: Path) -> HybridTraining:  # noqa: ARG001
     """Gather real stars, and measure all scaling on those for training."""
     table, card = _table(dataset), load_card(recipe["card"]["name"])
     parts = {
@@ -149,14 +149,14 @@ def evaluate_recorded(card: str, dataset: Path, domain: Any) -> list[dict[str, A
     for i, spec in enumerate(model.card.labels):
         delta = labels[spec.name].astype(np.float64) - targets[:, i]
         error = labels[f"{spec.name}_error"].astype(np.float64)
-        for words, chosen in bins:
+        for name, chosen in bins:
             use = chosen & np.isfinite(delta)
             if use.sum() < 10:
                 continue
             rows.append(
                 {
                     "label": spec.name,
-                    "snr": words,
+                    "snr": name,
                     "n": int(use.sum()),
                     "bias": float(np.median(delta[use])),
                     "sigma": robust_sigma(delta[use]),

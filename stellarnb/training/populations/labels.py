@@ -131,7 +131,7 @@ def repeated(values: NDArray[Any], draws: int) -> NDArray[Any]:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a published table, or raise `MissingInput` in words."""
+    """Read a published table, or raise `MissingInput`."""
     try:
         return pd.read_csv(path, skipinitialspace=True)
     except (OSError, ValueError) as error:

@@ -18,11 +18,11 @@ from stellarnb.training.populations.labels import Population
 from stellarnb.training.spectra.nuisance import SpectrumMaker
 
 __all__ = [
+    "DrawnSpectra",
     "Emulated",
     "EmulatedStars",
     "Recorded",
     "RecordedStars",
-    "SpectrumSource",
     "StarSpectra",
     "emulate",
 ]
@@ -35,7 +35,7 @@ Seen = tuple[Floats, Floats, NDArray[np.bool_]]
 MORE_NOISE = 0.3
 
 
-class SpectrumSource(Protocol):
+class DrawnSpectra(Protocol):
     """Spectra of the stars of a population."""
 
     def draw(self, rows: Rows, draw: Rows, rng: np.random.Generator) -> Seen:
@@ -76,7 +76,7 @@ class Recorded:
 class StarSpectra(Protocol):
     """Spectra of training and of validation stars."""
 
-    def training(self, recipe: Mapping[str, Any], seed: int) -> SpectrumSource:
+    def training(self, recipe: Mapping[str, Any], seed: int) -> DrawnSpectra:
         """Return those of the training stars."""
         ...
 
@@ -110,7 +110,7 @@ class EmulatedStars:
     def _maker(self, table: Mapping[str, Any], seed: int) -> SpectrumMaker:
         return SpectrumMaker(self.emulator, self.instrument, table, seed)
 
-    def training(self, recipe: Mapping[str, Any], seed: int) -> SpectrumSource:
+    def training(self, recipe: Mapping[str, Any], seed: int) -> DrawnSpectra:
         """Return spectra made anew each time."""
         return Emulated(self.coefficients, self._maker(recipe["spectra"], seed))
 
@@ -139,7 +139,7 @@ class RecordedStars:
 
     parts: list[tuple[Population, Recorded]]  #: A population, and its spectra
 
-    def training(self, recipe: Mapping[str, Any], seed: int) -> SpectrumSource:  # noqa: ARG002
+    def training(self, recipe: Mapping[str, Any], seed: int) -> DrawnSpectra:  # noqa: ARG002
         """Return those of the first population."""
         return self.parts[0][1]
 

@@ -21,7 +21,7 @@ It runs public programs and data that are neither in this package nor among its 
 from stellarnb.training.synthesis.check import check_nodes
 from stellarnb.training.synthesis.draw import draw_labels
 from stellarnb.training.synthesis.engine import Synthesis
-from stellarnb.training.synthesis.recipe import LABELS, WINDOWS, Window
+from stellarnb.training.synthesis.recipe import LABELS, WINDOWS, SynthesisWindow
 from stellarnb.training.synthesis.run import Results, make_nodes, synthesise
 from stellarnb.training.synthesis.tools import Tools, find_tools
 
@@ -30,8 +30,8 @@ __all__ = [
     "WINDOWS",
     "Results",
     "Synthesis",
+    "SynthesisWindow",
     "Tools",
-    "Window",
     "check_nodes",
     "draw_labels",
     "find_tools",

@@ -90,8 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     for row in rows:
-        words = "  ".join(f"{key} {value}" for key, value in row.items())
-        sys.stdout.write(f"{json.dumps(row) if given.json else words}\n")
+        text = "  ".join(f"{key} {value}" for key, value in row.items())
+        sys.stdout.write(f"{json.dumps(row) if given.json else text}\n")
     return 0 if rows[-1].get("meets", True) else 1
 
 

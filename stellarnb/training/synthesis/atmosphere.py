@@ -80,7 +80,7 @@ def _read_arrays(data: bytes) -> Any:
         return _ArrayReader(io.BytesIO(data)).load()
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError) as error:
         raise InvalidInput(
-            f"The file of atmospheres holds something else than arrays ({error}); it is not read."
+            f"The file of atmospheres holds more than arrays ({error}), so it was not read. Fetch it again."
         ) from error
 
 
@@ -128,7 +128,7 @@ def read_networks(data: bytes) -> Atmospheres:
 
 
 def parse_networks(data: bytes) -> Atmospheres:
-    """Read networks without asking whose they are; raise `InvalidInput` if they are none."""
+    """Read networks without asking whose they are; raise `InvalidInput` for any other file."""
     columns = _read_arrays(data)
     try:
         networks = tuple(

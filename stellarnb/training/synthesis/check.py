@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stellarnb.errors import InvalidInput, OutputError
 from stellarnb.training.emulate.recipe import UNIT, Nodes
 from stellarnb.training.synthesis.engine import TIME_LIMIT, Synthesis
-from stellarnb.training.synthesis.recipe import LABELS, Window
+from stellarnb.training.synthesis.recipe import LABELS, SynthesisWindow
 from stellarnb.training.synthesis.run import cores, synthesise
 from stellarnb.training.synthesis.tools import Tools
 
@@ -43,7 +43,7 @@ def spread(nodes: Nodes, n: int) -> list[int]:
 def check_nodes(
     nodes: Nodes,
     n: int,
-    window: Window,
+    window: SynthesisWindow,
     tools: Tools,
     *,
     workers: int | None = None,

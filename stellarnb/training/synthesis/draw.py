@@ -85,9 +85,7 @@ def draw_labels(n: int, seed: int, surveys: Sequence[pd.DataFrame]) -> NDArray[n
     relations were fitted to the given nodes.
     """
     if n < 1 or seed < 0 or not surveys:
-        raise InvalidInput(
-            "Labels are drawn for one star or more, with a seed >= 0, near a survey."
-        )
+        raise InvalidInput("Drawing labels needs at least one star, a seed >= 0 and a survey.")
     rng = np.random.default_rng(seed)
     n_box, n_poor = round(BOX * n), round(METAL_POOR * n)
     n_near = n - n_box - n_poor

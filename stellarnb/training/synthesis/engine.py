@@ -16,13 +16,13 @@ from stellarnb.training.emulate.recipe import UNIT
 from stellarnb.training.synthesis.atmosphere import model_text
 from stellarnb.training.synthesis.inputs import MODEL, SPECTRUM, babsma_text, bsyn_text
 from stellarnb.training.synthesis.lines import atomic_lines, molecular_lines
-from stellarnb.training.synthesis.recipe import LABELS, Window
+from stellarnb.training.synthesis.recipe import LABELS, SynthesisWindow
 from stellarnb.training.synthesis.tools import Tools
 
 __all__ = ["Synthesis", "parse_spectrum"]
 
 #: Seconds that one program may take. A star needs 4 to 6 on a core of its own; on a busy machine
-#: that many CPU seconds have taken five minutes, and a slow star is no broken one.
+#: that many CPU seconds have taken five minutes, and a slow star has not failed.
 TIME_LIMIT = 1200.0
 #: Lines of hydrogen, in Turbospectrum's own data.
 HYDROGEN = "DATA/Hlinedata"
@@ -34,18 +34,18 @@ class Synthesis:
     """How spectra of one window are made; `prepare` makes one."""
 
     tools: Tools  #: Programs and data
-    window: Window  #: Wavelengths
+    window: SynthesisWindow  #: Wavelengths
     folder: Path  #: Where temporary files go
     line_lists: Mapping[str, Path]  #: Atomic and molecular lines of the window
     time_limit: float = TIME_LIMIT  #: Seconds that each program may take
 
     @classmethod
     def prepare(
-        cls, tools: Tools, window: Window, folder: Path, time_limit: float = TIME_LIMIT
+        cls, tools: Tools, window: SynthesisWindow, folder: Path, time_limit: float = TIME_LIMIT
     ) -> Synthesis:
         """Cut the line lists to a window and write them to a folder."""
         if not time_limit > 0:
-            raise InvalidInput(f"A time limit of {time_limit:g} s leaves no time.")
+            raise InvalidInput(f"The time limit is {time_limit:g} s; it must be above 0.")
         lists = {"atoms": atomic_lines(tools.atoms.read_text("utf-8", errors="replace"), window)}
         for i, data in enumerate(tools.molecules):
             lists[f"molecules{i}"] = molecular_lines(data, window)
@@ -93,7 +93,7 @@ class Synthesis:
             return parse_spectrum(result.read_text("ascii", errors="replace"), self.window)
 
     def _program(self, program: Path, text: str, folder: Path) -> str:
-        """Run a program; it says what went wrong in words, not by its exit status."""
+        """Run a program and return what it printed; its exit status does not show all failures."""
         try:
             done = subprocess.run(  # noqa: S603 - a built program, no shell
                 [str(program.resolve())],
@@ -115,10 +115,10 @@ class Synthesis:
 
 def _tail(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return " / ".join(lines[-2:])[:200] or "no word"
+    return " / ".join(lines[-2:])[:200] or "no output"
 
 
-def parse_spectrum(text: str, window: Window) -> Counts:
+def parse_spectrum(text: str, window: SynthesisWindow) -> Counts:
     """Read what ``bsyn_lu`` wrote.
 
     text: wavelength [Angstrom], normalised flux and flux, one pixel a line. Returns [n_pixels]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stellarnb.training.synthesis.recipe import Window, abundances, carbon_isotopes
+from stellarnb.training.synthesis.recipe import SynthesisWindow, abundances, carbon_isotopes
 
 __all__ = ["MODEL", "OPACITIES", "SPECTRUM", "babsma_text", "bsyn_text"]
 
@@ -16,7 +16,7 @@ def _setting(name: str, value: object) -> str:
     return f"'{name}:'  '{value}'"
 
 
-def _grid(window: Window) -> list[str]:
+def _grid(window: SynthesisWindow) -> list[str]:
     return [
         _setting("LAMBDA_MIN", window.low),
         _setting("LAMBDA_MAX", window.high),
@@ -41,7 +41,7 @@ def _composition(star: Mapping[str, float]) -> list[str]:
     ]
 
 
-def babsma_text(star: Mapping[str, float], window: Window) -> str:
+def babsma_text(star: Mapping[str, float], window: SynthesisWindow) -> str:
     """Return the input of ``babsma_lu``, which computes the continuous opacities."""
     rows = [
         *_grid(window),
@@ -55,7 +55,7 @@ def babsma_text(star: Mapping[str, float], window: Window) -> str:
     return "\n".join([*rows, ""])
 
 
-def bsyn_text(star: Mapping[str, float], window: Window, lists: Sequence[str]) -> str:
+def bsyn_text(star: Mapping[str, float], window: SynthesisWindow, lists: Sequence[str]) -> str:
     """Return the input of ``bsyn_lu``, which computes the spectrum."""
     light, heavy = carbon_isotopes(star["logg"])
     rows = [

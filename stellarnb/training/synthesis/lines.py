@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from stellarnb.errors import InvalidInput
-from stellarnb.training.synthesis.recipe import Window
+from stellarnb.training.synthesis.recipe import SynthesisWindow
 
 __all__ = ["ISOTOPOLOGUES", "atomic_lines", "molecular_lines"]
 
@@ -26,7 +26,7 @@ ISOTOPOLOGUES = {
 }
 
 
-def atomic_lines(text: str, window: Window) -> str:
+def atomic_lines(text: str, window: SynthesisWindow) -> str:
     """Cut an atomic line list to a window, and leave out the window's removed lines."""
     out: list[str] = []
     missing = set(window.removed)
@@ -44,12 +44,14 @@ def atomic_lines(text: str, window: Window) -> str:
         if kept:
             out += [_header(species, ion, len(kept)), comment, *kept]
     if missing or not out:
-        words = ", ".join(f"{species} at {at} A" for species, at in sorted(missing)) or "any line"
-        raise InvalidInput(f"The atomic line list lacks {words}: it is not the Gaia-ESO list.")
+        lacking = ", ".join(f"{species} at {at} A" for species, at in sorted(missing)) or "any line"
+        raise InvalidInput(f"The atomic line list lacks {lacking}: it is not the Gaia-ESO list.")
     return "\n".join([*out, ""])
 
 
-def _removed(window: Window, species: str, ion: int, wavelength: float) -> tuple[str, float] | None:
+def _removed(
+    window: SynthesisWindow, species: str, ion: int, wavelength: float
+) -> tuple[str, float] | None:
     for name, at in window.removed:
         if ion == 1 and name == species and abs(wavelength - at) < SAME:
             return name, at
@@ -77,7 +79,7 @@ def _header(species: str, ion: int, count: int) -> str:
     return f"'{species:<20}' {ion:4d} {count:9d}"
 
 
-def molecular_lines(data: bytes, window: Window) -> str:
+def molecular_lines(data: bytes, window: SynthesisWindow) -> str:
     """Cut a molecular list of linemake to a window, and write it as Turbospectrum reads it.
 
     data: the gzipped list: wavelength [Angstrom], species, lower level [eV], log gf, dissociation

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stellarnb.errors import InvalidInput
 
-__all__ = ["LABELS", "WINDOWS", "Window", "abundances", "carbon_isotopes", "window_named"]
+__all__ = ["LABELS", "WINDOWS", "SynthesisWindow", "abundances", "carbon_isotopes", "window_named"]
 
 #: The labels of a node: teff [K], logg [dex(cm s-2)], fe_h, alpha_m [dex], vmic [km s-1], then
 #: [X/Fe] of single elements [dex], and A(Li).
@@ -50,7 +50,7 @@ MIXED_LOGG, MIXED, UNMIXED = 3.3, 19.0, 90.0
 
 
 @dataclass(frozen=True)
-class Window:
+class SynthesisWindow:
     """A stretch of spectrum."""
 
     name: str  #: ``cat`` or ``hr15n``
@@ -75,8 +75,8 @@ class Window:
 
 
 WINDOWS = {
-    "cat": Window("cat", 8412.0, 8792.0, 0.06, (("28.000", 8501.796),)),
-    "hr15n": Window(
+    "cat": SynthesisWindow("cat", 8412.0, 8792.0, 0.06, (("28.000", 8501.796),)),
+    "hr15n": SynthesisWindow(
         "hr15n",
         6446.0,
         6814.0,
@@ -91,7 +91,7 @@ WINDOWS = {
 }
 
 
-def window_named(name: str) -> Window:
+def window_named(name: str) -> SynthesisWindow:
     """Return a window, or raise `InvalidInput`."""
     if name not in WINDOWS:
         raise InvalidInput(f"No window {name!r}; there are: {', '.join(WINDOWS)}.")

@@ -21,7 +21,7 @@ from stellarnb.errors import Interrupted, InvalidInput
 from stellarnb.files import atomic_write, make_folder
 from stellarnb.progress import progress_bar
 from stellarnb.training.synthesis.engine import TIME_LIMIT, Counts, Synthesis
-from stellarnb.training.synthesis.recipe import LABELS, Window
+from stellarnb.training.synthesis.recipe import LABELS, SynthesisWindow
 from stellarnb.training.synthesis.tools import Tools
 
 __all__ = ["Results", "make_nodes", "synthesise"]
@@ -40,7 +40,7 @@ class Results:
 
 def synthesise(
     labels: ArrayLike,
-    window: Window,
+    window: SynthesisWindow,
     make: Callable[[NDArray[np.floating]], Counts],
     parts: Path,
     *,
@@ -91,7 +91,7 @@ def _as_labels(labels: ArrayLike) -> Labels:
             f"{stars.dtype} {list(stars.shape)}."
         )
     if not len(stars):
-        raise InvalidInput("There is no star to make: the table of labels is empty.")
+        raise InvalidInput("The table of labels is empty: at least one star is needed.")
     return stars.astype(np.float32)
 
 
@@ -112,7 +112,7 @@ def _part(parts: Path, i: int) -> Path:
     return parts / f"{i:06d}.npy"
 
 
-def _read(parts: Path, i: int, window: Window) -> Counts | None:
+def _read(parts: Path, i: int, window: SynthesisWindow) -> Counts | None:
     """Return a star that was kept, or None where there is none that is whole."""
     try:
         flux = np.load(io.BytesIO(_part(parts, i).read_bytes()), allow_pickle=False)
@@ -122,7 +122,7 @@ def _read(parts: Path, i: int, window: Window) -> Counts | None:
     return flux if whole else None
 
 
-def _claim(parts: Path, stars: Labels, window: Window) -> None:
+def _claim(parts: Path, stars: Labels, window: SynthesisWindow) -> None:
     """Note whose parts these are; refuse a folder with those of other stars."""
     path = make_folder(parts) / "labels.npz"
     if path.is_file():
@@ -145,7 +145,7 @@ def _claim(parts: Path, stars: Labels, window: Window) -> None:
 
 def make_nodes(
     labels: ArrayLike,
-    window: Window,
+    window: SynthesisWindow,
     tools: Tools,
     out: Path,
     *,
@@ -192,7 +192,7 @@ def _alone(parts: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise InvalidInput(
-            f"Another run is at work in {parts}. Wait for it, or give another --out."
+            f"Another run is writing to {parts}. Wait for it, or give another --out."
         ) from error
     try:
         yield
@@ -212,7 +212,7 @@ def _scratch_folder(parts: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(stars: Labels, window: Window, results: Results, out: Path) -> None:
+def _write(stars: Labels, window: SynthesisWindow, results: Results, out: Path) -> None:
     listing = out.with_name(f"{out.name}.failed.jsonl")
     listing.unlink(missing_ok=True)
     if results.failed:
@@ -222,7 +222,7 @@ def _write(stars: Labels, window: Window, results: Results, out: Path) -> None:
                 stream.write(f"{json.dumps(row)}\n")
     if not len(results.rows):
         raise InvalidInput(
-            f"None of the {len(stars)} stars could be made; {listing} says why of each. The "
+            f"None of the {len(stars)} stars could be made; {listing} gives the reason for each. The "
             f"first: {next(iter(results.failed.values()))}"
         )
     with atomic_write(out) as part, part.open("wb") as stream:

@@ -190,7 +190,7 @@ def _compile(home: Path) -> None:
     makefile = home / "src" / "exec-gf"
     for old in makefile.glob("*_lu"):  # of another machine, perhaps
         old.unlink()
-    # The modules first: the programs need them, and the Makefile does not say so.
+    # The modules first: the programs need them, but the Makefile does not list them.
     command = ["make", "-B", "-C", str(makefile), "cubint_module.mod", "strings_module.mod"]
     done = subprocess.run(  # noqa: S603 - the Makefile of the sdist, no shell
         [*command, *PROGRAMS], capture_output=True, text=True, check=False

@@ -15,7 +15,7 @@ from stellarnb.models.inputs.pixels import Pixels
 from stellarnb.models.inputs.scaling import LabelScaler
 from stellarnb.models.networks.xp import XPNetwork
 
-__all__ = ["BLOCKS", "Batches", "Stars", "bridge_blocks"]
+__all__ = ["BLOCKS", "Batches", "XPStars", "bridge_blocks"]
 
 #: Chances with which a star is shown without photometry: none at all, no J H K, no BP and RP,
 #: and each single band.
@@ -29,7 +29,7 @@ BLOCKS = ((0.5, 8), (0.15, 40))
 
 
 @dataclass(frozen=True)
-class Stars:
+class XPStars:
     """What the training needs of n stars."""
 
     pixels: Pixels  #: Spectra, with errors
@@ -48,7 +48,7 @@ class Batches:
     """Augmented batches of training stars, and the loss on them."""
 
     def __init__(
-        self, stars: Stars, scaler: XPScaler, labels: LabelScaler, config: dict[str, Any]
+        self, stars: XPStars, scaler: XPScaler, labels: LabelScaler, config: dict[str, Any]
     ) -> None:
         self.config = config
         self.generator = torch.Generator().manual_seed(int(config["seed"]))

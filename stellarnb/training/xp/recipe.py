@@ -25,9 +25,9 @@ from stellarnb.tables.compare import robust_sigma
 from stellarnb.training.data.apogee_xp import LABELS, VALIDATION, ApogeeXP, is_clean, load_library
 from stellarnb.training.data.apogee_xp import split as split_digit
 from stellarnb.training.loop import checkpoint_key, load_checkpoint, save_checkpoint, train_member
-from stellarnb.training.xp.batches import Batches, Stars
+from stellarnb.training.xp.batches import Batches, XPStars
 
-__all__ = ["Prepared", "calibrate", "make_stars", "prepare", "train_ensemble", "weights_of"]
+__all__ = ["XPTraining", "calibrate", "make_stars", "prepare", "train_ensemble", "weights_of"]
 
 #: Widths of the masked blocks, in pixels, with which the growth of the errors is measured.
 MASKED_WIDTHS = (15, 30, 60)
@@ -40,12 +40,12 @@ Arrays = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Prepared:
+class XPTraining:
     """Everything that the members of the ensemble share."""
 
     #: train, validation: The two parts of the library that may be looked at.
-    train: Stars
-    validation: Stars
+    train: XPStars
+    validation: XPStars
     #: scaler, labels: Scaling of inputs and labels.
     scaler: XPScaler
     labels: LabelScaler
@@ -55,7 +55,7 @@ class Prepared:
     deviations: torch.Tensor
 
 
-def make_stars(library: ApogeeXP) -> Stars:
+def make_stars(library: ApogeeXP) -> XPStars:
     """Bring stars of the library through the same door as a user's: `clean_pixels`.
 
     The spectra are rounded to half precision first, as the embedded archive keeps them.
@@ -66,12 +66,12 @@ def make_stars(library: ApogeeXP) -> Stars:
     table = {name: getattr(library, name) for name in ("source_id", *MAGNITUDES)}
     scalars = match_scalars(library.source_id, table, MAGNITUDES)
     a_k = library.ak_targ.astype(float)
-    return Stars(
+    return XPStars(
         pixels=clean_pixels(spectra),
         magnitudes=np.stack([scalars[name] for name in MAGNITUDES], axis=1),
         labels=_stack(library, ""),
         label_errors=_stack(library, "_error"),
-        # The library's A_K has outliers from -86 to 14 mag: these are no extinctions.
+        # The library's A_K has outliers from -86 to 14 mag: such values cannot be extinctions.
         extinction=np.where((a_k > -0.05) & (a_k < 3.0), a_k, np.nan),
         clean=is_clean(library),
     )
@@ -81,7 +81,7 @@ def _stack(library: ApogeeXP, ending: str) -> Arrays:
     return np.stack([getattr(library, name + ending) for name in LABELS], axis=1).astype(float)
 
 
-def prepare(recipe: Recipe) -> Prepared:
+def prepare(recipe: Recipe) -> XPTraining:
     """Load the library, leave out the test split, measure the scaling on the training stars."""
     scaling = recipe["scaling"]
     library = load_library()
@@ -102,7 +102,7 @@ def prepare(recipe: Recipe) -> Prepared:
     components = components * np.sign(components.sum(axis=1, keepdims=True))
     variance = np.clip(values[::-1][:count], 0, None)
     deviations = np.sqrt(variance + scaling["component_floor"] ** 2)
-    return Prepared(
+    return XPTraining(
         train,
         validation,
         scaler,
@@ -137,7 +137,7 @@ def _member(task: tuple[Recipe, int, str]) -> int:
 
 
 def train_ensemble(
-    recipe: Recipe, prepared: Prepared, folder: Path, workers: int
+    recipe: Recipe, prepared: XPTraining, folder: Path, workers: int
 ) -> list[XPNetwork]:
     """Train all members, one process and one thread each; resume where a run was stopped."""
     sizes = recipe["card"]["network"]
@@ -162,14 +162,14 @@ def train_ensemble(
 
 
 def _predict(
-    networks: Sequence[XPNetwork], prepared: Prepared, pixels: Pixels, magnitudes: Arrays
+    networks: Sequence[XPNetwork], prepared: XPTraining, pixels: Pixels, magnitudes: Arrays
 ) -> tuple[Arrays, Arrays]:
     scaler = prepared.scaler
     mean, variance = run_networks(networks, scaler.flux(pixels), scaler.extras(pixels, magnitudes))
     return ensemble(mean, variance)[:2]
 
 
-def calibrate(networks: Sequence[XPNetwork], prepared: Prepared) -> list[dict[str, Any]]:
+def calibrate(networks: Sequence[XPNetwork], prepared: XPTraining) -> list[dict[str, Any]]:
     """Fit offset, power and factors of each label on the clean validation stars.
 
     Returns ``offset, error_power, error_factor``, one a label: see `LabelSpec`. The power makes the
@@ -205,7 +205,7 @@ def calibrate(networks: Sequence[XPNetwork], prepared: Prepared) -> list[dict[st
 
 
 def _calibrate_masks(
-    networks: Sequence[XPNetwork], prepared: Prepared, calibration: list[dict[str, Any]]
+    networks: Sequence[XPNetwork], prepared: XPTraining, calibration: list[dict[str, Any]]
 ) -> None:
     """Add ``mask_power`` to each label: how errors grow when a block of pixels is left out."""
     stars = prepared.validation
@@ -240,11 +240,11 @@ def _mask(pixels: Pixels, lost: NDArray[np.bool_]) -> Pixels:
     return clean_pixels(SpectrumSet(ids, grid, pixels.flux, np.nan_to_num(pixels.error), lost))
 
 
-def learn_novelty(prepared: Prepared) -> Novelty:
+def learn_novelty(prepared: XPTraining) -> Novelty:
     """Learn what the clean training stars look like; set the limits on validation stars."""
     scaler = prepared.scaler
 
-    def inputs(stars: Stars) -> tuple[Any, Any, Any]:
+    def inputs(stars: XPStars) -> tuple[Any, Any, Any]:
         pixels = take_pixels(stars.pixels, stars.clean)
         noise = scaler.noise(pixels)
         assert noise is not None, "library spectra have errors"  # noqa: S101
@@ -261,7 +261,7 @@ def take_pixels(pixels: Pixels, rows: NDArray[Any]) -> Pixels:
 
 
 def weights_of(
-    networks: Sequence[XPNetwork], prepared: Prepared, novelty: Novelty
+    networks: Sequence[XPNetwork], prepared: XPTraining, novelty: Novelty
 ) -> dict[str, torch.Tensor]:
     """Return all tensors of the weights file; networks in half precision."""
     tensors = {

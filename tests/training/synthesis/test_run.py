@@ -15,12 +15,12 @@ from stellarnb.training.emulate.recipe import UNIT, Nodes, load_nodes
 from stellarnb.training.synthesis import LABELS, WINDOWS, check, run
 from stellarnb.training.synthesis.atmosphere import Atmospheres
 from stellarnb.training.synthesis.engine import Synthesis
-from stellarnb.training.synthesis.recipe import Window
+from stellarnb.training.synthesis.recipe import SynthesisWindow
 from stellarnb.training.synthesis.run import make_nodes, synthesise
 from stellarnb.training.synthesis.tools import Tools
 
 CAT = WINDOWS["cat"]
-SMALL = Window("small", 6446.0, 6446.5, 0.05, ())
+SMALL = SynthesisWindow("small", 6446.0, 6446.5, 0.05, ())
 SUN = np.array([5777, 4.44, 0, 0, 1.0, *[0] * 8, 1.05], np.float32)
 
 

@@ -126,7 +126,7 @@ def test_a_file_that_wants_to_run_something_is_refused(tmp_path: Path, write) ->
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "ran"),)
 
-    with pytest.raises(InvalidInput, match="something else than arrays"):
+    with pytest.raises(InvalidInput, match="more than arrays"):
         parse_networks(write([Run()]))
     assert not (tmp_path / "ran").exists()
 
