@@ -12,29 +12,12 @@ from stellarnb.widgets.core.formatting import page_file
 
 __all__ = ["Chooser"]
 
-#: Entries that go to the page at once; of more only those that fit the search.
+#: Most entries sent to the page; if there are more, only those that fit the search.
 MOST = 2000
 
 
 class Chooser(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """A list with a search field; what is in it is shown as plain text.
-
-    Arrows move, Space or Enter chooses.
-
-    Parameters
-    ----------
-    label : str
-        What is chosen, for people and screen readers.
-    multiple : bool, optional
-        Whether several may be chosen.
-
-    Attributes
-    ----------
-    chosen : list of str
-        Keys of what is chosen, in the order of the list.
-    search : str
-        What the search field holds; each of its words must be in an entry.
-    """
+    """A list with a search field; what is in it is shown as plain text."""
 
     _esm = traitlets.Unicode(page_file("archive_explorer_chooser.js")).tag(sync=True)
     _css = traitlets.Unicode(page_file("archive_explorer_chooser.css")).tag(sync=True)
@@ -64,11 +47,11 @@ class Chooser(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
         self.chosen = list(keys)
 
     def _offer_fitting(self) -> None:
-        words = self.search.lower().split()
+        wanted = self.search.lower().split()
         fitting = [
             entry
             for entry in self._all
-            if len(self._all) <= MOST or all(word in " ".join(entry).lower() for word in words)
+            if len(self._all) <= MOST or all(word in " ".join(entry).lower() for word in wanted)
         ]
         with self.hold_sync():
             self.total = len(self._all)

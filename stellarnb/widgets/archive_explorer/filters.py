@@ -28,13 +28,7 @@ _STYLE = {"description_width": "initial"}
 
 
 class FilterRows(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Filters, a row each, with a button for one more.
-
-    Parameters
-    ----------
-    changed : callable
-        Called when the user has changed a filter.
-    """
+    """Filters, a row each, with a button for one more."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -55,13 +49,7 @@ class FilterRows(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             row.column.options = self._columns
 
     def values(self) -> dict[str, Any]:
-        """Return the filters; rows that are not filled in yet are left out.
-
-        Raises
-        ------
-        InvalidInput
-            If two rows are about one column.
-        """
+        """Return the filters; rows that are not filled in yet are left out."""
         out: dict[str, Any] = {}
         for row in self._rows:
             name = row.column.value.strip()
@@ -69,7 +57,7 @@ class FilterRows(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             if not name or found is None:
                 continue
             if name in out:
-                raise InvalidInput(f"There are two filters on {name}: one range says both.")
+                raise InvalidInput(f"There are two filters on {name}. Write both into one range.")
             out[name] = found[0]
         return out
 
@@ -124,7 +112,7 @@ class _Row:
         self._arrange()
 
     def wanted(self) -> tuple[Any] | None:
-        """Return what the column must be, in a tuple of one; None where that is not said yet."""
+        """Return the wanted value in a tuple of one; None if the row is not filled in yet."""
         low, high = self.low.value.strip(), self.high.value.strip()
         value = self.value.value
         fixed = {"true": True, "false": False, "any": (None, None), "none": None}

@@ -24,7 +24,7 @@ from stellarnb.widgets.archive_explorer.state import check_limit
 __all__ = ["Form", "row", "words"]
 
 _STYLE = {"description_width": "initial"}
-#: Columns that say yes or no to a kind of spectrum; each gets a box of its own.
+#: Columns that tell whether a star has a kind of spectrum; each has its own checkbox.
 _HAS = {
     "has_rvs": "has an RVS spectrum",
     "has_xp_continuous": "has XP coefficients",
@@ -51,7 +51,7 @@ class Form:
 
     def __init__(self, view: ExplorerControls) -> None:
         self._view = view
-        #: By thread: what a thread shows must not deafen the controls to the user.
+        #: By thread: while one thread shows values, the controls must still follow the user.
         self._quiet = threading.local()
         self.archive = ipw.Combobox(
             options=archive_names(),
@@ -163,7 +163,7 @@ class Form:
             self.tables.choose([self._view.table] if self._view.table else [])
 
     def offer_columns(self, known: TableKnown | None) -> None:
-        """Show a table's columns, and the filters that it has columns for."""
+        """Show a table's columns, and only the filters that fit them."""
         columns = {} if known is None else known.columns
         with self._hushed():
             self.columns.offer(
@@ -182,7 +182,7 @@ class Form:
     def offer_names(
         self, entries: list[TableEntry], source: Source, known: TableKnown | None
     ) -> None:
-        """Offer names to the editor: the tables, and the columns that are known."""
+        """Let the editor complete the names of tables and known columns."""
         names = [(source.written(e.name), "table", e.description) for e in entries[:_MOST_NAMES]]
         tables = [known] if known is not None else []
         if not source.remote:
@@ -194,7 +194,7 @@ class Form:
         self.editor.complete_with(dict.fromkeys(names))
 
     def guard_editor(self, source: Source) -> None:
-        """Look over what the editor holds, and mark what is wrong."""
+        """Check the query in the editor, and mark an error in it."""
         editor = self.editor
         if self._view.mode != "adql" or not editor.value.strip():
             editor.clear_error()
@@ -237,7 +237,7 @@ class Form:
         rows = self.filters.values()
         twice = sorted(set(out) & set(rows))
         if twice:
-            raise InvalidInput(f"There are two filters on {twice[0]}: one says both.")
+            raise InvalidInput(f"There are two filters on {twice[0]}. Write both into one filter.")
         self._view.set_trait("filters", out | rows)
 
     def _radius_told(self) -> None:
@@ -245,13 +245,18 @@ class Form:
         try:
             radius = float(text) / scale
         except ValueError as error:
-            raise InvalidInput(f"The radius {text!r} is no number of {self.unit.value}.") from error
+            raise InvalidInput(
+                f"The radius must be a number in {self.unit.value}, not {text!r}."
+            ) from error
         self._view.set_trait("radius", radius)
 
     def _limit_told(self) -> None:
         text = self.limit.value.strip()
         if text and not text.isdecimal():
-            raise InvalidInput(f"{text!r} is no number of rows; write 1000, or nothing for all.")
+            raise InvalidInput(
+                f"The limit of rows must be a whole number, not {text!r}. Write, for example, 1000; "
+                "leave it empty for all rows."
+            )
         self._view.set_trait("limit", check_limit(int(text)) if text else None)
 
     def _table_told(self) -> None:
@@ -259,14 +264,14 @@ class Form:
             self._view.set_trait("table", self.tables.chosen[0])
 
     def _tell(self, told: Callable[[], None]) -> None:
-        """Tell the traits what the user has set; what cannot be is said, and stays as typed."""
+        """Put what the user has typed into a trait; show an error if the value is not valid."""
         if getattr(self._quiet, "on", False):
             return
         with self._hushed():
             self._view.guarded(told)
 
     def _show(self, show: Callable[[], None]) -> None:
-        """Show what a trait holds, unless it was set from here just now."""
+        """Show the value of a trait, unless one of these controls has just set it."""
         if getattr(self._quiet, "on", False):
             return
         with self._hushed():

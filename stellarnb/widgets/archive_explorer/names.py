@@ -1,4 +1,4 @@
-"""The variables of the user's that an explorer may write: none that somebody else has set."""
+"""Write variables of the user's notebook, but none that an explorer did not make."""
 
 from __future__ import annotations
 
@@ -12,26 +12,14 @@ __all__ = ["OwnNames"]
 
 
 class OwnNames:
-    """Writes variables, and over nothing that was not written from here.
-
-    Parameters
-    ----------
-    namespace : mutable mapping or None
-        The variables; None where there are none.
-    """
+    """The user's variables (None: there are none); replaces only what was written from here."""
 
     def __init__(self, namespace: MutableMapping[str, Any] | None) -> None:
         self._namespace = namespace
         self._last: dict[str, Any] = {}
 
     def check(self, name: str, *, overwrite: bool) -> None:
-        """Refuse a name whose variable is not ours to replace.
-
-        Raises
-        ------
-        InvalidInput
-            If it is no name, or the variable is there and was not written from here.
-        """
+        """Refuse a name whose variable was not written from here."""
         check_variable(name)
         space = self._namespace
         if space is None or overwrite or name not in space:
@@ -54,5 +42,5 @@ class OwnNames:
         return True
 
     def close(self) -> None:
-        """Hold on to no value that was written; the variables stay."""
+        """Forget the values that were written; the variables stay."""
         self._last = {}

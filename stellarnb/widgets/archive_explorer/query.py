@@ -1,4 +1,4 @@
-"""What an archive explorer asks: a form's fields as ADQL, as a call and as Python."""
+"""Turn the fields of an archive explorer's form into ADQL, a call and Python code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Center = tuple[float, float] | str
 _REGULAR = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _PART = r'(?:[A-Za-z]\w*|"(?:[^"]|"")+")'
 _DOTTED = re.compile(rf"{_PART}(?:\.{_PART}){{0,2}}", re.ASCII)
-#: Words of ADQL 2.1 that are no names unless they stand in double quotes.
+#: Reserved words of ADQL 2.1: as names they need double quotes.
 _RESERVED = frozenset(
     """
     abs absolute acos action add all allocate alter and any are area as asc asin assertion at atan
@@ -79,18 +79,9 @@ _POSITIONS = (
 
 @dataclass(frozen=True)
 class TableKnown:
-    """What is known of the table that the form asks.
+    """The names and columns of the table that the form queries.
 
-    Attributes
-    ----------
-    name : str
-        As the archive lists it.
-    written : str
-        As it stands in a query.
-    columns : dict of str to ColumnInfo
-        By the archive's own spelling, in order.
-    shared : dict of str to str
-        Names that surveys share, such as ``snr``, and the columns that they stand for here.
+    `columns` has the archive's own spelling; `shared` maps names of several surveys to columns.
     """
 
     name: str
@@ -99,13 +90,7 @@ class TableKnown:
     shared: Mapping[str, str]
 
     def column(self, name: str) -> str:
-        """Return the archive's own spelling of a column.
-
-        Raises
-        ------
-        InvalidInput
-            If there is none; says the nearest.
-        """
+        """Return the archive's own spelling of a column."""
         if name in self.columns:
             return name
         key = name.lower()
@@ -132,17 +117,7 @@ class TableKnown:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an archive: what is run, and what the Python twin says.
-
-    Attributes
-    ----------
-    method : str
-        ``query`` or ``cone``.
-    args : tuple
-        Positional arguments.
-    options : dict
-        Keyword arguments.
-    """
+    """One call of an archive's ``query`` or ``cone``, to run or to write as Python."""
 
     method: str
     args: tuple[Any, ...]
@@ -153,15 +128,7 @@ class Call:
         return getattr(archive, self.method)(*self.args, **self.options, **how)
 
     def code(self, archive: str, variable: str) -> str:
-        """Return the Python that asks the same.
-
-        Parameters
-        ----------
-        archive : str
-            Name of the variable that has the archive.
-        variable : str
-            Name of the variable for the answer.
-        """
+        """Return the Python that makes the same call, given the names of two variables."""
         parts = [_literal(value) for value in self.args]
         parts += [f"{key}={_literal(value)}" for key, value in self.options.items()]
         return f"{variable} = {archive}.{self.method}({', '.join(parts)})"
@@ -169,29 +136,7 @@ class Call:
 
 @dataclass(frozen=True)
 class ExplorerQuery:
-    """What the form, or the editor, of an explorer asks.
-
-    Attributes
-    ----------
-    table : str
-        As the archive lists it.
-    columns : tuple of str
-        Which ones; all where empty.
-    center : str
-        A position or the name of an object; no cone where empty.
-    radius : float
-        Of the cone [deg].
-    filters : tuple of (str, object)
-        A column and what it must be: a pair in a tuple from .. to, both included, None for an
-        open side, ``(None, None)`` for any value at all; True or False; a number or text; a list:
-        one of them; None: no value. Numbers may be text with a unit, such as ``"5 kK"``.
-    limit : int or None
-        Rows at most.
-    adql : str or None
-        A query of one's own, which is asked instead.
-    allow_truncated : bool
-        Take what came if the archive held back rows.
-    """
+    """A query of the form or the editor; its fields are the traits of `ArchiveExplorer`."""
 
     table: str = ""
     columns: tuple[str, ...] = ()
@@ -203,24 +148,7 @@ class ExplorerQuery:
     allow_truncated: bool = False
 
     def text(self, known: TableKnown, place: tuple[float, float] | None, frame: str) -> str:
-        """Return the ADQL of the form.
-
-        Parameters
-        ----------
-        known : TableKnown
-            The table.
-        place : tuple of float or None
-            Where the cone's centre lies [deg]; None without a cone.
-        frame : str
-            How the archive calls ICRS in POINT and CIRCLE; empty where it is left out.
-
-        Raises
-        ------
-        InvalidInput
-            For an unknown column, or a filter that does not fit its column.
-        MissingInput
-            If there is a cone, and no column of positions.
-        """
+        """Return the form as ADQL; `place` is the cone's centre [deg], `frame` the archive's ICRS."""
         items = [column_word(known.column(name)) for name in self.columns]
         top = f" TOP {_whole(self.limit)}" if self.limit is not None else ""
         body = self._source(known, place, frame)
@@ -240,8 +168,8 @@ class ExplorerQuery:
         found = known.position
         if found is None:
             raise MissingInput(
-                f"No columns with positions in degrees are known in table {known.name!r}, so there "
-                "is no cone. Choose another table, or write the query in ADQL."
+                f"Table {known.name!r} has no columns that are known to be positions in degrees, so it "
+                "cannot be searched in a cone. Choose another table, or write the query in ADQL."
             )
         ra, dec = (column_word(name) for name in found)
         first = f"{_literal_text(frame)}, " if frame else ""
@@ -253,13 +181,7 @@ class ExplorerQuery:
 
 
 def filter_text(known: TableKnown, name: str, wanted: Any) -> str:
-    """Return the ADQL condition of a filter; see `ExplorerQuery.filters`.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such column, or the filter does not fit it.
-    """
+    """Return the ADQL condition of a filter; see `ArchiveExplorer.filters`."""
     own = known.column(name)
     info = replace(known.columns.get(own, ColumnInfo(own, "double")), name=own)
     word = column_word(own)
@@ -277,13 +199,7 @@ def filter_text(known: TableKnown, name: str, wanted: Any) -> str:
 
 
 def number(info: ColumnInfo, value: Any) -> Any:
-    """Return the number, or the quantity, that a text stands for; what is no text as it is.
-
-    Raises
-    ------
-    InvalidInput
-        If it stands for none.
-    """
+    """Return the number or quantity that a text stands for; other values as they are."""
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -294,7 +210,7 @@ def number(info: ColumnInfo, value: Any) -> Any:
     except ValueError:
         return _quantity(info, text)
     if not math.isfinite(out):
-        raise InvalidInput(f"{info.name}: {text} is no number to compare with.")
+        raise InvalidInput(f"{info.name}: {text} cannot be compared with. Give a finite number.")
     return out
 
 
@@ -306,25 +222,14 @@ def _quantity(info: ColumnInfo, text: str) -> Any:
     except (TypeError, ValueError) as error:
         unit = f" (in {info.unit})" if info.unit else ""
         raise InvalidInput(
-            f"{info.name}: {text!r} is no number{unit}. Write it as 4500, 1e-3, or with a unit as "
-            "in 5 kK."
+            f"{info.name}: the value must be a number{unit}, not {text!r}. Write it as 4500, 1e-3, or "
+            "with a unit as in 5 kK."
         ) from error
     return found
 
 
 def parse_center(text: str) -> Center | None:
-    """Return what a cone's centre is: a position, or a name; None for nothing.
-
-    Parameters
-    ----------
-    text : str
-        ``"132.85 +11.81"`` [deg], ``"08:51:18 +11:48:00"`` or ``"8h51m18s +11d48m"``, or a name.
-
-    Raises
-    ------
-    InvalidInput
-        If it is a position outside the sky.
-    """
+    """Return a cone's centre: a position [deg, ICRS], the name of an object, or None."""
     words = text.strip()
     if not words:
         return None
@@ -339,7 +244,10 @@ def parse_center(text: str) -> Center | None:
     try:
         ra, dec = Angle(split["ra"], unit="hourangle").deg, Angle(split["dec"], unit="deg").deg
     except ValueError as error:
-        raise InvalidInput(f"{words!r} is no position: {error}.") from error
+        raise InvalidInput(
+            f"{words!r} cannot be read as a position: {error}. Write it as 132.85 +11.81 (degrees) or "
+            "08:51:18 +11:48:00."
+        ) from error
     return as_position((float(ra), float(dec)))
 
 

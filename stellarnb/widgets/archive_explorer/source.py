@@ -1,4 +1,4 @@
-"""An archive as its explorer sees it: tables, columns, previews, counts, whatever its kind."""
+"""Give tables, columns, previews and counts of an archive, local or remote."""
 
 from __future__ import annotations
 
@@ -36,17 +36,7 @@ _PLACE = re.compile(r'(\w+)\."?([^"]+?)"?')
 
 @dataclass(frozen=True)
 class TableEntry:
-    """A table in the list.
-
-    Attributes
-    ----------
-    name : str
-        As the archive lists it.
-    rows : int or None
-        How many, where the archive says so.
-    description : str
-        One line.
-    """
+    """A table in the list; its rows are None if the archive does not tell."""
 
     name: str
     rows: int | None
@@ -54,20 +44,7 @@ class TableEntry:
 
 
 class Source:
-    """An archive of any kind.
-
-    Parameters
-    ----------
-    archive : Archive
-        The archive.
-    keeps : bool, optional
-        Whether it is known to keep what it has fetched in the cache.
-
-    Attributes
-    ----------
-    remote : bool
-        Whether it is asked over the network.
-    """
+    """An archive of any kind; `keeps` if it is known to cache what it fetches."""
 
     def __init__(self, archive: Any, *, keeps: bool = False) -> None:
         self.archive, self.keeps = archive, keeps
@@ -78,7 +55,7 @@ class Source:
 
     @property
     def usual(self) -> str:
-        """The table that the archive is mostly asked for; empty where that is not known."""
+        """The archive's main table; empty if that is not known."""
         if self.remote:
             parts = self.archive.survey.parts
             return str(parts[0].name) if parts else ""
@@ -88,13 +65,7 @@ class Source:
         )
 
     def spelling(self, table: str) -> str:
-        """Return a table's name as the archive lists it, where that is known.
-
-        Raises
-        ------
-        InvalidInput
-            If an archive on this machine has no such table; says the nearest.
-        """
+        """Return a table's name as the archive lists it, if that is known."""
         if self.remote:
             return table.strip()
         key = table.strip().lower().removeprefix(f"{self.archive.name}.")
@@ -124,22 +95,7 @@ class Source:
         return found
 
     def known(self, table: str, *, ask: bool = True) -> TableKnown:
-        """Return what is known of a table, which a remote archive may have to be asked for.
-
-        Parameters
-        ----------
-        table : str
-            As the archive lists it.
-        ask : bool, optional
-            False asks nobody.
-
-        Raises
-        ------
-        InvalidInput
-            If there is no such table, or none was named.
-        MissingInput
-            If nobody may be asked, and it is not known yet.
-        """
+        """Return a table's names and columns, from the archive if need be and if `ask` allows it."""
         if not table:
             raise InvalidInput("No table is chosen. Choose one of the list.")
         if table not in self._known:
@@ -158,7 +114,7 @@ class Source:
         return self._known[table]
 
     def knows(self, table: str) -> bool:
-        """Return whether a table's columns are known without asking anybody."""
+        """Return whether a table's columns are known without a request."""
         return table in self._known or (not self.remote and table in self.infos())
 
     def infos(self) -> dict[str, TableInfo]:
@@ -177,19 +133,13 @@ class Source:
         return self._infos
 
     def prepare(self, query: ExplorerQuery) -> None:
-        """Find out what a query needs to know: the table's columns, and where a name lies."""
+        """Look up what a query needs: the table's columns and the position of a named object."""
         if query.adql is None:
             self.known(query.table)
             self.place(query.center)
 
     def check(self, adql: str) -> None:
-        """Look a query over, as far as that can be done without asking anybody.
-
-        Raises
-        ------
-        QueryError
-            If it cannot be one; shows where.
-        """
+        """Check a query as far as possible without a request."""
         if self.remote:
             checked(adql)
         else:
@@ -197,26 +147,7 @@ class Source:
             translate(adql, self.archive.name, known, lambda table: None)
 
     def place(self, center: str, *, ask: bool = True) -> tuple[float, float] | None:
-        """Return where a cone's centre lies [deg]; names are looked up.
-
-        Parameters
-        ----------
-        center : str
-            See `parse_center`.
-        ask : bool, optional
-            False asks nobody.
-
-        Raises
-        ------
-        InvalidInput
-            If nobody knows the name.
-        ArchiveDown
-            If the name service cannot be reached.
-        CacheMiss
-            While offline, for a name that was never looked up.
-        MissingInput
-            If nobody may be asked, and it was not looked up yet.
-        """
+        """Return the position of a cone's centre [deg]; look up a name if `ask` allows it."""
         found = parse_center(center)
         if not isinstance(found, str):
             return found
@@ -237,11 +168,7 @@ class Source:
         return query.text(known, place, self._frame)
 
     def call(self, query: ExplorerQuery, *, ask: bool = True) -> Call:
-        """Return the call that answers a query.
-
-        A cone without filters is a call of ``cone``, which has the nearest star first and takes
-        a name as it is; everything else is one of ``query``. See `text` for what is raised.
-        """
+        """Return the call that answers a query: ``cone`` for a cone without filters, else ``query``."""
         options: dict[str, Any] = {}
         if query.allow_truncated and self.archive.capabilities.truncates:
             options["allow_truncated"] = True
@@ -316,7 +243,7 @@ class Source:
         return written if written.startswith('"') else table_word(written)
 
     def _shared(self, table: str, columns: Mapping[str, ColumnInfo]) -> dict[str, str]:
-        """Return the names that surveys share, where they are columns of this table."""
+        """Return the names that surveys share and the columns of this table they stand for."""
         if not self.remote:
             return {}
         aliases = {part.alias: bare(part.name) for part in self.archive.survey.parts}

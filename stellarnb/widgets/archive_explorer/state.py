@@ -32,23 +32,7 @@ _VALUES = (bool, int, float, str)
 
 @dataclass(frozen=True)
 class Entry:
-    """One query that was run.
-
-    Attributes
-    ----------
-    archive : str
-        Name of the archive.
-    options : dict
-        Keywords of `open_archive` besides.
-    query : ExplorerQuery
-        What was asked.
-    time : str
-        When, in UTC.
-    rows : int or None
-        How many came; None where it failed or was stopped.
-    note : str
-        What else is to be said, such as the error.
-    """
+    """One query of the history; its time is UTC, its rows are None if it failed or was stopped."""
 
     archive: str
     options: Mapping[str, Any]
@@ -74,7 +58,7 @@ class Entry:
         return f"{self.time[11:19]} {self.archive}: {came} · {short}"
 
     def values(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the entry as plain values."""
         return {
             "archive": self.archive,
             "options": dict(self.options),
@@ -86,16 +70,10 @@ class Entry:
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Entry:
-        """Return the entry of such values.
-
-        Raises
-        ------
-        InvalidInput
-            If they are none.
-        """
+        """Return the entry that plain values describe."""
         rows = values["rows"]
         if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 0):
-            raise InvalidInput(f"{rows!r} is no number of rows.")
+            raise InvalidInput(f"The number of rows in the history cannot be {rows!r}.")
         return cls(
             _text(values["archive"]),
             read_options(values["options"]),
@@ -121,17 +99,11 @@ def query_values(query: ExplorerQuery) -> dict[str, Any]:
 
 
 def query_from(values: Mapping[str, Any]) -> ExplorerQuery:
-    """Return the query of plain values.
-
-    Raises
-    ------
-    InvalidInput
-        If they are none.
-    """
+    """Return the query that plain values describe."""
     adql = values["adql"]
     truncated = values["allow_truncated"]
     if not isinstance(truncated, bool):
-        raise InvalidInput("allow_truncated is yes or no.")
+        raise InvalidInput(f"allow_truncated must be true or false, not {truncated!r}.")
     return ExplorerQuery(
         _text(values["table"]),
         tuple(_text(name) for name in values["columns"]),
@@ -145,7 +117,7 @@ def query_from(values: Mapping[str, Any]) -> ExplorerQuery:
 
 
 def filter_values(filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return filters as plain values: a range, a list and a single value are told apart."""
+    """Return filters as plain values that tell a range, a list and a single value apart."""
     out = []
     for name, wanted in filters.items():
         if isinstance(wanted, tuple):
@@ -158,62 +130,41 @@ def filter_values(filters: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def check_filters(filters: Any) -> dict[str, Any]:
-    """Return filters whose values can be kept: a Quantity as text with its unit.
-
-    Raises
-    ------
-    InvalidInput
-        If they are no filters; see `ExplorerQuery.filters`.
-    """
+    """Return filters as values that can be saved: a Quantity becomes text with its unit."""
     if not isinstance(filters, Mapping):
-        raise InvalidInput("Filters are a dict: the column, and what it must be.")
+        raise InvalidInput(
+            "filters must be a dict of columns and their wanted values, such as "
+            "{'snr': (100, None)}."
+        )
     return {_text(name): _wanted(str(name), wanted) for name, wanted in filters.items()}
 
 
 def check_limit(limit: Any) -> int | None:
-    """Return a limit of rows, or None for none.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no number of rows.
-    """
+    """Return a limit of rows; None means no limit."""
     if limit is None:
         return None
     if isinstance(limit, bool) or not isinstance(limit, int) or not 0 <= limit <= 2**53:
-        raise InvalidInput(f"limit={limit!r}: a whole number of rows is needed, or None.")
+        raise InvalidInput(f"limit must be a whole number of rows or None, not {limit!r}.")
     return limit
 
 
 def check_radius(radius: Any) -> float:
-    """Return the radius of a cone [deg].
-
-    Raises
-    ------
-    InvalidInput
-        If it is no angle from 0 to 180 degrees.
-    """
+    """Return the radius of a cone [deg]."""
     from stellarnb.archives.base.positions import as_radius
 
     if isinstance(radius, bool):
-        raise InvalidInput("The radius is a number of degrees.")
+        raise InvalidInput(f"radius must be a number of degrees, not {radius}.")
     return as_radius(radius)
 
 
 def check_address(name: str) -> str:
-    """Return the name of an archive, or an address that may be kept.
-
-    Raises
-    ------
-    InvalidInput
-        If it carries a password or a key, which would be saved with the notebook.
-    """
+    """Return an archive's name or address; refuse an address with a password."""
     if "://" not in name:
         return name
     try:
         userinfo = "@" in urlsplit(name).netloc
     except ValueError as error:
-        raise InvalidInput(f"{scrub_url(name)} is no address.") from error
+        raise InvalidInput(f"The address {scrub_url(name)} is not valid.") from error
     if userinfo or scrub_url(name).lower() != name.partition("#")[0].lower():
         raise InvalidInput(
             f"The address {scrub_url(name)} came with a password or a key, which would be saved "
@@ -223,19 +174,16 @@ def check_address(name: str) -> str:
 
 
 def read_options(values: Any) -> dict[str, Any]:
-    """Return keywords of `open_archive` that came from a file.
-
-    Raises
-    ------
-    InvalidInput
-        If there are others, or an address carries a secret.
-    """
+    """Return checked keywords of `open_archive` that came from a file."""
     if not isinstance(values, Mapping) or set(values) - set(OPTIONS):
-        raise InvalidInput(f"{values!r} are no options of an archive.")
+        raise InvalidInput(
+            f"The options of an archive are {', '.join(OPTIONS)}; {values!r} does not fit them."
+        )
     out: dict[str, Any] = {}
     for key, value in values.items():
         if not isinstance(value, bool if key in {"offline", "cache"} else str):
-            raise InvalidInput(f"{key}={value!r} is no option of an archive.")
+            kind = "true or false" if key in {"offline", "cache"} else "a text"
+            raise InvalidInput(f"The option {key} must be {kind}, not {value!r}.")
         out[key] = check_address(value) if isinstance(value, str) else value
     return out
 
@@ -269,13 +217,13 @@ def _value(name: str, value: Any) -> Any:
     if hasattr(value, "item") and getattr(value, "shape", None) == ():  # a number of numpy's
         value = value.item()
     if not isinstance(value, _VALUES):
-        raise InvalidInput(f"{name}: {value!r} is no value to compare with.")
+        raise InvalidInput(f"{name}: give a number, a text, True or False, not {value!r}.")
     if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidInput(f"{name}: {value} is no number to compare with.")
+        raise InvalidInput(f"{name}: {value} cannot be compared with. Give a finite number.")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise InvalidInput(f"{value!r} is no text.")
+        raise InvalidInput(f"A text was expected, not {value!r}.")
     return value

@@ -16,17 +16,7 @@ PAGE, MOST_COLUMNS, MOST_LETTERS = 50, 60, 120
 
 
 def page_html(table: Table, first: int, title: str) -> str:
-    """Return some rows of a table as HTML; whatever comes from the table is escaped.
-
-    Parameters
-    ----------
-    table : Table
-        The table.
-    first : int
-        The first row to show, from 0.
-    title : str
-        What the table is.
-    """
+    """Return some rows of a table as HTML; whatever comes from the table is escaped."""
     names = table.colnames[:MOST_COLUMNS]
     rows = table.arrow.slice(first, PAGE).select(range(len(names)))
     head = "".join(_head(table, name) for name in names)
@@ -64,13 +54,7 @@ def _cell(value: Any) -> str:
 
 
 class TablePager(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A table of any length, `PAGE` rows at a time.
-
-    Attributes
-    ----------
-    page : int
-        The page on show, from 0.
-    """
+    """A table of any length, `PAGE` rows at a time."""
 
     def __init__(self) -> None:
         self._table: Table | None = None

@@ -1,4 +1,4 @@
-"""The archive explorer: ask an archive by a form or in ADQL, look at the answer, take it along."""
+"""The archive explorer: query an archive by a form or in ADQL, and look at the answer."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ _KEYWORDS = (
 
 
 class ArchiveExplorer(BaseWidget):
-    """Ask an archive by a form or in ADQL; the answer lands in a variable of the notebook.
+    """Query an archive by a form or in ADQL; the answer goes to a variable of the notebook.
 
     Pick the archive, a table and columns, a cone, filters; look at 50 rows, have the rows
     counted, run. Long work runs beside the cells, with progress and a Cancel that stops the
-    archive's job too. Each control has its twin in Python: setting the trait moves the control,
-    and the other way round; `to_code` gives the Python that returns the same table.
+    archive's job too. Each control has a trait: setting the trait moves the control, and
+    the other way round; `to_code` gives the Python that returns the same table.
 
     Parameters
     ----------
     archive : str, path-like or archive, optional
         As for `stellarnb.open_archive`; or an archive that is open.
     table : str, optional
-        Which table; the archive's main one where not given.
+        Which table; the archive's main one by default.
     columns : sequence of str, optional
-        Which columns; all where not given.
+        Which columns; all by default.
     center : str, astropy SkyCoord, or (ra, dec), optional
         Centre of a cone: ``"M 67"``, ``"132.85 +11.81"`` [deg, ICRS], ``"08:51:18 +11:48:00"``.
     radius : float or Quantity, optional
@@ -74,17 +74,17 @@ class ArchiveExplorer(BaseWidget):
     limit : int, optional
         Rows at most.
     adql : str, optional
-        A query of one's own; the explorer then opens on the editor.
+        A query in ADQL; the explorer then opens on the editor.
     allow_truncated : bool, optional
-        Take what came if the archive held back rows.
+        Accept an incomplete answer if the archive held back rows.
     variable, spectra_variable : str, optional
         Names of the variables that the result and its spectra go to.
     overwrite : bool, optional
         Whether a variable may be replaced that was not written from here.
     product : str, optional
-        Which spectra; the archive's usual ones where not given.
+        Which spectra; the archive's usual ones by default.
     namespace : dict, optional
-        Where the variables are; those of the notebook where not given.
+        Where the variables are; those of the notebook by default.
     state : path-like or dict, optional
         A file of ``save("explorer.json")``, or its values, to begin with.
     **options
@@ -246,7 +246,7 @@ class ArchiveExplorer(BaseWidget):
 
     @property
     def query(self) -> ExplorerQuery:
-        """What is asked as things stand.
+        """The query as the form or the editor holds it now.
 
         Raises
         ------
@@ -280,17 +280,19 @@ class ArchiveExplorer(BaseWidget):
             options = read_options(options)
             name = check_address(os.fspath(archive).strip())
             if not name:
-                raise InvalidInput("Which archive? Give a name such as sample, or a folder.")
+                raise InvalidInput("No archive is named. Give a name such as sample, or a folder.")
             source = Source(open_archive(name, **options), keeps=options.get("cache", True))
         elif options:
-            raise InvalidInput("An archive that is open takes no options.")
+            raise InvalidInput(
+                "Options are for opening an archive; this one is open already. Leave them out."
+            )
         else:
             name, source = str(given.name), Source(given)
         self._adopt(source, name, options, given=given is not None)
 
     @property
     def history(self) -> tuple[Entry, ...]:
-        """What was run, the latest first."""
+        """The queries that were run, the latest first."""
         return self._runs.history
 
     @property
@@ -361,7 +363,9 @@ class ArchiveExplorer(BaseWidget):
             If there is none of this number, or its archive is not there any more.
         """
         if not 0 <= number < len(self.history):
-            raise InvalidInput(f"The history has {len(self.history)} entries, and no {number}.")
+            raise InvalidInput(
+                f"The history has {len(self.history)} entries, numbered from 0: there is no {number}."
+            )
         entry = self.history[number]
         if (entry.archive, dict(entry.options)) != (self.archive, dict(self._options)):
             self.choose_archive(entry.archive, **entry.options)
@@ -412,7 +416,7 @@ class ArchiveExplorer(BaseWidget):
         return "\n".join(lines) + "\n"
 
     def state_values(self) -> dict[str, Any]:
-        """Return what is asked, and the history, as plain values; neither stars nor secrets."""
+        """Return the query and the history as plain values, without stars or passwords."""
         return {
             "archive": self.archive,
             "options": dict(self._options),
@@ -431,7 +435,9 @@ class ArchiveExplorer(BaseWidget):
         history = [Entry.read(entry) for entry in values["history"]]
         options = read_options(values["options"])
         if not isinstance(values["archive"], str):
-            raise InvalidInput("The archive's name is no text.")
+            raise InvalidInput(
+                f"The archive's name in the state must be a text, not {values['archive']!r}."
+            )
         # An archive that was given as an object cannot be opened by its name.
         if not (self._given and values["archive"] == self.archive):
             self.choose_archive(values["archive"], **options)

@@ -127,14 +127,14 @@ def test_a_filter_in_adql(name, wanted, text):
     [
         ("tef", (1, 2), "did you mean 'teff'"),
         ("teff", ("5 deg", None), "is in K"),
-        ("teff", ("5,000", None), "no number"),
+        ("teff", ("5,000", None), "must be a number"),
         ("teff", (6000, 5000), "no number lies"),
-        ("teff", ("nan", None), "no number"),
-        ("teff", "warm", "no number"),
+        ("teff", ("nan", None), "finite number"),
+        ("teff", "warm", "must be a number"),
         ("teff", True, "true or false"),
         ("name", (1, 2), "holds text"),
-        ("has_rvs", "yes", "no number"),
-        ("teff", ("9" * 5000, None), "no number"),
+        ("has_rvs", "yes", "must be a number"),
+        ("teff", ("9" * 5000, None), "finite number"),
     ],
 )
 def test_a_filter_that_does_not_fit_says_why(name, wanted, words):
@@ -174,7 +174,7 @@ def test_the_whole_form_in_adql():
 def test_where_positions_are(columns, position):
     assert known(**columns).position == position
     if position is None:
-        with pytest.raises(MissingInput, match="no cone"):
+        with pytest.raises(MissingInput, match="searched in a cone"):
             ExplorerQuery("t").text(known(**columns), (1.0, 2.0), "")
 
 

@@ -142,8 +142,8 @@ def test_columns_come_with_units_and_descriptions(explorer):
 @pytest.mark.parametrize(
     ("control", "typed", "words"),
     [
-        ("limit", "many", "no number of rows"),
-        ("radius", "wide", "no number of deg"),
+        ("limit", "many", "must be a whole number"),
+        ("radius", "wide", "must be a number in deg"),
         ("radius", "181", "within 0 and 180"),
         ("center", "10 95", "within -90 and 90"),
     ],
@@ -182,7 +182,7 @@ def test_what_python_sets_wrong_raises_and_changes_nothing(explorer, trait, valu
 
 def test_a_form_that_cannot_be_asked_is_refused_at_once(make):
     explorer = make(table="apogee", filters={"teff": ("warm", None)})
-    with pytest.raises(InvalidInput, match="'warm' is no number"):
+    with pytest.raises(InvalidInput, match=r"must be a number.*'warm'"):
         explorer.run()
     with pytest.raises(InvalidInput, match="not a position"):
         make(center=(1,))
@@ -463,7 +463,7 @@ def test_an_archive_that_is_open_is_taken_as_it_is(make, odd):
     explorer.restore(explorer.state_values())
     explorer.choose_archive("sample")
     assert explorer.table == "stars"
-    with pytest.raises(InvalidInput, match="no options"):
+    with pytest.raises(InvalidInput, match="open already"):
         explorer.choose_archive(archive, mirror="ari")
 
 
