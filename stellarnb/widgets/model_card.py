@@ -33,7 +33,7 @@ _TITLES = {
     "test": "On test stars, by S/N",
     "refused": "Share that is not good(), of stars that should be and of those that should not",
 }
-#: Columns of the figures whose names are no words.
+#: Titles of columns of the figures whose names a reader may not know.
 _HEADS = {
     "snr": "S/N",
     "sigma": "σ",

@@ -1,4 +1,4 @@
-"""Whether what a user sets on a map can be: refused in words if not."""
+"""Checks of the values that a user gives to a widget; each error names the fix."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["check_bins", "check_flags", "check_range", "check_row", "check_snr",
 
 
 def refuse_unknown(what: str, unknown: dict[str, Any], known: Sequence[str]) -> None:
-    """Refuse keywords that there are not.
+    """Raise InvalidInput for unknown keywords; the message names the nearest and all known.
 
     Raises
     ------
@@ -43,9 +43,11 @@ def check_range(name: str, ends: Any) -> tuple[float, float]:
     try:
         low, high = sorted(float(end) for end in ends)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{name}: {ends!r} is not a pair of numbers.") from error
+        raise InvalidInput(
+            f"{name}={ends!r}: give a pair of numbers, the lowest and the highest."
+        ) from error
     if not (np.isfinite(high - low) and low < high):
-        raise InvalidInput(f"{name}: {ends!r} is not a range.")
+        raise InvalidInput(f"{name}={ends!r}: give two different finite numbers.")
     return low, high
 
 
@@ -57,12 +59,12 @@ def check_snr(stars: Stars, value: Any) -> tuple[float, float] | None:
     MissingInput
         If the table has no column ``snr``.
     InvalidInput
-        If it is no range.
+        If it is not a range.
     """
     if value is None:
         return None
     if "snr" not in stars:
-        raise MissingInput("This table has no column 'snr', so a S/N cannot be asked for.")
+        raise MissingInput("This table has no column 'snr': add it, or leave snr at None.")
     return check_range("snr", value)
 
 
@@ -95,7 +97,9 @@ def check_bins(stars: Stars, grid: Bins, value: Any) -> list[tuple[int, int]]:
     """
     cells = sorted(set(RZBins(tuple(map(tuple, value)), grid).cells))
     if cells and not (grid.r_column in stars and grid.z_column in stars):
-        raise MissingInput("This table has no columns R and Z: give it to stellarnb.place first.")
+        raise MissingInput(
+            "This table has no columns R and Z: add them with stellarnb.place first."
+        )
     return cells
 
 

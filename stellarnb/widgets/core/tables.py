@@ -1,4 +1,4 @@
-"""Tables as HTML for widgets; whatever comes in is text and stays text."""
+"""Tables as HTML for widgets; every value is escaped."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def html_table(
     caption : str, optional
         Words above it.
     label : str, optional
-        Its name for screen readers; the caption where not given.
+        Its name for screen readers; the caption by default.
     """
     top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)

@@ -109,7 +109,7 @@ class Run:
         return f"{self.label}: {' · '.join(part for part in parts if part)}"
 
     def finish(self, state: State) -> None:
-        """Take note that it has ended."""
+        """Record that the run has ended."""
         self.state, self._end = state, time.monotonic()
 
 
@@ -131,7 +131,7 @@ TARGET = "stellarnb.cancel"
 _log = logging.getLogger(__name__)
 #: Tasks that have a run going on, by its token.
 _TASKS: WeakValueDictionary[str, Task] = WeakValueDictionary()
-#: Threads of steps that cannot look at a switch, by the switch.
+#: Threads of steps that cannot be interrupted, by their `Cancel`.
 _STEPS: WeakKeyDictionary[Cancel, threading.Thread] = WeakKeyDictionary()
 
 
@@ -199,7 +199,9 @@ class Task:
         """
         with self._lock:
             if self.running:
-                raise InvalidInput("This is still running: wait for its end, or press Cancel.")
+                raise InvalidInput(
+                    "The last run is still running: wait for its end, or press Cancel."
+                )
             run = Run(label, unit)
             self.run = run
             _TASKS[run.token] = self
@@ -252,7 +254,7 @@ class Task:
             run.result, state = stop.partial, "stopped"
         except KeyboardInterrupt:
             state = "stopped"
-        except BaseException as error:  # noqa: BLE001  (it is told in words where it happened)
+        except BaseException as error:  # noqa: BLE001  (the widget shows it)
             run.error = error.with_traceback(None)
             state = "failed"
         run.finish(state)

@@ -29,7 +29,7 @@ def check_variable(name: str) -> str:
     bad = not text.isidentifier() or keyword.iskeyword(text) or text.startswith("_")
     if bad or hasattr(builtins, text) or text in {"In", "Out", "get_ipython", "exit", "quit"}:
         raise InvalidInput(
-            f"{name!r} cannot be the name of a variable here: take letters, digits and _, such as "
+            f"{name!r} cannot be the name of a variable here: use letters, digits and _, such as "
             "'labels'."
         )
     return text
@@ -60,7 +60,7 @@ def put_variable(name: str, value: Any) -> str | None:
     Raises
     ------
     InvalidInput
-        If it is no name.
+        If Python cannot have such a variable.
     """
     wanted = check_variable(name)
     shell = _shell()

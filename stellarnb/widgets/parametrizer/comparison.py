@@ -45,7 +45,7 @@ class Comparison(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._told: Callable[[Any], None] | None = None
         self.reference: Any = None
         self._menu = ipw.Dropdown(options=[_NONE], description="reference", tooltip=".reference")
-        self._survey = ipw.Dropdown(options=[_OWN, *SURVEYS], description="named as")
+        self._survey = ipw.Dropdown(options=[_OWN, *SURVEYS], description="names of")
         self._look = ipw.Button(description="Look for tables", layout={"width": "auto"})
         self._look.tooltip = "Look for tables with a source_id among the notebook's variables"
         self._html = ipw.HTML()
@@ -67,7 +67,9 @@ class Comparison(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     @survey.setter
     def survey(self, name: str | None) -> None:
         if name is not None and name not in SURVEYS:
-            raise InvalidInput(f"No survey {name!r}; there are: {', '.join(SURVEYS)}.")
+            raise InvalidInput(
+                f"survey={name!r} is unknown: give None, or one of {', '.join(SURVEYS)}."
+            )
         self._survey.value = _OWN if name is None else name
 
     def on_change(self, told: Callable[[Any], None]) -> None:

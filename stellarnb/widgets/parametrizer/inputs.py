@@ -80,14 +80,14 @@ def matches_html(matches: list[Match]) -> str:
     """Return them as a table."""
     rows = [[one.name, one.unit, one.found, _LOOKS[one.state], one.words] for one in matches]
     return html_table(
-        ("input", "unit", "from", "state", "in words"),
+        ("input", "unit", "from", "state", "details"),
         rows,
         "What the model reads, and where it is found",
     )
 
 
 def device_words(card: Card, n: int) -> str:
-    """Say on what the networks will run, and whether the memory will do.
+    """Return text on what the networks will run, and whether the memory will do.
 
     Parameters
     ----------

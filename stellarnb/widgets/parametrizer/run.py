@@ -52,7 +52,7 @@ class Inputs:
     stars : table or None
         Likewise.
     allow_missing : bool
-        Whether whole columns may be absent.
+        Whether the table may lack whole columns of inputs.
     """
 
     spectra: SpectrumSet | None
@@ -75,7 +75,9 @@ class Inputs:
         table = None if self.stars is None else as_arrow(self.stars)
         column = None if table is None else find_column(table.column_names, "source_id")
         if table is None or column is None:
-            raise MissingInput("There are no spectra yet, and no stars with a source_id.")
+            raise MissingInput(
+                "There are no spectra and no stars with a source_id: give one of them first."
+            )
         return as_source_ids(column_to_numpy(table[column]))
 
     def aligned(self) -> Inputs:

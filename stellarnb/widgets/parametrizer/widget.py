@@ -52,17 +52,17 @@ class Parametrizer(BaseWidget):
     stars : table, optional
         With ``source_id`` and the model's scalar inputs; any kind of table.
     model : str or Model, optional
-        One of `stellarnb.models.model_names`; where not given the one for the spectra's
-        instrument that is in the package.
+        One of `stellarnb.models.model_names`; by default the one in the package for the
+        instrument of the spectra.
     xp : SpectrumSet, optional
         XP spectra beside the others, for a hybrid that reads them.
     reference : table, optional
         With ``source_id`` and labels, to compare with.
     allow_missing : bool, optional
-        Whether whole columns may be absent; the errors grow.
+        Whether the table may lack whole columns of inputs; the errors then grow.
     variable : str, optional
         Variable of the notebook that gets the labels. One that holds something of the user's own
-        is left alone: the labels then go to ``labels_2`` and so on, and the widget says so.
+        is left alone: the labels then go to ``labels_2`` and so on, and the widget shows which.
     state : path-like or mapping, optional
         Of ``save("parametrizer.json")``.
 
@@ -99,7 +99,7 @@ class Parametrizer(BaseWidget):
     xp = traitlets.Any(None, allow_none=True, help="XP spectra for a hybrid, or None.")
     stars = traitlets.Any(None, allow_none=True, help="A table with source_id and inputs, or None.")
     reference = traitlets.Any(None, allow_none=True, help="Labels to compare with, or None.")
-    allow_missing = traitlets.Bool(False, help="Whether whole columns may be absent.")
+    allow_missing = traitlets.Bool(False, help="Whether the table may lack whole columns.")
     variable = traitlets.Unicode("labels", help="Variable of the notebook for the labels.")
     labels = traitlets.Any(None, allow_none=True, help="The result, or None.")
 
@@ -179,7 +179,7 @@ class Parametrizer(BaseWidget):
 
     @property
     def missing(self) -> list[str]:
-        """What the model cannot run without and was not found, in words."""
+        """A line on each input that the model needs and that was not found."""
         found = match_inputs(self.card, self.inputs)
         return [f"{one.name}: {one.words}" for one in found if one.state == "missing"]
 
@@ -253,7 +253,7 @@ class Parametrizer(BaseWidget):
         }
 
     def put_state(self, values: Mapping[str, Any]) -> None:
-        """Show what `state_values` said."""
+        """Show what `state_values` returned."""
         self.model_name = values["model"]
         self.allow_missing = values["allow_missing"]
         self.variable = values["variable"]
@@ -272,7 +272,7 @@ class Parametrizer(BaseWidget):
         self._choice = ipw.Dropdown(options=model_options(), description="model", layout=wide)
         self._choice.tooltip = ".model_name"
         self._missing_box = ipw.Checkbox(
-            description="whole columns may be absent (errors grow)", indent=False,
+            description="allow missing columns (errors grow)", indent=False,
             tooltip=".allow_missing", layout={"width": "auto"},
         )  # fmt: skip
         self._name_box = ipw.Text(
@@ -336,7 +336,9 @@ class Parametrizer(BaseWidget):
         n = 0 if absent else len(given.ids)
         self._device.value = html_words(device_words(card, n))
         if self.labels is not None and not self.task.running:
-            self._stale.value = html_words("Changed since the labels below: run again.", "warn")
+            self._stale.value = html_words(
+                "Inputs or model have changed since the labels below: run again.", "warn"
+            )
         self._card_html.value = card_head(card) + "".join(
             f"<h4>{escape(title)}</h4>{html}" for title, html in card_sections(card).items()
         )
@@ -385,7 +387,9 @@ class Parametrizer(BaseWidget):
             n = len(self.partial) if self.partial is not None else 0
             words = [f"Stopped: {n:,} stars are done and kept; Resume goes on with the others."]
             if self.partial is not None:
-                words.append("What follows is a part, in .partial, and not in the variable.")
+                words.append(
+                    "The labels below are of these stars only: they are in .partial, not in the variable."
+                )
                 self._show_result(self.partial, words)
             else:
                 self._result.value = "".join(map(html_words, words))

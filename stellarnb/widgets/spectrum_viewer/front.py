@@ -1,4 +1,4 @@
-"""What the page knows of a spectrum viewer, and what it is sent."""
+"""The page's side of a spectrum viewer, and the messages to it."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def worded(row: LabelRow) -> str:
 
 
 def verdict(labels: StarLabels) -> str:
-    """Return whether labels may be trusted, in words."""
+    """Return a sentence on whether the labels may be trusted."""
     if labels.good is None:
         return ""
     if labels.good:

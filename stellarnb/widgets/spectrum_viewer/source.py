@@ -1,4 +1,4 @@
-"""Spectra and what can be said of each star, one star at a time and never of all at once."""
+"""Labels, emulated spectra and sensitivities, computed for one star at a time."""
 
 from __future__ import annotations
 
@@ -160,9 +160,13 @@ class SpectrumSource:
         if len(spectra) == 0:
             missing = len(spectra.missing)
             more = f" ({missing:,} were asked for and are missing)" if missing else ""
-            raise InvalidInput(f"There is no spectrum to show: the set is empty{more}.")
+            raise InvalidInput(
+                f"There is no spectrum to show: the set is empty{more}. Give at least one."
+            )
         if spectra.flux.shape[1] < 2:
-            raise InvalidInput("A spectrum of a single pixel cannot be shown.")
+            raise InvalidInput(
+                "Spectra of a single pixel cannot be shown: give spectra of two pixels or more."
+            )
         if isinstance(model, str):
             from stellarnb.models import load_model
 
@@ -211,7 +215,7 @@ class SpectrumSource:
         if whole and number != words and 1 <= int(number) <= len(self):
             return int(number) - 1
         raise InvalidInput(
-            f"No spectrum of {words[:60]!r} here. Give a source_id, a name, or #1 to #{len(self)} for "
+            f"No spectrum of {words[:60]!r} here: give a source_id, a name, or #1 to #{len(self)} for "
             "the number of a spectrum."
         )
 

@@ -87,7 +87,7 @@ def check_edges(value: Any) -> tuple[float, ...]:
         edges = tuple(float(part) for part in parts)
     except (TypeError, ValueError) as error:
         raise InvalidInput(
-            f"S/N bins: {value!r} are no numbers; such are 0, 15, 25, inf."
+            f"S/N bins: {value!r} cannot be read as numbers; give edges such as 0, 15, 25, inf."
         ) from error
     if len(edges) < 2 or not np.all(np.diff(edges) > 0):
         raise InvalidInput(

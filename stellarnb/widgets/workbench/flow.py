@@ -1,4 +1,4 @@
-"""What flows through the workbench, each with the Python that made it."""
+"""The workbench's stars, spectra and labels, each with the Python that made it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Flow:
         return self._sets.get(_XP) if len(self._sets) > 1 else None
 
     def words(self) -> str:
-        """Say how far the work is, in a line."""
+        """Return a line on how far the work is."""
         parts = ["no stars yet"] if self.stars is None else [f"{len(self.stars):,} stars"]
         parts += [f"{len(one):,} {name} spectra" for name, one in self._sets.items()]
         if self.labels is not None:

@@ -31,7 +31,7 @@ DISTANCES = {
     "parallax": "parallax",
     "StarHorse: dist50 of the table": "starhorse",
 }
-_EMPTY = "No labels yet: predict some on the page before."
+_EMPTY = "No labels yet: predict some on the page 3 Predict."
 
 
 class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -104,7 +104,7 @@ class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def distance(self, name: str) -> None:
         if name not in DISTANCES.values():
             known = ", ".join(repr(value) for value in DISTANCES.values())
-            raise InvalidInput(f"distance={name!r}: one of {known} is wanted.")
+            raise InvalidInput(f"distance={name!r}: give one of {known}.")
         self._menu.value = name
 
     @property
@@ -117,7 +117,7 @@ class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             If there is no map yet.
         """
         if self.view is None:
-            raise MissingInput("There is no map yet, and so no selection: make the map first.")
+            raise MissingInput("There is no map yet to select from: make the map first.")
         return self.view.selection
 
     def give(self, labels: Labels | None, stars: Any, spectra: Any) -> None:
@@ -167,7 +167,7 @@ class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return {"distance": self.distance, "variable": self._name.value, "map": shown}
 
     def put(self, values: Mapping[str, Any]) -> None:
-        """Show what `values` said; the map's own state waits for the map."""
+        """Show what `values` returned; the map's own state waits for the map."""
         name = check_variable(values["variable"])
         self.distance = values["distance"]
         self._name.value = name
