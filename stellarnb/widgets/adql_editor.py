@@ -24,15 +24,9 @@ _WORD = re.compile(r"\"(?:[^\"]|\"\")*\"?|'(?:[^']|'')*'?|[\w.]+|\S")
 
 
 def error_place(message: str, text: str) -> tuple[int, int] | None:
-    """Return where in a query an error lies, as start and end; None if the message does not tell.
+    """Return start and end of an error in a query; None if the message does not tell.
 
-    Parameters
-    ----------
-    message : str
-        What an archive says: "ADQL, line 2, column 5: …", "[l.2 c.5 - l.2 c.9]" and "at char 12"
-        are understood.
-    text : str
-        The query.
+    Known are "line 2, column 5", "[l.2 c.5 - l.2 c.9]" and "at char 12".
     """
     start = _start(message, text)
     if start is None:

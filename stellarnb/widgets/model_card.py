@@ -162,13 +162,7 @@ def packaged_card(name: str) -> Card:
 
 
 def find_card(name: str) -> Card:
-    """Return a card by name, or by the path of its file, which may have changed.
-
-    Raises
-    ------
-    InvalidInput
-        If there is none.
-    """
+    """Return a card by name, or by the path of its file, which may have changed."""
     return load_card(name) if name.endswith(".toml") else packaged_card(name)
 
 

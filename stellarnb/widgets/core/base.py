@@ -68,15 +68,7 @@ Part = TypeVar("Part", bound=Closable)
 
 
 class Foot(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """The last line of a widget: its last error, and its Python to copy.
-
-    Attributes
-    ----------
-    error, code, name : str
-        What is shown, as plain text; the name of the widget is for screen readers.
-    what : str
-        What there is to copy: ``Python``, or something else that stands in `code`.
-    """
+    """The last line of a widget: its last error, and the code (or other text) to copy."""
 
     _esm = traitlets.Unicode(page_file("base.js")).tag(sync=True)
     _css = traitlets.Unicode(page_file("base.css")).tag(sync=True)
@@ -278,13 +270,7 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 def read_values(path: str | os.PathLike[str], kind: str) -> Mapping[str, Any]:
-    """Return the values that a widget of some kind has saved.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such file, or it is not a state of such a widget.
-    """
+    """Return the values that a widget of some kind has saved."""
     try:
         entry = json.loads(Path(path).expanduser().read_bytes())
     except OSError as error:
@@ -305,10 +291,7 @@ def read_values(path: str | os.PathLike[str], kind: str) -> Mapping[str, Any]:
 
 
 def close_tree(widget: ipw.Widget) -> None:
-    """Close a widget with all that is inside it, and what each looks like.
-
-    ipywidgets closes but the outermost, and keeps the rest for as long as the kernel lives.
-    """
+    """Close a widget, all widgets inside it, and their layouts and styles (ipywidgets does not)."""
     if isinstance(widget, BaseWidget) and widget.close_first():
         return
     for part in list(_inside(widget)):

@@ -31,31 +31,7 @@ State = Literal["idle", "running", "stopped", "failed", "done"]
 
 
 class Run:
-    """One run of some work: what is known of it.
-
-    Attributes
-    ----------
-    label, unit : str
-        What is going on, and what is counted.
-    token : str
-        Names the run to the page; cannot be guessed.
-    cancel : stellarnb.progress.Cancel
-        Its switch.
-    state : str
-        ``running``, then ``stopped``, ``failed`` or ``done``.
-    done, total : int
-        How much is done, of how much; a total of 0 is not known.
-    begun : int
-        How much was done before, by a run that this one goes on with.
-    doing : str
-        What is going on in detail.
-    result : object
-        What the work returned; of a stopped run what it had finished.
-    error : BaseException or None
-        Why it failed.
-    seconds : float
-        What it has taken.
-    """
+    """One run of some work: its switch, its progress, and its result or error."""
 
     def __init__(self, label: str, unit: str) -> None:
         self.label, self.unit = label, unit
@@ -138,11 +114,7 @@ _STEPS: WeakKeyDictionary[Cancel, threading.Thread] = WeakKeyDictionary()
 class Task:
     """At most one run at a time, in a thread of its own.
 
-    Parameters
-    ----------
-    told : callable, optional
-        Called with the run whenever something has changed, at most every `PACE` seconds while it
-        goes on, and once it has ended. It is called by the thread of the run.
+    That thread calls `told` with the run on changes, every `PACE` seconds at most, and at the end.
     """
 
     def __init__(self, told: Callable[[Run], None] | None = None) -> None:
@@ -175,27 +147,9 @@ class Task:
         unit: str = "",
         ended: Callable[[Run], None] | None = None,
     ) -> Run:
-        """Start some work, and return at once.
+        """Start ``work(cancel, report)`` and return at once; InvalidInput while a run is going on.
 
-        Parameters
-        ----------
-        work : callable
-            Called with the switch and with ``report(done, total=0, doing="", begun=None)``.
-        label : str
-            What is going on, for people.
-        unit : str, optional
-            What is counted, such as ``stars``.
-        ended : callable, optional
-            Called with the run once it has ended, whatever way, by its thread.
-
-        Returns
-        -------
-        Run
-
-        Raises
-        ------
-        InvalidInput
-            If the run before has not ended.
+        The work calls ``report(done, total=0, doing="", begun=None)``; the thread calls ``ended``.
         """
         with self._lock:
             if self.running:
@@ -304,21 +258,9 @@ def beside(work: Callable[[], T], cancel: Cancel) -> T:
 
 
 class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """A bar, words and a Cancel that works while a cell is running.
+    """A bar, a line of text and a Cancel that works while a cell is running.
 
-    Parameters
-    ----------
-    resume : str, optional
-        What to do after the kernel has died in the middle, for people.
-
-    Attributes
-    ----------
-    task : Task
-        What runs.
-    state, words : str
-        What the page shows.
-    token : str
-        Names the run that goes on; empty where none does.
+    `resume` is the text that is shown once the kernel has died in the middle of a run.
     """
 
     _esm = traitlets.Unicode(page_file("task.js")).tag(sync=True)

@@ -23,20 +23,7 @@ _OWN = "our own names"
 
 
 class Comparison(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Choose a reference, and see bias, sigma and pull of the good stars.
-
-    Parameters
-    ----------
-    guarded : callable
-        Called with what there is to do; the place to catch errors.
-    labels : callable
-        Returns the labels that there are, or None.
-
-    Attributes
-    ----------
-    reference : table or None
-        What is compared with.
-    """
+    """Choose a reference, and see bias, sigma and pull of the good stars."""
 
     def __init__(
         self, guarded: Callable[[Callable[[], None]], Any], labels: Callable[[], Labels | None]

@@ -31,18 +31,9 @@ _LOOKS = {
 
 @dataclass(frozen=True)
 class Match:
-    """One input of a model.
+    """One input of a model, and what the user's data call it.
 
-    Attributes
-    ----------
-    name, unit : str
-        What the model calls it.
-    found : str
-        What the user's data call it.
-    state : {"found", "partly", "assumed", "missing"}
-        Whether it is there; with ``missing`` the model cannot run.
-    words : str
-        How much of it there is, or what to do.
+    `state` is found, partly, assumed or missing; with ``missing`` the model cannot run.
     """
 
     name: str
@@ -53,20 +44,7 @@ class Match:
 
 
 def match_inputs(card: Card, given: Inputs) -> list[Match]:
-    """Return where each input of a model is found, before anything runs.
-
-    Parameters
-    ----------
-    card : Card
-        Of the model.
-    given : Inputs
-        What there is.
-
-    Returns
-    -------
-    list of Match
-        The spectra first, then the columns.
-    """
+    """Return where each input of a model is found, before it runs: the spectra first."""
     hybrid = bool(card.second_instrument)
     # A hybrid can do without spectra, with XP spectra or photometry alone.
     optional = hybrid and (given.xp is not None or given.stars is not None)
@@ -87,15 +65,7 @@ def matches_html(matches: list[Match]) -> str:
 
 
 def device_words(card: Card, n: int) -> str:
-    """Return text on what the networks will run, and whether the memory will do.
-
-    Parameters
-    ----------
-    card : Card
-        Of the model.
-    n : int
-        Number of stars.
-    """
+    """Return text on which device the networks run for n stars, and whether the memory suffices."""
     try:
         device = pick_device()
         name = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU"}.get(device.type, device.type)

@@ -43,17 +43,7 @@ _COUNTS = ("unusable_spectra", "incomplete_inputs")
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a model is to read.
-
-    Attributes
-    ----------
-    spectra, xp : SpectrumSet or None
-        As for `stellarnb.models.Model.predict`.
-    stars : table or None
-        Likewise.
-    allow_missing : bool
-        Whether the table may lack whole columns of inputs.
-    """
+    """What a model reads; the fields are those of `stellarnb.models.Model.predict`."""
 
     spectra: SpectrumSet | None
     xp: SpectrumSet | None = None
@@ -62,13 +52,7 @@ class Inputs:
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """The stars, in the order of the result, int64 [n].
-
-        Raises
-        ------
-        MissingInput
-            If there are none.
-        """
+        """The source_ids in the order of the result, int64 [n]; MissingInput if there are none."""
         first = self.spectra if self.spectra is not None else self.xp
         if first is not None:
             return first.source_id
@@ -133,20 +117,7 @@ class Inputs:
 
 
 class Parts:
-    """Labels of the first stars of a prediction, in memory and, where that can be, on disk.
-
-    Parameters
-    ----------
-    key : str
-        Of `Inputs.key`.
-
-    Attributes
-    ----------
-    done : int
-        How many stars are done.
-    on_disk : bool
-        Whether they can be kept there.
-    """
+    """Labels of the first stars of a prediction, in memory and, if possible, on disk."""
 
     def __init__(self, key: str) -> None:
         root = settings().cache / "predictions"
@@ -208,31 +179,9 @@ class Parts:
 def predict_in_parts(
     model: Model, given: Inputs, parts: Parts, cancel: Cancel, report: Report
 ) -> Labels:
-    """Predict as `stellarnb.models.Model.predict` does, and with the same result.
+    """Predict as `stellarnb.models.Model.predict` does; parts of an earlier run are not redone.
 
-    Parameters
-    ----------
-    model : Model
-        Which.
-    given : Inputs
-        What it reads.
-    parts : Parts
-        Those of an earlier run are not predicted again.
-    cancel : Cancel
-        Stops it at once; a part that is going on is let go.
-    report : callable
-        Told of the progress.
-
-    Returns
-    -------
-    Labels
-
-    Raises
-    ------
-    Interrupted
-        If it was stopped; its ``partial`` has what is done, which is kept in `parts` too.
-    StellarnbError
-        Whatever `predict` raises.
+    Once stopped, it raises `Interrupted`, whose ``partial`` has what is done, as `parts` has.
     """
     n = len(given.ids)
     given, lines = beside(lambda: _prepared(given), cancel)

@@ -21,13 +21,7 @@ _SHOWN = ("all stars", "good() only", "flagged only")
 
 
 class LabelsTable(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A page of labels, and buttons to the others.
-
-    Parameters
-    ----------
-    guarded : callable
-        Called with what there is to do; the place to catch errors.
-    """
+    """A page of labels, and buttons to the others."""
 
     def __init__(self, guarded: Callable[[Callable[[], None]], Any]) -> None:
         self._labels: Labels | None = None

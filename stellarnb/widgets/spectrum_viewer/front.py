@@ -30,18 +30,9 @@ SNR_RANGE = (2.0, 300.0)
 
 
 class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """The figure, its controls and the table of labels on the page (spectrum_front.js).
+    """The figure, controls and table of labels on the page (spectrum_front.js).
 
-    Attributes
-    ----------
-    grid : bytes
-        The wavelengths, float64.
-    setup : dict
-        What never changes: words, lines, ranges.
-    row, resolution, snr, label, lines, show, view
-        As the traits of `SpectrumViewer`.
-    note : str
-        What is wrong with the spectra as a whole.
+    `grid` has the wavelengths, float64; the other traits are `SpectrumViewer`'s.
     """
 
     _esm = traitlets.Unicode("".join(map(page_file, _SCRIPTS))).tag(sync=True)

@@ -15,17 +15,7 @@ _XP = "gaia-xp"
 
 
 class Flow:
-    """Stars, their spectra, their labels; what was made of other stars is let go.
-
-    Attributes
-    ----------
-    stars : table or None
-        The stars.
-    spectra, xp : SpectrumSet or None
-        Their spectra; XP spectra are apart where there are others too.
-    labels : Labels or None
-        Their labels.
-    """
+    """The stars, spectra and labels; other stars clear what was made of those before."""
 
     def __init__(self) -> None:
         self.stars: Any = None

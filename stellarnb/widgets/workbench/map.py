@@ -35,22 +35,7 @@ _EMPTY = "No labels yet: predict some on the page 3 Predict."
 
 
 class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Finds where the stars are, draws the map, and hands the selection to Python.
-
-    Parameters
-    ----------
-    guarded : callable
-        Called with what there is to do; the place to catch errors.
-    told : callable
-        Called once there is another map, or another selection.
-
-    Attributes
-    ----------
-    view : ChemicalMap or None
-        The map.
-    distance : str
-        Of `DISTANCES`.
-    """
+    """Finds the places of the stars, draws the map, and hands the selection to Python."""
 
     def __init__(
         self, guarded: Callable[[Callable[[], Any]], Any], told: Callable[[], None]
@@ -109,13 +94,7 @@ class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def selection(self) -> Table:
-        """The stars of the map's selection.
-
-        Raises
-        ------
-        MissingInput
-            If there is no map yet.
-        """
+        """The stars of the map's selection."""
         if self.view is None:
             raise MissingInput("There is no map yet to select from: make the map first.")
         return self.view.selection
