@@ -15,7 +15,7 @@ from stellarnb.widgets.archive_explorer.panel import Panel
 from stellarnb.widgets.archive_explorer.source import Source, TableEntry
 from stellarnb.widgets.archive_explorer.traits import ExplorerTraits
 from stellarnb.widgets.core.formatting import error_words
-from stellarnb.widgets.core.task import Report, Run, Task, beside
+from stellarnb.widgets.core.task import Report, Task, TaskRun, beside
 
 __all__ = ["Reading"]
 
@@ -94,7 +94,7 @@ class Reading(ExplorerTraits):
                 beside(lambda: source.known(first), cancel)
             return entries, first
 
-        def ended(run: Run) -> None:
+        def ended(run: TaskRun) -> None:
             if self._closed or source is not self._source or table != self.table:
                 return
             if run.state == "done":

@@ -22,7 +22,7 @@ from stellarnb.widgets.archive_explorer.source import Source
 from stellarnb.widgets.archive_explorer.state import Entry
 from stellarnb.widgets.archive_explorer.traits import QUERY
 from stellarnb.widgets.core.formatting import error_words, time_words
-from stellarnb.widgets.core.task import Report, Run, State, Task, TaskBar, beside
+from stellarnb.widgets.core.task import Report, State, Task, TaskBar, TaskRun, beside
 
 if TYPE_CHECKING:
     from stellarnb.spectra import SpectrumSet
@@ -301,7 +301,7 @@ class Runs(Reading):
         """Do something in a thread, and show what came of it."""
         archive, options = self.archive, dict(self._options)
 
-        def ended(run: Run) -> None:
+        def ended(run: TaskRun) -> None:
             if self._closed:
                 return
             if remember and query is not None:

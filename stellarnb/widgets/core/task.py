@@ -25,12 +25,12 @@ from stellarnb.progress import Cancel
 from stellarnb.threads import context_thread, run_cancellable
 from stellarnb.widgets.core.formatting import error_words, number_words, page_file, time_words
 
-__all__ = ["Report", "Run", "State", "Task", "TaskBar", "beside"]
+__all__ = ["Report", "State", "Task", "TaskBar", "TaskRun", "beside"]
 
 State = Literal["idle", "running", "stopped", "failed", "done"]
 
 
-class Run:
+class TaskRun:
     """One run of some work: its switch, its progress, and its result or error."""
 
     def __init__(self, label: str, unit: str) -> None:
@@ -117,13 +117,13 @@ class Task:
     That thread calls `told` with the run on changes, every `PACE` seconds at most, and at the end.
     """
 
-    def __init__(self, told: Callable[[Run], None] | None = None) -> None:
+    def __init__(self, told: Callable[[TaskRun], None] | None = None) -> None:
         self._told = told
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._last = 0.0
         self._context = copy_context()
-        self.run: Run | None = None
+        self.run: TaskRun | None = None
 
     def __repr__(self) -> str:
         return f"Task({self.state})"
@@ -145,8 +145,8 @@ class Task:
         *,
         label: str,
         unit: str = "",
-        ended: Callable[[Run], None] | None = None,
-    ) -> Run:
+        ended: Callable[[TaskRun], None] | None = None,
+    ) -> TaskRun:
         """Start ``work(cancel, report)`` and return at once; InvalidInput while a run is going on.
 
         The work calls ``report(done, total=0, doing="", begun=None)``; the thread calls ``ended``.
@@ -156,7 +156,7 @@ class Task:
                 raise InvalidInput(
                     "The last run is still running: wait for its end, or press Cancel."
                 )
-            run = Run(label, unit)
+            run = TaskRun(label, unit)
             self.run = run
             _TASKS[run.token] = self
             self._thread = context_thread(
@@ -195,7 +195,7 @@ class Task:
             step.join(PATIENCE)
         self.run = self._thread = None
 
-    def _do(self, run: Run, work: Work, ended: Callable[[Run], None] | None) -> None:
+    def _do(self, run: TaskRun, work: Work, ended: Callable[[TaskRun], None] | None) -> None:
         def report(done: int, total: int = 0, doing: str = "", begun: int | None = None) -> None:
             run.done, run.total, run.doing = int(done), int(total), doing
             run.begun = run.begun if begun is None else int(begun)
@@ -221,7 +221,7 @@ class Task:
             run.state = "failed"
         self._tell(run, at_once=True)
 
-    def _tell(self, run: Run, *, at_once: bool = False) -> None:
+    def _tell(self, run: TaskRun, *, at_once: bool = False) -> None:
         told, now = self._told, time.monotonic()
         if told is None or not (at_once or now - self._last >= PACE):
             return
@@ -286,7 +286,7 @@ class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
     def __repr__(self) -> str:
         return f"TaskBar({self.words or self.state})"
 
-    def start(self, work: Work, **how: Any) -> Run:
+    def start(self, work: Work, **how: Any) -> TaskRun:
         """Start some work; see `Task.start`."""
         return self.task.start(work, **how)
 
@@ -307,7 +307,7 @@ class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
             if isinstance(token, str):
                 _cancel(token)
 
-    def _show(self, run: Run) -> None:
+    def _show(self, run: TaskRun) -> None:
         with self.hold_sync():
             self.set_trait("state", run.state)
             self.set_trait("label", run.label)

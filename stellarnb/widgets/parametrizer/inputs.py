@@ -16,7 +16,7 @@ from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
 from stellarnb.widgets.core.tables import Cell, html_table
-from stellarnb.widgets.parametrizer.run import Inputs
+from stellarnb.widgets.parametrizer.run import PredictionInputs
 
 __all__ = ["Match", "device_words", "match_inputs", "matches_html"]
 
@@ -43,7 +43,7 @@ class Match:
     words: str
 
 
-def match_inputs(card: Card, given: Inputs) -> list[Match]:
+def match_inputs(card: Card, given: PredictionInputs) -> list[Match]:
     """Return where each input of a model is found, before it runs: the spectra first."""
     hybrid = bool(card.second_instrument)
     # A hybrid can do without spectra, with XP spectra or photometry alone.
@@ -95,7 +95,7 @@ def _spectra(name: str, spectra: SpectrumSet | None, *, optional: bool) -> Match
     )
 
 
-def _columns(card: Card, given: Inputs) -> list[Match]:
+def _columns(card: Card, given: PredictionInputs) -> list[Match]:
     needs_all = card.family == "rave"
     lost = "missing" if needs_all else "assumed"
     if given.stars is None:

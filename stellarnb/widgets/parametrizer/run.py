@@ -31,7 +31,7 @@ from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
 from stellarnb.widgets.core.task import Report, beside
 
-__all__ = ["Inputs", "Parts", "predict_in_parts"]
+__all__ = ["PredictionInputs", "PredictionParts", "predict_in_parts"]
 
 #: Parts are kept on disk once they have so many stars, or after so long [s].
 KEEP_STARS, KEEP_SECONDS = 4096, 2.0
@@ -42,7 +42,7 @@ _COUNTS = ("unusable_spectra", "incomplete_inputs")
 
 
 @dataclass(frozen=True)
-class Inputs:
+class PredictionInputs:
     """What a model reads; the fields are those of `stellarnb.models.Model.predict`."""
 
     spectra: SpectrumSet | None
@@ -64,7 +64,7 @@ class Inputs:
             )
         return as_source_ids(column_to_numpy(table[column]))
 
-    def aligned(self) -> Inputs:
+    def aligned(self) -> PredictionInputs:
         """Return the same with the table row by row as the stars are, so that parts are slices."""
         if self.stars is None:
             return self
@@ -78,9 +78,9 @@ class Inputs:
             table = table.take(pa.array(row, mask=row < 0))
             at = table.column_names.index(column)
             table = table.set_column(at, column, pa.array(self.ids))
-        return Inputs(self.spectra, self.xp, table, self.allow_missing)
+        return PredictionInputs(self.spectra, self.xp, table, self.allow_missing)
 
-    def rows(self, start: int, stop: int) -> Inputs:
+    def rows(self, start: int, stop: int) -> PredictionInputs:
         """Return some of the stars of an aligned input."""
         xp = self.xp
         if xp is not None:
@@ -89,7 +89,7 @@ class Inputs:
             else:
                 found = np.flatnonzero(np.isin(xp.source_id, self.ids[start:stop]))
                 xp = xp[found]
-        return Inputs(
+        return PredictionInputs(
             None if self.spectra is None else self.spectra[start:stop],
             xp,
             None if self.stars is None else self.stars.slice(start, stop - start),
@@ -116,7 +116,7 @@ class Inputs:
         return digest.hexdigest()
 
 
-class Parts:
+class PredictionParts:
     """Labels of the first stars of a prediction, in memory and, if possible, on disk."""
 
     def __init__(self, key: str) -> None:
@@ -177,7 +177,7 @@ class Parts:
 
 
 def predict_in_parts(
-    model: Model, given: Inputs, parts: Parts, cancel: Cancel, report: Report
+    model: Model, given: PredictionInputs, parts: PredictionParts, cancel: Cancel, report: Report
 ) -> Labels:
     """Predict as `stellarnb.models.Model.predict` does; parts of an earlier run are not redone.
 
@@ -204,13 +204,13 @@ def predict_in_parts(
     return labels
 
 
-def _prepared(given: Inputs) -> tuple[Inputs, str]:
+def _prepared(given: PredictionInputs) -> tuple[PredictionInputs, str]:
     """Return the inputs row by row, and whether the lines are where they should be."""
     lines = "no spectra" if given.spectra is None else line_verdict(given.spectra)
     return given.aligned(), lines
 
 
-def _predict(model: Model, given: Inputs) -> Labels:
+def _predict(model: Model, given: PredictionInputs) -> Labels:
     return model.predict(
         given.spectra,
         given.stars,

@@ -19,7 +19,7 @@ from stellarnb.widgets.core.base import BaseWidget
 from stellarnb.widgets.core.checks import refuse_unknown
 from stellarnb.widgets.core.components import Fold
 from stellarnb.widgets.core.tables import html_words
-from stellarnb.widgets.core.task import Report, Run, TaskBar, beside
+from stellarnb.widgets.core.task import Report, TaskBar, TaskRun, beside
 from stellarnb.widgets.core.variables import check_variable, name_of, put_variable
 from stellarnb.widgets.model_card import (
     card_head,
@@ -30,7 +30,7 @@ from stellarnb.widgets.model_card import (
 )
 from stellarnb.widgets.parametrizer.comparison import Comparison
 from stellarnb.widgets.parametrizer.inputs import device_words, match_inputs, matches_html
-from stellarnb.widgets.parametrizer.run import Inputs, Parts, predict_in_parts
+from stellarnb.widgets.parametrizer.run import PredictionInputs, PredictionParts, predict_in_parts
 from stellarnb.widgets.parametrizer.table import LabelsTable, summary_words, where_words
 
 __all__ = ["Parametrizer"]
@@ -120,7 +120,7 @@ class Parametrizer(BaseWidget):
         super().__init__("Parametrizer")
         self.partial: Labels | None = None
         self._model = model if isinstance(model, Model) else None
-        self._parts: tuple[str, Parts] | None = None
+        self._parts: tuple[str, PredictionParts] | None = None
         self._written: str | None = None
         self.bar = self.own(TaskBar(resume=_RESUME))
         self._build()
@@ -170,12 +170,12 @@ class Parametrizer(BaseWidget):
         return self.bar.task
 
     @property
-    def inputs(self) -> Inputs:
+    def inputs(self) -> PredictionInputs:
         """What the model would read now."""
         spectra, xp, card = self.spectra, self.xp, self.card
         if spectra is not None and xp is None and card.second_instrument == spectra.instrument.id:
             spectra, xp = None, spectra  # a hybrid may be given XP spectra alone
-        return Inputs(spectra, xp, self.stars, self.allow_missing)
+        return PredictionInputs(spectra, xp, self.stars, self.allow_missing)
 
     @property
     def missing(self) -> list[str]:
@@ -354,7 +354,7 @@ class Parametrizer(BaseWidget):
             self._result.value = self._stale.value = ""
             self.partial = None
 
-    def _predict(self, given: Inputs, cancel: Cancel, report: Report) -> Labels:
+    def _predict(self, given: PredictionInputs, cancel: Cancel, report: Report) -> Labels:
         """Predict, in the thread of the run."""
         report(0, doing="loading the model")
         name = self.model_name
@@ -364,10 +364,10 @@ class Parametrizer(BaseWidget):
         report(0, doing="looking at the inputs")
         key = beside(lambda: given.key(model), cancel)
         if self._parts is None or self._parts[0] != key or not self._parts[1].done:
-            self._parts = key, Parts(key)
+            self._parts = key, PredictionParts(key)
         return predict_in_parts(model, given, self._parts[1], cancel, report)
 
-    def _ended(self, run: Run) -> None:
+    def _ended(self, run: TaskRun) -> None:
         """Take the result, in the thread of the run."""
         if self._closed:
             return

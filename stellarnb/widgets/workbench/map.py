@@ -19,7 +19,7 @@ from stellarnb.views.live.notebook import loaded_already
 from stellarnb.widgets.chemical_map.widget import ChemicalMap
 from stellarnb.widgets.core.base import close_tree
 from stellarnb.widgets.core.tables import html_words
-from stellarnb.widgets.core.task import Report, Run, TaskBar
+from stellarnb.widgets.core.task import Report, TaskBar, TaskRun
 from stellarnb.widgets.core.variables import check_variable, put_variable
 
 __all__ = ["DISTANCES", "MapPanel"]
@@ -158,7 +158,7 @@ class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._drop()
         super().close()
 
-    def _draw(self, run: Run, labels: Labels, spectra: Any, distance: str) -> None:
+    def _draw(self, run: TaskRun, labels: Labels, spectra: Any, distance: str) -> None:
         """Draw the map once the places are known, in the thread of the run."""
         self._make.disabled = self._labels is None
         if run.state != "done" or self._labels is not labels:
