@@ -1,4 +1,4 @@
-"""An editor for ADQL: words in colours, errors at their place, names completed."""
+"""An editor for ADQL that colours words, marks errors and completes names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stellarnb.widgets.core.formatting import page_file
 
 __all__ = ["AdqlEditor", "error_place"]
 
-#: How archives, ours and others, say where a query breaks: line and column, from 1.
+#: How archives report the place of an error in a query: line and column, from 1.
 _LINE_COLUMN = (
     re.compile(r"line:?\s*(\d+)\s*,\s*col(?:umn)?:?\s*(\d+)", re.IGNORECASE),
     re.compile(r"\[l\.(\d+) c\.(\d+)"),
@@ -24,15 +24,9 @@ _WORD = re.compile(r"\"(?:[^\"]|\"\")*\"?|'(?:[^']|'')*'?|[\w.]+|\S")
 
 
 def error_place(message: str, text: str) -> tuple[int, int] | None:
-    """Return where in a query an error lies, as start and end; None where it does not say.
+    """Return start and end of an error in a query; None if the message does not tell.
 
-    Parameters
-    ----------
-    message : str
-        What an archive says: "ADQL, line 2, column 5: …", "[l.2 c.5 - l.2 c.9]" and "at char 12"
-        are understood.
-    text : str
-        The query.
+    Known are "line 2, column 5", "[l.2 c.5 - l.2 c.9]" and "at char 12".
     """
     start = _start(message, text)
     if start is None:
@@ -58,7 +52,7 @@ def _start(message: str, text: str) -> int | None:
 
 
 class AdqlEditor(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """A field for a query, in words that are told apart by colour.
+    """A field for a query whose words are coloured by kind.
 
     Ctrl+Space completes names of tables, columns and functions, Ctrl+Enter asks to run. Tab goes
     on to the next control, as in any form.
@@ -104,7 +98,7 @@ class AdqlEditor(AnyWidget):  # type: ignore[misc]  # anywidget's base has no ty
         error : Exception or str
             What went wrong; shown as plain text.
         text : str, optional
-            The query that it is about; the present one where not given. Once the field holds
+            The query that the error is about; the present one by default. Once the field holds
             another, the mark is gone.
         """
         about = self.value if text is None else text
@@ -120,7 +114,7 @@ class AdqlEditor(AnyWidget):  # type: ignore[misc]  # anywidget's base has no ty
         }
 
     def clear_error(self) -> None:
-        """Say that nothing is wrong."""
+        """Remove the error and its mark."""
         self.error = {}
 
     def complete_with(self, names: Iterable[tuple[str, str, str]]) -> None:

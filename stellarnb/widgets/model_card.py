@@ -33,7 +33,7 @@ _TITLES = {
     "test": "On test stars, by S/N",
     "refused": "Share that is not good(), of stars that should be and of those that should not",
 }
-#: Columns of the figures whose names are no words.
+#: Titles of columns of the figures whose names a reader may not know.
 _HEADS = {
     "snr": "S/N",
     "sigma": "σ",
@@ -162,13 +162,7 @@ def packaged_card(name: str) -> Card:
 
 
 def find_card(name: str) -> Card:
-    """Return a card by name, or by the path of its file, which may have changed.
-
-    Raises
-    ------
-    InvalidInput
-        If there is none.
-    """
+    """Return a card by name, or by the path of its file, which may have changed."""
     return load_card(name) if name.endswith(".toml") else packaged_card(name)
 
 

@@ -10,7 +10,7 @@ from stellarnb.progress import Cancel
 from stellarnb.widgets.archive_explorer.form import Form, words
 from stellarnb.widgets.archive_explorer.source import Source, TableEntry
 from stellarnb.widgets.core.formatting import error_words
-from stellarnb.widgets.core.task import Report, Run, Task, beside
+from stellarnb.widgets.core.task import Report, Task, TaskRun, beside
 
 __all__ = ["Reading"]
 
@@ -67,7 +67,7 @@ class Reading:
                 beside(lambda: source.known(first), cancel)
             return entries, first
 
-        def ended(run: Run) -> None:
+        def ended(run: TaskRun) -> None:
             if not self._wanted(source, table):
                 return
             if run.state == "done":

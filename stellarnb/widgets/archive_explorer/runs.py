@@ -19,7 +19,7 @@ from stellarnb.widgets.archive_explorer.query import ExplorerQuery
 from stellarnb.widgets.archive_explorer.source import Source
 from stellarnb.widgets.archive_explorer.state import Entry
 from stellarnb.widgets.core.formatting import error_words, time_words
-from stellarnb.widgets.core.task import Report, Run, State, TaskBar, beside
+from stellarnb.widgets.core.task import Report, State, TaskBar, TaskRun, beside
 
 if TYPE_CHECKING:
     from stellarnb.spectra import SpectrumSet
@@ -229,7 +229,7 @@ class Runs:
         """Do something in a thread, and show what came of it in the explorer."""
         archive, options = self._view.archive, dict(self._current()[1])
 
-        def ended(run: Run) -> None:
+        def ended(run: TaskRun) -> None:
             if not self._alive():
                 return
             if remember and query is not None:

@@ -61,22 +61,14 @@ class Closable(Protocol):
     """Whatever has to be ended with a widget."""
 
     def close(self) -> None:
-        """End it."""
+        """Stop its work and release what it holds."""
 
 
 Part = TypeVar("Part", bound=Closable)
 
 
 class Foot(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """The last line of a widget: errors in words, and its Python to copy.
-
-    Attributes
-    ----------
-    error, code, name : str
-        What is shown, as plain text; the name of the widget is for screen readers.
-    what : str
-        What there is to copy: ``Python``, or something else that stands in `code`.
-    """
+    """The last line of a widget: its last error, and the code (or other text) to copy."""
 
     _esm = traitlets.Unicode(page_file("base.js")).tag(sync=True)
     _css = traitlets.Unicode(page_file("base.css")).tag(sync=True)
@@ -110,7 +102,7 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.still().splitlines()[0]})"
 
-    # What a widget says of itself.
+    # What each widget defines.
 
     def to_code(self) -> str:
         """Return Python that makes the same result; empty where there is none yet."""
@@ -121,7 +113,7 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return {}
 
     def put_state(self, values: Mapping[str, Any]) -> None:
-        """Show what `state_values` said; any error leaves the widget as it was."""
+        """Show what `state_values` returned; any error leaves the widget as it was."""
 
     def still(self) -> str:
         """Return the sentence that stands where no kernel is, as plain text."""
@@ -135,7 +127,7 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     @property
     def status(self) -> str:
-        """What went wrong last, in words; empty if nothing did."""
+        """The last error message; empty if there was none."""
         return str(self._foot.error)
 
     def show_parts(self, *parts: ipw.Widget) -> None:
@@ -154,7 +146,7 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.refresh()
 
     def guarded(self, work: Callable[[], Any]) -> bool:
-        """Do what a control asks for; show in words what goes wrong, and return whether it went.
+        """Call a function for a control, show its error if it fails, return whether it succeeded.
 
         An error in a callback would otherwise end in a log that nobody reads.
         """
@@ -199,7 +191,9 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """
         target = Path(path).expanduser()
         if target.suffix != ".json":
-            raise InvalidInput(f"{target.name}: the state is saved as .json.")
+            raise InvalidInput(
+                f"{target.name}: a state is saved as JSON; give a name that ends in .json."
+            )
         with atomic_write(target) as part:
             part.write_text(self._state_text(), encoding="utf-8")
         return target
@@ -210,7 +204,7 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         Raises
         ------
         InvalidInput
-            If it is no state of such a widget; the widget stays as it was.
+            If it is not a state of such a widget; the widget stays as it was.
         """
         values = state if isinstance(state, Mapping) else read_values(state, type(self).__name__)
         before = self.state_values()
@@ -220,10 +214,13 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             with suppress(Exception):
                 self.put_state(before)
             if isinstance(error, (StellarnbError, traitlets.TraitError)):
-                raise InvalidInput(f"This state does not fit: {error}") from error
+                raise InvalidInput(f"This saved state does not fit this widget: {error}") from error
             if isinstance(error, (KeyError, TypeError, ValueError, AttributeError)):
                 kind = type(self).__name__
-                raise InvalidInput(f"This is no state of a {kind}: {error!r}") from error
+                raise InvalidInput(
+                    f"This is not a saved state of a {kind} ({error!r}): give a file that .save() of a "
+                    f"{kind} wrote."
+                ) from error
             raise
         self.refresh()
 
@@ -273,33 +270,28 @@ class BaseWidget(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 def read_values(path: str | os.PathLike[str], kind: str) -> Mapping[str, Any]:
-    """Return the values that a widget of some kind has saved.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no such file, or it is no state of such a widget.
-    """
+    """Return the values that a widget of some kind has saved."""
     try:
         entry = json.loads(Path(path).expanduser().read_bytes())
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path} is no saved state: {error}") from error
+        raise InvalidInput(
+            f"{path} is not a saved state: the file is not valid JSON ({error})."
+        ) from error
     wanted = {"format": f"stellarnb {kind}", "version": _VERSION}
     if not isinstance(entry, dict) or {key: entry.get(key) for key in wanted} != wanted:
-        raise InvalidInput(f"{path} is no saved state of a {kind}.")
+        raise InvalidInput(
+            f"{path} is not a saved state of a {kind}: give a file that its .save() wrote."
+        )
     values = entry.get("state")
     if not isinstance(values, dict):
-        raise InvalidInput(f"{path} holds no state.")
+        raise InvalidInput(f"{path} has no values under 'state': give a file that .save() wrote.")
     return values
 
 
 def close_tree(widget: ipw.Widget) -> None:
-    """Close a widget with all that is inside it, and what each looks like.
-
-    ipywidgets closes but the outermost, and keeps the rest for as long as the kernel lives.
-    """
+    """Close a widget, all widgets inside it, and their layouts and styles (ipywidgets does not)."""
     if isinstance(widget, BaseWidget) and widget.close_first():
         return
     for part in list(_inside(widget)):

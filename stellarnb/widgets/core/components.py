@@ -23,22 +23,7 @@ class _Head(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
 
 
 class Fold(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Something that is shown on demand; the head of ipywidgets' Accordion takes the mouse alone.
-
-    Parameters
-    ----------
-    title : str
-        What is in it, as plain text.
-    inside : ipywidgets.Widget
-        What is shown once it is open.
-    layout : ipywidgets.Layout or dict, optional
-        Of the whole.
-
-    Attributes
-    ----------
-    shown : bool
-        Whether it is shown.
-    """
+    """A part that opens on demand; unlike ipywidgets' Accordion, from the keyboard too."""
 
     shown = traitlets.Bool(False, help="Whether the content is shown.")
 
@@ -55,15 +40,7 @@ class Fold(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 class Said(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """A line of plain text that a screen reader reads out when it changes.
-
-    Attributes
-    ----------
-    text : str
-        What there is to say.
-    urgent : bool
-        Whether it interrupts, and looks like an error.
-    """
+    """A line of text that screen readers read out when it changes; at once if `urgent`."""
 
     _esm = traitlets.Unicode(page_file("said.js")).tag(sync=True)
     _css = traitlets.Unicode(page_file("base.css")).tag(sync=True)

@@ -1,4 +1,4 @@
-"""Errors, numbers and times in words; the files that go to the page."""
+"""Text of errors, numbers and times; the files that go to the page."""
 
 from __future__ import annotations
 

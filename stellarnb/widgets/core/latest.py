@@ -19,15 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class Ticket:
-    """What a job asks whether anybody still wants it.
-
-    Parameters
-    ----------
-    number : int
-        Of the job.
-    latest : Latest
-        Whose job it is.
-    """
+    """Tell a job whether it is still the newest."""
 
     def __init__(self, number: int, latest: Latest) -> None:
         self.number, self._latest = number, latest
@@ -44,22 +36,7 @@ class Ticket:
 
 
 class Latest:
-    """A thread that does the newest job; whatever waits behind it is forgotten.
-
-    A slider that moves faster than labels can be predicted thus never builds up a queue.
-
-    Parameters
-    ----------
-    name : str
-        Of the thread.
-
-    Attributes
-    ----------
-    number : int
-        Of the newest job.
-    condition : threading.Condition
-        Notified of each wish.
-    """
+    """A thread that does the newest job and drops those that wait behind it: no queue builds up."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -70,13 +47,7 @@ class Latest:
         self._thread: threading.Thread | None = None
 
     def submit(self, job: Callable[[Ticket], None]) -> None:
-        """Do a job as soon as the one that is being done notices that it is no longer wanted.
-
-        Parameters
-        ----------
-        job : callable
-            Called by the thread with a `Ticket`, to be asked between two steps.
-        """
+        """Do a job, called with a `Ticket`, once the job before has ended."""
         with self.condition:
             if self._closed:
                 return

@@ -1,4 +1,4 @@
-"""Tables as HTML for widgets; whatever comes in is text and stays text."""
+"""Tables as HTML for widgets; every value is escaped."""
 
 from __future__ import annotations
 
@@ -20,19 +20,7 @@ class Cell(NamedTuple):
 def html_table(
     head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "", *, label: str = ""
 ) -> str:
-    """Return a table that scrolls sideways where it is too wide.
-
-    Parameters
-    ----------
-    head : sequence of str
-        Names of the columns.
-    rows : iterable of sequences of Cell or str
-        What stands in them.
-    caption : str, optional
-        Words above it.
-    label : str, optional
-        Its name for screen readers; the caption where not given.
-    """
+    """Return a table that scrolls sideways; `label`, or the caption, names it to screen readers."""
     top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
     said = f"<caption>{escape(caption)}</caption>" if caption else ""

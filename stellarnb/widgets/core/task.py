@@ -25,37 +25,13 @@ from stellarnb.progress import Cancel
 from stellarnb.threads import context_thread, run_cancellable
 from stellarnb.widgets.core.formatting import error_words, number_words, page_file, time_words
 
-__all__ = ["Report", "Run", "State", "Task", "TaskBar", "beside"]
+__all__ = ["Report", "State", "Task", "TaskBar", "TaskRun", "beside"]
 
 State = Literal["idle", "running", "stopped", "failed", "done"]
 
 
-class Run:
-    """One run of some work: what is known of it.
-
-    Attributes
-    ----------
-    label, unit : str
-        What is going on, and what is counted.
-    token : str
-        Names the run to the page; cannot be guessed.
-    cancel : stellarnb.progress.Cancel
-        Its switch.
-    state : str
-        ``running``, then ``stopped``, ``failed`` or ``done``.
-    done, total : int
-        How much is done, of how much; a total of 0 is not known.
-    begun : int
-        How much was done before, by a run that this one goes on with.
-    doing : str
-        What is going on in detail.
-    result : object
-        What the work returned; of a stopped run what it had finished.
-    error : BaseException or None
-        Why it failed.
-    seconds : float
-        What it has taken.
-    """
+class TaskRun:
+    """One run of some work: its switch, its progress, and its result or error."""
 
     def __init__(self, label: str, unit: str) -> None:
         self.label, self.unit = label, unit
@@ -109,7 +85,7 @@ class Run:
         return f"{self.label}: {' · '.join(part for part in parts if part)}"
 
     def finish(self, state: State) -> None:
-        """Take note that it has ended."""
+        """Record that the run has ended."""
         self.state, self._end = state, time.monotonic()
 
 
@@ -131,27 +107,23 @@ TARGET = "stellarnb.cancel"
 _log = logging.getLogger(__name__)
 #: Tasks that have a run going on, by its token.
 _TASKS: WeakValueDictionary[str, Task] = WeakValueDictionary()
-#: Threads of steps that cannot look at a switch, by the switch.
+#: Threads of steps that cannot be interrupted, by their `Cancel`.
 _STEPS: WeakKeyDictionary[Cancel, threading.Thread] = WeakKeyDictionary()
 
 
 class Task:
     """At most one run at a time, in a thread of its own.
 
-    Parameters
-    ----------
-    told : callable, optional
-        Called with the run whenever something has changed, at most every `PACE` seconds while it
-        goes on, and once it has ended. It is called by the thread of the run.
+    That thread calls `told` with the run on changes, every `PACE` seconds at most, and at the end.
     """
 
-    def __init__(self, told: Callable[[Run], None] | None = None) -> None:
+    def __init__(self, told: Callable[[TaskRun], None] | None = None) -> None:
         self._told = told
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._last = 0.0
         self._context = copy_context()
-        self.run: Run | None = None
+        self.run: TaskRun | None = None
 
     def __repr__(self) -> str:
         return f"Task({self.state})"
@@ -173,34 +145,18 @@ class Task:
         *,
         label: str,
         unit: str = "",
-        ended: Callable[[Run], None] | None = None,
-    ) -> Run:
-        """Start some work, and return at once.
+        ended: Callable[[TaskRun], None] | None = None,
+    ) -> TaskRun:
+        """Start ``work(cancel, report)`` and return at once; InvalidInput while a run is going on.
 
-        Parameters
-        ----------
-        work : callable
-            Called with the switch and with ``report(done, total=0, doing="", begun=None)``.
-        label : str
-            What is going on, for people.
-        unit : str, optional
-            What is counted, such as ``stars``.
-        ended : callable, optional
-            Called with the run once it has ended, whatever way, by its thread.
-
-        Returns
-        -------
-        Run
-
-        Raises
-        ------
-        InvalidInput
-            If the run before has not ended.
+        The work calls ``report(done, total=0, doing="", begun=None)``; the thread calls ``ended``.
         """
         with self._lock:
             if self.running:
-                raise InvalidInput("This is still running: wait for its end, or press Cancel.")
-            run = Run(label, unit)
+                raise InvalidInput(
+                    "The last run is still running: wait for its end, or press Cancel."
+                )
+            run = TaskRun(label, unit)
             self.run = run
             _TASKS[run.token] = self
             self._thread = context_thread(
@@ -239,7 +195,7 @@ class Task:
             step.join(PATIENCE)
         self.run = self._thread = None
 
-    def _do(self, run: Run, work: Work, ended: Callable[[Run], None] | None) -> None:
+    def _do(self, run: TaskRun, work: Work, ended: Callable[[TaskRun], None] | None) -> None:
         def report(done: int, total: int = 0, doing: str = "", begun: int | None = None) -> None:
             run.done, run.total, run.doing = int(done), int(total), doing
             run.begun = run.begun if begun is None else int(begun)
@@ -252,7 +208,7 @@ class Task:
             run.result, state = stop.partial, "stopped"
         except KeyboardInterrupt:
             state = "stopped"
-        except BaseException as error:  # noqa: BLE001  (it is told in words where it happened)
+        except BaseException as error:  # noqa: BLE001  (the widget shows it)
             run.error = error.with_traceback(None)
             state = "failed"
         run.finish(state)
@@ -265,7 +221,7 @@ class Task:
             run.state = "failed"
         self._tell(run, at_once=True)
 
-    def _tell(self, run: Run, *, at_once: bool = False) -> None:
+    def _tell(self, run: TaskRun, *, at_once: bool = False) -> None:
         told, now = self._told, time.monotonic()
         if told is None or not (at_once or now - self._last >= PACE):
             return
@@ -302,21 +258,9 @@ def beside(work: Callable[[], T], cancel: Cancel) -> T:
 
 
 class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """A bar, words and a Cancel that works while a cell is running.
+    """A bar, a line of text and a Cancel that works while a cell is running.
 
-    Parameters
-    ----------
-    resume : str, optional
-        What to do after the kernel has died in the middle, for people.
-
-    Attributes
-    ----------
-    task : Task
-        What runs.
-    state, words : str
-        What the page shows.
-    token : str
-        Names the run that goes on; empty where none does.
+    `resume` is the text that is shown once the kernel has died in the middle of a run.
     """
 
     _esm = traitlets.Unicode(page_file("task.js")).tag(sync=True)
@@ -342,7 +286,7 @@ class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
     def __repr__(self) -> str:
         return f"TaskBar({self.words or self.state})"
 
-    def start(self, work: Work, **how: Any) -> Run:
+    def start(self, work: Work, **how: Any) -> TaskRun:
         """Start some work; see `Task.start`."""
         return self.task.start(work, **how)
 
@@ -363,7 +307,7 @@ class TaskBar(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
             if isinstance(token, str):
                 _cancel(token)
 
-    def _show(self, run: Run) -> None:
+    def _show(self, run: TaskRun) -> None:
         with self.hold_sync():
             self.set_trait("state", run.state)
             self.set_trait("label", run.label)

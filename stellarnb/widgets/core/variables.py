@@ -18,18 +18,12 @@ _PUT: WeakKeyDictionary[Any, dict[str, ref[Any]]] = WeakKeyDictionary()
 
 
 def check_variable(name: str) -> str:
-    """Return the name of a variable that may be written.
-
-    Raises
-    ------
-    InvalidInput
-        If Python cannot have such a variable, or uses it itself.
-    """
+    """Return the name of a variable that may be written; InvalidInput for any other."""
     text = str(name).strip()
     bad = not text.isidentifier() or keyword.iskeyword(text) or text.startswith("_")
     if bad or hasattr(builtins, text) or text in {"In", "Out", "get_ipython", "exit", "quit"}:
         raise InvalidInput(
-            f"{name!r} cannot be the name of a variable here: take letters, digits and _, such as "
+            f"{name!r} cannot be the name of a variable here: use letters, digits and _, such as "
             "'labels'."
         )
     return text
@@ -42,25 +36,9 @@ def user_variables() -> dict[str, Any] | None:
 
 
 def put_variable(name: str, value: Any) -> str | None:
-    """Put a result into a variable of the notebook, never over something of the user's own.
+    """Put a result into a variable of the notebook and return its name; None outside a notebook.
 
-    Parameters
-    ----------
-    name : str
-        The variable that is wanted. One that holds what a widget put there is replaced.
-    value : object
-        The result, of a class that can be referred to weakly.
-
-    Returns
-    -------
-    str or None
-        The variable: another than was wanted, such as ``labels_2``, where that one holds
-        something else. None outside a notebook.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no name.
+    What a widget put there is replaced; beside a value of the user it goes to ``name_2`` and so on.
     """
     wanted = check_variable(name)
     shell = _shell()

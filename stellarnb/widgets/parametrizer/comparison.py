@@ -23,20 +23,7 @@ _OWN = "our own names"
 
 
 class Comparison(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Choose a reference, and see bias, sigma and pull of the good stars.
-
-    Parameters
-    ----------
-    guarded : callable
-        Called with what there is to do; the place to catch errors.
-    labels : callable
-        Returns the labels that there are, or None.
-
-    Attributes
-    ----------
-    reference : table or None
-        What is compared with.
-    """
+    """Choose a reference, and see bias, sigma and pull of the good stars."""
 
     def __init__(
         self, guarded: Callable[[Callable[[], None]], Any], labels: Callable[[], Labels | None]
@@ -45,7 +32,7 @@ class Comparison(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._told: Callable[[Any], None] | None = None
         self.reference: Any = None
         self._menu = ipw.Dropdown(options=[_NONE], description="reference", tooltip=".reference")
-        self._survey = ipw.Dropdown(options=[_OWN, *SURVEYS], description="named as")
+        self._survey = ipw.Dropdown(options=[_OWN, *SURVEYS], description="names of")
         self._look = ipw.Button(description="Look for tables", layout={"width": "auto"})
         self._look.tooltip = "Look for tables with a source_id among the notebook's variables"
         self._html = ipw.HTML()
@@ -67,7 +54,9 @@ class Comparison(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     @survey.setter
     def survey(self, name: str | None) -> None:
         if name is not None and name not in SURVEYS:
-            raise InvalidInput(f"No survey {name!r}; there are: {', '.join(SURVEYS)}.")
+            raise InvalidInput(
+                f"survey={name!r} is unknown: give None, or one of {', '.join(SURVEYS)}."
+            )
         self._survey.value = _OWN if name is None else name
 
     def on_change(self, told: Callable[[Any], None]) -> None:

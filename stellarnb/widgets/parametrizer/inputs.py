@@ -16,7 +16,7 @@ from stellarnb.spectra import SpectrumSet, get_instrument
 from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
 from stellarnb.widgets.core.tables import Cell, html_table
-from stellarnb.widgets.parametrizer.run import Inputs
+from stellarnb.widgets.parametrizer.run import PredictionInputs
 
 __all__ = ["Match", "device_words", "match_inputs", "matches_html"]
 
@@ -31,18 +31,9 @@ _LOOKS = {
 
 @dataclass(frozen=True)
 class Match:
-    """One input of a model.
+    """One input of a model, and what the user's data call it.
 
-    Attributes
-    ----------
-    name, unit : str
-        What the model calls it.
-    found : str
-        What the user's data call it.
-    state : {"found", "partly", "assumed", "missing"}
-        Whether it is there; with ``missing`` the model cannot run.
-    words : str
-        How much of it there is, or what to do.
+    `state` is found, partly, assumed or missing; with ``missing`` the model cannot run.
     """
 
     name: str
@@ -52,21 +43,8 @@ class Match:
     words: str
 
 
-def match_inputs(card: Card, given: Inputs) -> list[Match]:
-    """Return where each input of a model is found, before anything runs.
-
-    Parameters
-    ----------
-    card : Card
-        Of the model.
-    given : Inputs
-        What there is.
-
-    Returns
-    -------
-    list of Match
-        The spectra first, then the columns.
-    """
+def match_inputs(card: Card, given: PredictionInputs) -> list[Match]:
+    """Return where each input of a model is found, before it runs: the spectra first."""
     hybrid = bool(card.second_instrument)
     # A hybrid can do without spectra, with XP spectra or photometry alone.
     optional = hybrid and (given.xp is not None or given.stars is not None)
@@ -80,22 +58,14 @@ def matches_html(matches: list[Match]) -> str:
     """Return them as a table."""
     rows = [[one.name, one.unit, one.found, _LOOKS[one.state], one.words] for one in matches]
     return html_table(
-        ("input", "unit", "from", "state", "in words"),
+        ("input", "unit", "from", "state", "details"),
         rows,
         "What the model reads, and where it is found",
     )
 
 
 def device_words(card: Card, n: int) -> str:
-    """Say on what the networks will run, and whether the memory will do.
-
-    Parameters
-    ----------
-    card : Card
-        Of the model.
-    n : int
-        Number of stars.
-    """
+    """Return text on which device the networks run for n stars, and whether the memory suffices."""
     try:
         device = pick_device()
         name = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU"}.get(device.type, device.type)
@@ -125,7 +95,7 @@ def _spectra(name: str, spectra: SpectrumSet | None, *, optional: bool) -> Match
     )
 
 
-def _columns(card: Card, given: Inputs) -> list[Match]:
+def _columns(card: Card, given: PredictionInputs) -> list[Match]:
     needs_all = card.family == "rave"
     lost = "missing" if needs_all else "assumed"
     if given.stars is None:

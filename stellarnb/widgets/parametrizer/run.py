@@ -31,7 +31,7 @@ from stellarnb.tables.convert import as_arrow, column_to_numpy
 from stellarnb.tables.names import find_column
 from stellarnb.widgets.core.task import Report, beside
 
-__all__ = ["Inputs", "Parts", "predict_in_parts"]
+__all__ = ["PredictionInputs", "PredictionParts", "predict_in_parts"]
 
 #: Parts are kept on disk once they have so many stars, or after so long [s].
 KEEP_STARS, KEEP_SECONDS = 4096, 2.0
@@ -42,18 +42,8 @@ _COUNTS = ("unusable_spectra", "incomplete_inputs")
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What a model is to read.
-
-    Attributes
-    ----------
-    spectra, xp : SpectrumSet or None
-        As for `stellarnb.models.Model.predict`.
-    stars : table or None
-        Likewise.
-    allow_missing : bool
-        Whether whole columns may be absent.
-    """
+class PredictionInputs:
+    """What a model reads; the fields are those of `stellarnb.models.Model.predict`."""
 
     spectra: SpectrumSet | None
     xp: SpectrumSet | None = None
@@ -62,23 +52,19 @@ class Inputs:
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """The stars, in the order of the result, int64 [n].
-
-        Raises
-        ------
-        MissingInput
-            If there are none.
-        """
+        """The source_ids in the order of the result, int64 [n]; MissingInput if there are none."""
         first = self.spectra if self.spectra is not None else self.xp
         if first is not None:
             return first.source_id
         table = None if self.stars is None else as_arrow(self.stars)
         column = None if table is None else find_column(table.column_names, "source_id")
         if table is None or column is None:
-            raise MissingInput("There are no spectra yet, and no stars with a source_id.")
+            raise MissingInput(
+                "There are no spectra and no stars with a source_id: give one of them first."
+            )
         return as_source_ids(column_to_numpy(table[column]))
 
-    def aligned(self) -> Inputs:
+    def aligned(self) -> PredictionInputs:
         """Return the same with the table row by row as the stars are, so that parts are slices."""
         if self.stars is None:
             return self
@@ -92,9 +78,9 @@ class Inputs:
             table = table.take(pa.array(row, mask=row < 0))
             at = table.column_names.index(column)
             table = table.set_column(at, column, pa.array(self.ids))
-        return Inputs(self.spectra, self.xp, table, self.allow_missing)
+        return PredictionInputs(self.spectra, self.xp, table, self.allow_missing)
 
-    def rows(self, start: int, stop: int) -> Inputs:
+    def rows(self, start: int, stop: int) -> PredictionInputs:
         """Return some of the stars of an aligned input."""
         xp = self.xp
         if xp is not None:
@@ -103,7 +89,7 @@ class Inputs:
             else:
                 found = np.flatnonzero(np.isin(xp.source_id, self.ids[start:stop]))
                 xp = xp[found]
-        return Inputs(
+        return PredictionInputs(
             None if self.spectra is None else self.spectra[start:stop],
             xp,
             None if self.stars is None else self.stars.slice(start, stop - start),
@@ -130,21 +116,8 @@ class Inputs:
         return digest.hexdigest()
 
 
-class Parts:
-    """Labels of the first stars of a prediction, in memory and, where that can be, on disk.
-
-    Parameters
-    ----------
-    key : str
-        Of `Inputs.key`.
-
-    Attributes
-    ----------
-    done : int
-        How many stars are done.
-    on_disk : bool
-        Whether they can be kept there.
-    """
+class PredictionParts:
+    """Labels of the first stars of a prediction, in memory and, if possible, on disk."""
 
     def __init__(self, key: str) -> None:
         root = settings().cache / "predictions"
@@ -204,33 +177,11 @@ class Parts:
 
 
 def predict_in_parts(
-    model: Model, given: Inputs, parts: Parts, cancel: Cancel, report: Report
+    model: Model, given: PredictionInputs, parts: PredictionParts, cancel: Cancel, report: Report
 ) -> Labels:
-    """Predict as `stellarnb.models.Model.predict` does, and with the same result.
+    """Predict as `stellarnb.models.Model.predict` does; parts of an earlier run are not redone.
 
-    Parameters
-    ----------
-    model : Model
-        Which.
-    given : Inputs
-        What it reads.
-    parts : Parts
-        Those of an earlier run are not predicted again.
-    cancel : Cancel
-        Stops it at once; a part that is going on is let go.
-    report : callable
-        Told of the progress.
-
-    Returns
-    -------
-    Labels
-
-    Raises
-    ------
-    Interrupted
-        If it was stopped; its ``partial`` has what is done, which is kept in `parts` too.
-    StellarnbError
-        Whatever `predict` raises.
+    Once stopped, it raises `Interrupted`, whose ``partial`` has what is done, as `parts` has.
     """
     n = len(given.ids)
     given, lines = beside(lambda: _prepared(given), cancel)
@@ -253,13 +204,13 @@ def predict_in_parts(
     return labels
 
 
-def _prepared(given: Inputs) -> tuple[Inputs, str]:
+def _prepared(given: PredictionInputs) -> tuple[PredictionInputs, str]:
     """Return the inputs row by row, and whether the lines are where they should be."""
     lines = "no spectra" if given.spectra is None else line_verdict(given.spectra)
     return given.aligned(), lines
 
 
-def _predict(model: Model, given: Inputs) -> Labels:
+def _predict(model: Model, given: PredictionInputs) -> Labels:
     return model.predict(
         given.spectra,
         given.stars,

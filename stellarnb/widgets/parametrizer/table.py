@@ -1,4 +1,4 @@
-"""Labels as a table in pages: values ± errors, flags in colour, by a sign and in words."""
+"""Labels as a table in pages: values ± errors; a sign, a colour and a word show flags."""
 
 from __future__ import annotations
 
@@ -21,13 +21,7 @@ _SHOWN = ("all stars", "good() only", "flagged only")
 
 
 class LabelsTable(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A page of labels, and buttons to the others.
-
-    Parameters
-    ----------
-    guarded : callable
-        Called with what there is to do; the place to catch errors.
-    """
+    """A page of labels, and buttons to the others."""
 
     def __init__(self, guarded: Callable[[Callable[[], None]], Any]) -> None:
         self._labels: Labels | None = None
@@ -89,7 +83,7 @@ class LabelsTable(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
 
 def summary_words(labels: Labels) -> list[str]:
-    """Say how many stars are good, and why the others are not."""
+    """Return lines on how many stars are good, and why the others are not."""
     n = len(labels)
     if n == 0:
         return [f"{labels.model}: no stars."]
@@ -114,7 +108,7 @@ def summary_words(labels: Labels) -> list[str]:
 
 
 def where_words(wanted: str, written: str | None) -> str:
-    """Say where the labels are: in which variable, or in none outside a notebook."""
+    """Return text on which variable has the labels; none has them outside a notebook."""
     if written is None:
         return "The labels are in .labels of this widget."
     mine = f": {wanted} holds something else, which was left alone" if written != wanted else ""

@@ -19,7 +19,7 @@ from stellarnb.widgets.core.base import BaseWidget
 from stellarnb.widgets.core.checks import refuse_unknown
 from stellarnb.widgets.core.components import Fold
 from stellarnb.widgets.core.tables import html_words
-from stellarnb.widgets.core.task import Report, Run, TaskBar, beside
+from stellarnb.widgets.core.task import Report, TaskBar, TaskRun, beside
 from stellarnb.widgets.core.variables import check_variable, name_of, put_variable
 from stellarnb.widgets.model_card import (
     card_head,
@@ -30,7 +30,7 @@ from stellarnb.widgets.model_card import (
 )
 from stellarnb.widgets.parametrizer.comparison import Comparison
 from stellarnb.widgets.parametrizer.inputs import device_words, match_inputs, matches_html
-from stellarnb.widgets.parametrizer.run import Inputs, Parts, predict_in_parts
+from stellarnb.widgets.parametrizer.run import PredictionInputs, PredictionParts, predict_in_parts
 from stellarnb.widgets.parametrizer.table import LabelsTable, summary_words, where_words
 
 __all__ = ["Parametrizer"]
@@ -52,17 +52,17 @@ class Parametrizer(BaseWidget):
     stars : table, optional
         With ``source_id`` and the model's scalar inputs; any kind of table.
     model : str or Model, optional
-        One of `stellarnb.models.model_names`; where not given the one for the spectra's
-        instrument that is in the package.
+        One of `stellarnb.models.model_names`; by default the one in the package for the
+        instrument of the spectra.
     xp : SpectrumSet, optional
         XP spectra beside the others, for a hybrid that reads them.
     reference : table, optional
         With ``source_id`` and labels, to compare with.
     allow_missing : bool, optional
-        Whether whole columns may be absent; the errors grow.
+        Whether the table may lack whole columns of inputs; the errors then grow.
     variable : str, optional
         Variable of the notebook that gets the labels. One that holds something of the user's own
-        is left alone: the labels then go to ``labels_2`` and so on, and the widget says so.
+        is left alone: the labels then go to ``labels_2`` and so on, and the widget shows which.
     state : path-like or mapping, optional
         Of ``save("parametrizer.json")``.
 
@@ -99,7 +99,7 @@ class Parametrizer(BaseWidget):
     xp = traitlets.Any(None, allow_none=True, help="XP spectra for a hybrid, or None.")
     stars = traitlets.Any(None, allow_none=True, help="A table with source_id and inputs, or None.")
     reference = traitlets.Any(None, allow_none=True, help="Labels to compare with, or None.")
-    allow_missing = traitlets.Bool(False, help="Whether whole columns may be absent.")
+    allow_missing = traitlets.Bool(False, help="Whether the table may lack whole columns.")
     variable = traitlets.Unicode("labels", help="Variable of the notebook for the labels.")
     labels = traitlets.Any(None, allow_none=True, help="The result, or None.")
 
@@ -120,7 +120,7 @@ class Parametrizer(BaseWidget):
         super().__init__("Parametrizer")
         self.partial: Labels | None = None
         self._model = model if isinstance(model, Model) else None
-        self._parts: tuple[str, Parts] | None = None
+        self._parts: tuple[str, PredictionParts] | None = None
         self._written: str | None = None
         self.bar = self.own(TaskBar(resume=_RESUME))
         self._build()
@@ -170,16 +170,16 @@ class Parametrizer(BaseWidget):
         return self.bar.task
 
     @property
-    def inputs(self) -> Inputs:
+    def inputs(self) -> PredictionInputs:
         """What the model would read now."""
         spectra, xp, card = self.spectra, self.xp, self.card
         if spectra is not None and xp is None and card.second_instrument == spectra.instrument.id:
             spectra, xp = None, spectra  # a hybrid may be given XP spectra alone
-        return Inputs(spectra, xp, self.stars, self.allow_missing)
+        return PredictionInputs(spectra, xp, self.stars, self.allow_missing)
 
     @property
     def missing(self) -> list[str]:
-        """What the model cannot run without and was not found, in words."""
+        """A line on each input that the model needs and that was not found."""
         found = match_inputs(self.card, self.inputs)
         return [f"{one.name}: {one.words}" for one in found if one.state == "missing"]
 
@@ -253,7 +253,7 @@ class Parametrizer(BaseWidget):
         }
 
     def put_state(self, values: Mapping[str, Any]) -> None:
-        """Show what `state_values` said."""
+        """Show what `state_values` returned."""
         self.model_name = values["model"]
         self.allow_missing = values["allow_missing"]
         self.variable = values["variable"]
@@ -272,7 +272,7 @@ class Parametrizer(BaseWidget):
         self._choice = ipw.Dropdown(options=model_options(), description="model", layout=wide)
         self._choice.tooltip = ".model_name"
         self._missing_box = ipw.Checkbox(
-            description="whole columns may be absent (errors grow)", indent=False,
+            description="allow missing columns (errors grow)", indent=False,
             tooltip=".allow_missing", layout={"width": "auto"},
         )  # fmt: skip
         self._name_box = ipw.Text(
@@ -336,7 +336,9 @@ class Parametrizer(BaseWidget):
         n = 0 if absent else len(given.ids)
         self._device.value = html_words(device_words(card, n))
         if self.labels is not None and not self.task.running:
-            self._stale.value = html_words("Changed since the labels below: run again.", "warn")
+            self._stale.value = html_words(
+                "Inputs or model have changed since the labels below: run again.", "warn"
+            )
         self._card_html.value = card_head(card) + "".join(
             f"<h4>{escape(title)}</h4>{html}" for title, html in card_sections(card).items()
         )
@@ -352,7 +354,7 @@ class Parametrizer(BaseWidget):
             self._result.value = self._stale.value = ""
             self.partial = None
 
-    def _predict(self, given: Inputs, cancel: Cancel, report: Report) -> Labels:
+    def _predict(self, given: PredictionInputs, cancel: Cancel, report: Report) -> Labels:
         """Predict, in the thread of the run."""
         report(0, doing="loading the model")
         name = self.model_name
@@ -362,10 +364,10 @@ class Parametrizer(BaseWidget):
         report(0, doing="looking at the inputs")
         key = beside(lambda: given.key(model), cancel)
         if self._parts is None or self._parts[0] != key or not self._parts[1].done:
-            self._parts = key, Parts(key)
+            self._parts = key, PredictionParts(key)
         return predict_in_parts(model, given, self._parts[1], cancel, report)
 
-    def _ended(self, run: Run) -> None:
+    def _ended(self, run: TaskRun) -> None:
         """Take the result, in the thread of the run."""
         if self._closed:
             return
@@ -385,7 +387,9 @@ class Parametrizer(BaseWidget):
             n = len(self.partial) if self.partial is not None else 0
             words = [f"Stopped: {n:,} stars are done and kept; Resume goes on with the others."]
             if self.partial is not None:
-                words.append("What follows is a part, in .partial, and not in the variable.")
+                words.append(
+                    "The labels below are of these stars only: they are in .partial, not in the variable."
+                )
                 self._show_result(self.partial, words)
             else:
                 self._result.value = "".join(map(html_words, words))

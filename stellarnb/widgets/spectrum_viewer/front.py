@@ -1,4 +1,4 @@
-"""What the page knows of a spectrum viewer, and what it is sent."""
+"""The page's side of a spectrum viewer, and the messages to it."""
 
 from __future__ import annotations
 
@@ -30,18 +30,9 @@ SNR_RANGE = (2.0, 300.0)
 
 
 class SpectrumFront(AnyWidget):  # type: ignore[misc]  # anywidget's base has no types
-    """The figure, its controls and the table of labels on the page (spectrum_front.js).
+    """The figure, controls and table of labels on the page (spectrum_front.js).
 
-    Attributes
-    ----------
-    grid : bytes
-        The wavelengths, float64.
-    setup : dict
-        What never changes: words, lines, ranges.
-    row, resolution, snr, label, lines, show, view
-        As the traits of `SpectrumViewer`.
-    note : str
-        What is wrong with the spectra as a whole.
+    `grid` has the wavelengths, float64; the other traits are `SpectrumViewer`'s.
     """
 
     _esm = traitlets.Unicode("".join(map(page_file, _SCRIPTS))).tag(sync=True)
@@ -156,7 +147,7 @@ def worded(row: LabelRow) -> str:
 
 
 def verdict(labels: StarLabels) -> str:
-    """Return whether labels may be trusted, in words."""
+    """Return a sentence on whether the labels may be trusted."""
     if labels.good is None:
         return ""
     if labels.good:

@@ -1,4 +1,4 @@
-"""Spectra and what can be said of each star, one star at a time and never of all at once."""
+"""Labels, emulated spectra and sensitivities, computed for one star at a time."""
 
 from __future__ import annotations
 
@@ -26,17 +26,7 @@ __all__ = ["LabelRow", "Overlay", "Sensitivity", "SpectrumSource", "StarLabels"]
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One label of one star.
-
-    Attributes
-    ----------
-    name, symbol, unit : str
-        ``teff``, ``Teff`` and ``K``.
-    value, error : float
-        NaN where there is none.
-    flagged : bool
-        Whether it lies outside the training limits.
-    """
+    """One label of one star; flagged outside the training limits, NaN without a value."""
 
     name: str
     symbol: str
@@ -48,18 +38,9 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class StarLabels:
-    """The labels of one star.
+    """The labels of one star, and the model or table they come from.
 
-    Attributes
-    ----------
-    rows : tuple of LabelRow
-        In the order of the model.
-    origin : str
-        The model's name as it must be shown, or where a table has the labels from.
-    good : bool or None
-        Whether the star passes the recommended cut; None where that is not known.
-    novelty : float
-        Above 1 the spectrum is unlike the training set; NaN where that is not known.
+    `good` is None if unknown; `novelty` above 1: unlike the training set, NaN if unknown.
     """
 
     rows: tuple[LabelRow, ...]
@@ -70,16 +51,9 @@ class StarLabels:
 
 @dataclass(frozen=True)
 class Overlay:
-    """An emulated spectrum beside the star's own.
+    """An emulated spectrum [n_pix] beside the star's own: emulator times `continuum`.
 
-    Attributes
-    ----------
-    flux : numpy.ndarray of float32 [n_pix] or None
-        Emulator times `continuum`; None where there is none.
-    continuum : numpy.ndarray of float32 [n_pix] or None
-        A polynomial of degree 2 through flux / emulator.
-    words : str
-        What it is, or why there is none.
+    The continuum is a polynomial of degree 2 through flux / emulator; None without an emulator.
     """
 
     flux: NDArray[np.float32] | None
@@ -89,16 +63,9 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What a label rests on.
+    """Slope of a label by the flux of each pixel, and its scatter over the networks, [n_pix].
 
-    Attributes
-    ----------
-    value, scatter : numpy.ndarray of float32 [n_pix] or None
-        Slope of the label by the flux of each pixel, and its scatter over the networks.
-    label : str
-        Which.
-    words : str
-        What it is, or why there is none.
+    `words` tells what it is, or why value and scatter are None.
     """
 
     value: NDArray[np.float32] | None
@@ -120,28 +87,7 @@ _NEEDED = ("teff", "logg", "fe_h")
 
 
 class SpectrumSource:
-    """Spectra with their stars, labels and model; nothing is copied.
-
-    Parameters
-    ----------
-    spectra : SpectrumSet
-        n spectra, n at least 1.
-    stars : table, optional
-        Scalar inputs of the model, by source_id.
-    labels : table, optional
-        Labels that are known already, by source_id; shown where there is no model.
-    model : Model or str, optional
-        What predicts labels.
-    xp : SpectrumSet, optional
-        XP spectra of the stars, for a hybrid.
-
-    Raises
-    ------
-    InvalidInput
-        If there is no spectrum, or something else than spectra.
-    MissingInput
-        If a table has no source_id.
-    """
+    """The n >= 1 spectra with their stars, labels and model; tables are joined by source_id."""
 
     def __init__(
         self,
@@ -160,9 +106,13 @@ class SpectrumSource:
         if len(spectra) == 0:
             missing = len(spectra.missing)
             more = f" ({missing:,} were asked for and are missing)" if missing else ""
-            raise InvalidInput(f"There is no spectrum to show: the set is empty{more}.")
+            raise InvalidInput(
+                f"There is no spectrum to show: the set is empty{more}. Give at least one."
+            )
         if spectra.flux.shape[1] < 2:
-            raise InvalidInput("A spectrum of a single pixel cannot be shown.")
+            raise InvalidInput(
+                "Spectra of a single pixel cannot be shown: give spectra of two pixels or more."
+            )
         if isinstance(model, str):
             from stellarnb.models import load_model
 
@@ -190,13 +140,7 @@ class SpectrumSource:
         return star.degrade(resolution, snr)
 
     def find(self, text: str | int) -> int:
-        """Return the row of a source_id, a name, or ``#3`` for the third star.
-
-        Raises
-        ------
-        InvalidInput
-            If there is none.
-        """
+        """Return the row of a source_id, a name, or ``#3`` for the third star; else InvalidInput."""
         words = str(text).strip()
         number = words.removeprefix("#")
         whole = number.isascii() and number.isdigit() and len(number) < 20
@@ -211,7 +155,7 @@ class SpectrumSource:
         if whole and number != words and 1 <= int(number) <= len(self):
             return int(number) - 1
         raise InvalidInput(
-            f"No spectrum of {words[:60]!r} here. Give a source_id, a name, or #1 to #{len(self)} for "
+            f"No spectrum of {words[:60]!r} here: give a source_id, a name, or #1 to #{len(self)} for "
             "the number of a spectrum."
         )
 
@@ -220,13 +164,7 @@ class SpectrumSource:
         return [] if self.model is None else [spec.name for spec in self.model.card.labels]
 
     def star_labels(self, row: int, star: SpectrumSet) -> StarLabels | None:
-        """Return the labels of a star: predicted where there is a model, else those of the table.
-
-        Raises
-        ------
-        GridMismatch, MissingInput
-            As `Model.predict`.
-        """
+        """Return the labels of a star: predicted where there is a model, else those of the table."""
         if self.model is None:
             return None if self.labels is None else self._known(row)
         found = self.model.predict(

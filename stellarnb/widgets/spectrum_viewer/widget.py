@@ -80,9 +80,9 @@ class SpectrumViewer(BaseWidget):
     xp : SpectrumSet, optional
         XP spectra of the stars, for a hybrid.
     lines : sequence of stellarnb.views.data.lines.Line, optional
-        An own list of lines; that of the package where not given.
+        Your own list of lines; that of the package by default.
     theme : {None, 'light', 'dark'}, optional
-        Colours; those of JupyterLab where not given.
+        Colours; those of JupyterLab by default.
     state : path-like or dict, optional
         What ``save("viewer.json")`` wrote, to begin with.
 
@@ -189,8 +189,8 @@ class SpectrumViewer(BaseWidget):
         own = float(np.min(self._source.spectra.resolution))
         if value > 1.01 * own:
             raise InvalidInput(
-                f"resolution={value:g}: the spectra have R = {own:.0f}; detail that was never "
-                "recorded cannot be put back."
+                f"resolution={value:g}: the spectra have R = {own:.0f}, and detail that was never "
+                "recorded cannot be restored; give at most this R."
             )
         return min(value, own)
 
@@ -202,7 +202,7 @@ class SpectrumViewer(BaseWidget):
     def _check_label(self, proposal: Any) -> str:
         value, names = str(proposal["value"]), self._source.label_names()
         if value not in (names or [""]):
-            raise InvalidInput(f"label={value!r}: the model has {', '.join(names) or 'no labels'}.")
+            raise InvalidInput(f"label={value!r}: give one of {', '.join(names) or repr('')}.")
         return value
 
     @traitlets.validate("lines")
@@ -298,7 +298,7 @@ class SpectrumViewer(BaseWidget):
         return {**shared, "source_id": str(self.source_id)}
 
     def put_state(self, values: Mapping[str, Any]) -> None:
-        """Show what `state_values` said, of the same spectra."""
+        """Show what `state_values` returned, for the same spectra."""
         row = values["row"]
         found = self._source.spectra.source_id
         same = isinstance(row, int) and 0 <= row < len(found)
@@ -375,7 +375,7 @@ class SpectrumViewer(BaseWidget):
         }
         return [name for name in _SHARED if getattr(self, name) != first[name]]
 
-    # What the page and Python tell each other.
+    # Messages between the page and Python.
 
     def _from_page(self, change: Any) -> None:
         name, value = change["name"], change["new"]
@@ -412,7 +412,7 @@ class SpectrumViewer(BaseWidget):
             self._look()
 
     def _look(self) -> None:
-        """Let the thread find out what there is to say of the star that is shown."""
+        """Let the thread compute labels, emulator and sensitivity of the star that is shown."""
         wish = _Wish(self.row, self.resolution, self.snr)
         self._work.submit(lambda ticket: self._tell(ticket, wish, self.label))
 

@@ -32,13 +32,7 @@ _FIGURES = ("n", "bias", "sigma", "pull", "mean_error")
 
 
 def named_references(reference: Any) -> dict[str, pa.Table]:
-    """Return references by name; that of the embedded archive where there is none.
-
-    Raises
-    ------
-    InvalidInput
-        If it is neither a table nor tables by name.
-    """
+    """Return references by name; that of the embedded archive where there is none."""
     if reference is None:
         from stellarnb.archives import open_archive
 
@@ -57,13 +51,7 @@ def named_references(reference: Any) -> dict[str, pa.Table]:
 def named_surveys(
     survey: str | Mapping[str, str] | None, references: Mapping[str, Any]
 ) -> dict[str, str | None]:
-    """Return the survey of each reference.
-
-    Raises
-    ------
-    InvalidInput
-        If one is named that is not among the references.
-    """
+    """Return the survey of each reference, by its name."""
     if survey is None or isinstance(survey, str):
         return dict.fromkeys(references, survey)
     unknown = [name for name in survey if name not in references]
@@ -75,19 +63,13 @@ def named_surveys(
 
 
 def check_edges(value: Any) -> tuple[float, ...]:
-    """Return edges of bins, given as numbers or as text such as ``0, 15, 25, inf``.
-
-    Raises
-    ------
-    InvalidInput
-        If they are not two or more rising numbers.
-    """
+    """Return two or more rising edges, from numbers or from text such as ``0, 15, 25, inf``."""
     try:
         parts = value.replace(",", " ").split() if isinstance(value, str) else value
         edges = tuple(float(part) for part in parts)
     except (TypeError, ValueError) as error:
         raise InvalidInput(
-            f"S/N bins: {value!r} are no numbers; such are 0, 15, 25, inf."
+            f"S/N bins: {value!r} cannot be read as numbers; give edges such as 0, 15, 25, inf."
         ) from error
     if len(edges) < 2 or not np.all(np.diff(edges) > 0):
         raise InvalidInput(
@@ -104,30 +86,9 @@ def edges_text(edges: Sequence[float]) -> str:
 def numbers_of(
     labels: Labels, reference: pa.Table, name: str, survey: str | None, edges: Sequence[float]
 ) -> Table:
-    """Return bias, scatter and pull of a label: of all stars, by S/N and by region.
+    """Return ``by, label, bin, n, bias, sigma, pull, mean_error`` of a label, as a table.
 
-    Parameters
-    ----------
-    labels : Labels
-        With the label and its error.
-    reference : pyarrow.Table
-        With the label.
-    name : str
-        Which label.
-    survey : str or None
-        Whose column names the reference has.
-    edges : sequence of float
-        Of the bins in S/N: the reference's own where it has a column ``snr``, else the labels'.
-
-    Returns
-    -------
-    Table
-        ``by, label, bin, n, bias, sigma, pull, mean_error``.
-
-    Raises
-    ------
-    MissingInput
-        If a table lacks the label.
+    Of all stars, by region, and by S/N: the reference's if it has ``snr``, else the labels'.
     """
     parts = [("all", labels.compare(reference, labels=[name], survey=survey))]
     if "snr" in reference.column_names:

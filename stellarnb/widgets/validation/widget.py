@@ -51,8 +51,8 @@ class Validation(BaseWidget):
     labels : Labels or any table
         With ``source_id``, labels and their ``_error``.
     reference : table or dict of str to table, optional
-        Reference labels with ``source_id``, or several by name, to choose from; those of APOGEE
-        DR17 in the embedded archive where not given.
+        Reference labels with ``source_id``, or several by name, to choose from; by default those
+        of APOGEE DR17 in the embedded archive.
     survey : str or dict of str to str, optional
         Whose column names the reference has (see `Labels.compare`): of all, or by name.
     label : str, optional
@@ -62,7 +62,7 @@ class Validation(BaseWidget):
     good_only : bool, optional
         Whether only the recommended cut counts; True where the table has a column ``good``.
     theme : {None, 'light', 'dark'}, optional
-        Colours; those of JupyterLab where not given.
+        Colours; those of JupyterLab by default.
     state : path-like or dict, optional
         What ``save("validation.json")`` wrote, to begin with.
 
@@ -199,7 +199,7 @@ class Validation(BaseWidget):
         }
 
     def put_state(self, values: Mapping[str, Any]) -> None:
-        """Show what `state_values` said."""
+        """Show what `state_values` returned."""
         edges = [np.inf if edge is None else float(edge) for edge in values["edges"]]
         with self.hold_trait_notifications():
             self.reference = values["reference"]
@@ -234,7 +234,7 @@ class Validation(BaseWidget):
     def _check_reference(self, proposal: Any) -> str:
         name = str(proposal["value"])
         if name not in self._names:
-            raise InvalidInput(f"reference={name!r}: there are: {', '.join(self._names)}.")
+            raise InvalidInput(f"reference={name!r}: give one of {', '.join(self._names)}.")
         return name
 
     @traitlets.validate("label")
@@ -242,7 +242,7 @@ class Validation(BaseWidget):
         value = str(proposal["value"])
         known = list(dict.fromkeys(name for names in self._names.values() for name in names))
         if value not in known:
-            raise InvalidInput(f"label={value!r}: there are: {', '.join(known)}.")
+            raise InvalidInput(f"label={value!r}: give one of {', '.join(known)}.")
         return value
 
     @traitlets.validate("edges")
@@ -252,7 +252,9 @@ class Validation(BaseWidget):
     @traitlets.validate("good_only")
     def _check_good(self, proposal: Any) -> bool:
         if proposal["value"] and "good" not in self._table:
-            raise MissingInput("good_only: the table of labels has no column 'good'.")
+            raise MissingInput(
+                "good_only=True: the table of labels has no column 'good'; set it to False."
+            )
         return bool(proposal["value"])
 
     def _shared(self) -> dict[str, list[str]]:

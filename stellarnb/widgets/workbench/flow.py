@@ -1,4 +1,4 @@
-"""What flows through the workbench, each with the Python that made it."""
+"""The workbench's stars, spectra and labels, each with the Python that made it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,7 @@ _XP = "gaia-xp"
 
 
 class Flow:
-    """Stars, their spectra, their labels; what was made of other stars is let go.
-
-    Attributes
-    ----------
-    stars : table or None
-        The stars.
-    spectra, xp : SpectrumSet or None
-        Their spectra; XP spectra are apart where there are others too.
-    labels : Labels or None
-        Their labels.
-    """
+    """The stars, spectra and labels; other stars clear what was made of those before."""
 
     def __init__(self) -> None:
         self.stars: Any = None
@@ -48,7 +38,7 @@ class Flow:
         return self._sets.get(_XP) if len(self._sets) > 1 else None
 
     def words(self) -> str:
-        """Say how far the work is, in a line."""
+        """Return a line on how far the work is."""
         parts = ["no stars yet"] if self.stars is None else [f"{len(self.stars):,} stars"]
         parts += [f"{len(one):,} {name} spectra" for name, one in self._sets.items()]
         if self.labels is not None:

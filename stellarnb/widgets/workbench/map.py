@@ -19,7 +19,7 @@ from stellarnb.views.live.notebook import loaded_already
 from stellarnb.widgets.chemical_map.widget import ChemicalMap
 from stellarnb.widgets.core.base import close_tree
 from stellarnb.widgets.core.tables import html_words
-from stellarnb.widgets.core.task import Report, Run, TaskBar
+from stellarnb.widgets.core.task import Report, TaskBar, TaskRun
 from stellarnb.widgets.core.variables import check_variable, put_variable
 
 __all__ = ["DISTANCES", "MapPanel"]
@@ -31,26 +31,11 @@ DISTANCES = {
     "parallax": "parallax",
     "StarHorse: dist50 of the table": "starhorse",
 }
-_EMPTY = "No labels yet: predict some on the page before."
+_EMPTY = "No labels yet: predict some on the page 3 Predict."
 
 
 class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Finds where the stars are, draws the map, and hands the selection to Python.
-
-    Parameters
-    ----------
-    guarded : callable
-        Called with what there is to do; the place to catch errors.
-    told : callable
-        Called once there is another map, or another selection.
-
-    Attributes
-    ----------
-    view : ChemicalMap or None
-        The map.
-    distance : str
-        Of `DISTANCES`.
-    """
+    """Finds the places of the stars, draws the map, and hands the selection to Python."""
 
     def __init__(
         self, guarded: Callable[[Callable[[], Any]], Any], told: Callable[[], None]
@@ -104,20 +89,14 @@ class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def distance(self, name: str) -> None:
         if name not in DISTANCES.values():
             known = ", ".join(repr(value) for value in DISTANCES.values())
-            raise InvalidInput(f"distance={name!r}: one of {known} is wanted.")
+            raise InvalidInput(f"distance={name!r}: give one of {known}.")
         self._menu.value = name
 
     @property
     def selection(self) -> Table:
-        """The stars of the map's selection.
-
-        Raises
-        ------
-        MissingInput
-            If there is no map yet.
-        """
+        """The stars of the map's selection."""
         if self.view is None:
-            raise MissingInput("There is no map yet, and so no selection: make the map first.")
+            raise MissingInput("There is no map yet to select from: make the map first.")
         return self.view.selection
 
     def give(self, labels: Labels | None, stars: Any, spectra: Any) -> None:
@@ -167,7 +146,7 @@ class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return {"distance": self.distance, "variable": self._name.value, "map": shown}
 
     def put(self, values: Mapping[str, Any]) -> None:
-        """Show what `values` said; the map's own state waits for the map."""
+        """Show what `values` returned; the map's own state waits for the map."""
         name = check_variable(values["variable"])
         self.distance = values["distance"]
         self._name.value = name
@@ -179,7 +158,7 @@ class MapPanel(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._drop()
         super().close()
 
-    def _draw(self, run: Run, labels: Labels, spectra: Any, distance: str) -> None:
+    def _draw(self, run: TaskRun, labels: Labels, spectra: Any, distance: str) -> None:
         """Draw the map once the places are known, in the thread of the run."""
         self._make.disabled = self._labels is None
         if run.state != "done" or self._labels is not labels:

@@ -20,18 +20,7 @@ __all__ = ["LazyPage", "make_spectra", "make_validation"]
 
 
 class LazyPage(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """A place for a widget that costs something, and words while there is none.
-
-    Parameters
-    ----------
-    words : str
-        What is said until there is data.
-
-    Attributes
-    ----------
-    view : ipywidgets.Widget or None
-        What is shown.
-    """
+    """A place for a widget that is made when its page is opened, and text until then."""
 
     def __init__(self, words: str) -> None:
         self.view: Any = None

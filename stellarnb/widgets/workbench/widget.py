@@ -37,7 +37,7 @@ class Workbench(BaseWidget):
     Parameters
     ----------
     archive : str, path-like or archive, optional
-        As for `stellarnb.open_archive`; the embedded one where not given.
+        As for `stellarnb.open_archive`; the embedded one by default.
     stars : table, optional
         Stars of one's own, in place of a query.
     spectra : SpectrumSet, optional
@@ -107,7 +107,7 @@ class Workbench(BaseWidget):
     def _check_page(self, proposal: Any) -> int:
         number = proposal["value"]
         if not 0 <= number < len(PAGES):
-            raise InvalidInput(f"page={number!r}: there are {len(PAGES)} pages, from 0.")
+            raise InvalidInput(f"page={number!r}: give a number from 0 to {len(PAGES) - 1}.")
         return int(number)
 
     @property
@@ -187,7 +187,7 @@ class Workbench(BaseWidget):
         }
 
     def put_state(self, values: Mapping[str, Any]) -> None:
-        """Show what `state_values` said."""
+        """Show what `state_values` returned."""
         self._map.put(values["map"])
         self.parametrizer.restore(values["parametrizer"])
         self.explorer.restore(values["explorer"])

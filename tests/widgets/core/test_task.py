@@ -7,7 +7,7 @@ from comm import get_comm_manager
 from stellarnb.errors import Interrupted, InvalidInput, QueryError
 from stellarnb.progress import Cancel
 from stellarnb.widgets.core.formatting import time_words
-from stellarnb.widgets.core.task import TARGET, Run, Task, TaskBar, beside
+from stellarnb.widgets.core.task import TARGET, Task, TaskBar, TaskRun, beside
 
 
 def count_to(n, pause=0.0):
@@ -113,7 +113,7 @@ def test_the_page_stops_only_the_run_that_it_names():
 
 
 def test_time_left_counts_from_where_this_run_began():
-    run = Run("Predicting", "stars")
+    run = TaskRun("Predicting", "stars")
     run.done, run.total, run.begun = 600, 1000, 500
     run._start -= 10
     assert run.rate == pytest.approx(10, rel=0.05)

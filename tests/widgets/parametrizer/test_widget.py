@@ -135,7 +135,7 @@ def test_cancel_keeps_what_is_done_and_a_new_kernel_goes_on(sample, model, monke
 
 def test_other_inputs_never_take_up_those_parts(sample, model):
     spectra, stars = sample
-    given = parametrizer_run.Inputs(spectra, None, stars)
+    given = parametrizer_run.PredictionInputs(spectra, None, stars)
     keys = {given.key(model)}
     brighter = SpectrumSet(
         spectra.source_id, spectra.wavelength, 2 * spectra.flux, spectra.error, spectra.mask
@@ -143,11 +143,11 @@ def test_other_inputs_never_take_up_those_parts(sample, model):
     table = stars.to_pandas()
     table.loc[3, "j"] += 0.1
     for other in (
-        parametrizer_run.Inputs(brighter, None, stars),
-        parametrizer_run.Inputs(spectra, None, table),
-        parametrizer_run.Inputs(spectra, None, stars, allow_missing=True),
-        parametrizer_run.Inputs(spectra[:-1], None, stars),
-        parametrizer_run.Inputs(spectra, None, None),
+        parametrizer_run.PredictionInputs(brighter, None, stars),
+        parametrizer_run.PredictionInputs(spectra, None, table),
+        parametrizer_run.PredictionInputs(spectra, None, stars, allow_missing=True),
+        parametrizer_run.PredictionInputs(spectra[:-1], None, stars),
+        parametrizer_run.PredictionInputs(spectra, None, None),
     ):
         keys.add(other.key(model))
     assert len(keys) == 6

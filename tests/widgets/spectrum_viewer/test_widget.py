@@ -218,7 +218,7 @@ def test_the_newest_wish_wins_and_nothing_queues_up(view, monkeypatch):
         ("resolution", 20000.0, "never"),
         ("resolution", -1, "positive"),
         ("snr", float("nan"), "positive"),
-        ("label", "vmic", "the model has teff"),
+        ("label", "vmic", "give one of teff"),
         ("lines", ["Fe XV"], "no 'Fe XV' here"),
         ("show", "mask", "list of names"),
         ("view", (900.0, 910.0), "from 846 to 870"),
