@@ -21,7 +21,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path : path-like
-        Where the file shall be in the end. An older file there is replaced only by a whole one.
+        Where the file goes in the end. An older file there is replaced only by a whole one.
 
     Yields
     ------

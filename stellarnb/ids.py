@@ -53,7 +53,7 @@ def as_source_ids(values: Any, *, name: str = "source_id") -> NDArray[np.int64]:
             f"dtype={{'{name}': 'int64'}}, or 'Int64' where rows may be missing)."
         )
     if result.min() < 0:
-        raise InvalidInput(f"{name}: {int(result.min())} is negative, so it is no source_id.")
+        raise InvalidInput(f"{name}: {int(result.min())} is negative, so it is not a source_id.")
     return result
 
 
@@ -86,7 +86,7 @@ def _from_objects(array: NDArray[Any], name: str) -> NDArray[np.int64]:
         digits = isinstance(text, str) and text.isascii() and text.strip().isdigit()
         if not (whole or digits):
             raise InvalidInput(
-                f"{name}: row {i} holds {value!r}, which is no whole number. Give the "
+                f"{name}: row {i} holds {value!r}, which is not an integer. Give the "
                 "identifiers as 64-bit integers."
             )
         number = int(text)

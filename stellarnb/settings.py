@@ -41,7 +41,7 @@ class Settings:
         What runs networks on a CPU, ``torch`` or ``openvino`` (``STELLARNB_BACKEND``).
     cache_bytes : int
         How much the archives' answers in the cache may take up (``STELLARNB_CACHE_GB``, in
-        10⁹ bytes; 20 where not given).
+        10⁹ bytes; 20 if omitted).
     """
 
     cache: Path
@@ -58,7 +58,7 @@ def settings(environ: Mapping[str, str] | None = None) -> Settings:
     Parameters
     ----------
     environ : mapping, optional
-        The environment, `os.environ` where not given.
+        The environment, `os.environ` if omitted.
 
     Returns
     -------

@@ -95,7 +95,7 @@ def run_tour(out: str | os.PathLike[str] | None = None, *, progress: bool = True
     ----------
     out : path-like, optional
         Folder for ``labels.parquet``, ``maps.html``, ``maps.png``, ``provenance.json`` and the
-        notebook; ``stellarnb-tour`` (or the first free ``stellarnb-tour-2`` ...) where not given.
+        notebook; ``stellarnb-tour`` (or the first free ``stellarnb-tour-2`` ...) if omitted.
     progress : bool, optional
         Whether to show a progress bar.
 

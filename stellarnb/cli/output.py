@@ -1,4 +1,4 @@
-"""What the commands share: errors in words, and rows as a table or as JSON."""
+"""Print errors as messages, and rows as a table or as JSON, for all commands."""
 
 from __future__ import annotations
 

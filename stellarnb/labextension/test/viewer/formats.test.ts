@@ -123,7 +123,7 @@ describe('ECSV', () => {
     const text = '# %ECSV 1.0\n# ---\n# datatype:\n# - {name: a, datatype: int32}\n# meta:\n#   QUERY: \n#   |\n#    \n#       SELECT\na\n1\n';
     const file = await readFile(new TextEncoder().encode(text), 'a.ecsv', LIMIT);
     expect(await (await tableOf(file)).page(0, 1)).toEqual([[1]]);
-    expect(file.notes.join()).toContain('no valid YAML');
+    expect(file.notes.join()).toContain('not valid YAML');
   });
 
   test('aliases that grow without bound are refused', async () => {
