@@ -48,3 +48,48 @@ def test_the_sources_make_no_markup_of_data_and_load_nothing() -> None:
         hosts = set(re.findall(r"https?://([^/'\"\s]+)", text))
         # The name of SVG itself, which nobody fetches.
         assert hosts <= {"www.w3.org"}, f"{path.name} names {hosts}"
+
+
+def typescript_imports(source: Path) -> dict[str, set[str]]:
+    """Return which modules each TypeScript module imports, types included."""
+    graph = {}
+    for path in source.rglob("*.ts"):
+        names = re.findall(
+            r"(?:from|import)\s*\(?\s*['\"](\.[^'\"]*)['\"]", path.read_text("utf-8")
+        )
+        targets = [(path.parent / name).resolve() for name in names]
+        files = [t.with_name(f"{t.name}.ts") for t in targets] + [t / "index.ts" for t in targets]
+        root = source.resolve()
+        graph[str(path.relative_to(source))] = {
+            str(file.relative_to(root)) for file in files if file.is_file()
+        }
+    return graph
+
+
+def in_circles(graph: dict[str, set[str]]) -> set[str]:
+    """Return the modules that import themselves by way of others."""
+
+    def reached(start: str) -> set[str]:
+        found: set[str] = set()
+        left = [start]
+        while left:
+            new = graph.get(left.pop(), set()) - found
+            found |= new
+            left += new
+        return found
+
+    return {module for module in graph if module in reached(module)}
+
+
+def test_typescript_modules_do_not_import_in_circles() -> None:
+    graph = typescript_imports(SOURCE / "src")
+    assert "viewer/spectrum.ts" in graph["viewer/find_spectra.ts"]
+    assert in_circles(graph) == set()
+
+
+def test_a_circle_of_typescript_imports_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.ts").write_text("import type { B } from './b';\n")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "index.ts").write_text("export { a } from '../a';\n")
+    (tmp_path / "c.ts").write_text("import { a } from './a';\n")
+    assert in_circles(typescript_imports(tmp_path)) == {"a.ts", "b/index.ts"}

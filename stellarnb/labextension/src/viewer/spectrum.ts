@@ -1,8 +1,4 @@
-/** What a spectrum is, and where one is found in a file. */
-import type { Content, DataFile, Part } from './model';
-import { imageSpectra } from './spectrum_image';
-import { tableSpectra } from './spectrum_table';
-
+/** Spectra as the viewer shows them: axes, values, order and units. */
 export interface Axis {
   readonly name: string;
   readonly unit: string;
@@ -18,7 +14,7 @@ export interface Spectrum {
   readonly yAxis: Axis;
 }
 
-/** One spectrum or many, each made when it is looked at. */
+/** One spectrum or many; each is built when it is shown. */
 export interface Spectra {
   readonly count: number;
   readonly notes: readonly string[];
@@ -26,15 +22,7 @@ export interface Spectra {
   get(index: number): Promise<Spectrum>;
 }
 
-/** Find the spectra of a part; null where it holds none. */
-export async function spectraOf(file: DataFile, part: Part, content: Content): Promise<Spectra | null> {
-  if (content.image) {
-    return imageSpectra(file, part, content.image);
-  }
-  return content.table ? tableSpectra(part, content.table) : null;
-}
-
-/** Bring a spectrum in the order of its wavelength; pixels without a wavelength are left out. */
+/** Sort a spectrum by wavelength and leave out pixels without one. */
 export function ascending(spectrum: Spectrum): Spectrum {
   const { x, y, error } = spectrum;
   let sorted = true;
@@ -49,7 +37,7 @@ export function ascending(spectrum: Spectrum): Spectrum {
   return { ...spectrum, x: pick(x), y: pick(y), error: error && pick(error) };
 }
 
-/** Units as people write them. */
+/** Write a unit as people do. */
 export function prettyUnit(unit: string): string {
   const lean = unit.trim().replace(/^'+|'+$/g, '');
   if (/^angstroms?$/i.test(lean)) {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { readFile, readInPart } from '../../src/viewer/formats';
 import { memorySource } from '../../src/viewer/formats/bytes';
 import { FileProblem } from '../../src/viewer/model';
-import { spectraOf } from '../../src/viewer/spectrum';
+import { spectraOf } from '../../src/viewer/find_spectra';
 import { bytes, exhaust } from './samples';
 
 /** Small, so that what is unpacked stays small. */
