@@ -45,7 +45,7 @@ app.command()(doctor)
 @in_words
 def tour(
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the results; a new one where not given.")
+        Path | None, typer.Option(help="Folder for the results; a new one if omitted.")
     ] = None,
     lab: Annotated[
         bool, typer.Option(help="Open JupyterLab on the tour's notebook at the end.")

@@ -1,4 +1,4 @@
-"""What the commands share: errors in words, and rows as a table or as JSON."""
+"""What the commands share: error messages, and rows as a table or as JSON."""
 
 from __future__ import annotations
 

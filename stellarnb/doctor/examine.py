@@ -27,7 +27,7 @@ def run_doctor(
         Also ask the archives; nothing is asked of the network otherwise, nor where
         ``STELLARNB_OFFLINE`` is set.
     archives : sequence of RemoteArchive, optional
-        Which archives to ask; all that have a name where not given.
+        Which archives to ask; all named archives if omitted.
 
     Returns
     -------

@@ -41,7 +41,7 @@ def check_network(online: bool, archives: Sequence[RemoteArchive] | None = None)
     online : bool
         Whether to ask at all.
     archives : sequence of RemoteArchive, optional
-        Which; all that have a name where not given.
+        Which; all named archives if omitted.
     """
     if settings().offline:
         words = "STELLARNB_OFFLINE is set: archives answer from the cache, nothing is asked"

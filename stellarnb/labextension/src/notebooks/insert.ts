@@ -2,7 +2,7 @@ import { NotebookActions, type INotebookTracker, type Notebook } from '@jupyterl
 
 import { CODE_MIME } from '../panel/list';
 
-/** Insert code into the cell in use if that is empty, else into a new one below; say so. */
+/** Insert code into the cell in use if that is empty, else into a new one below; return a message. */
 export function insertCode(tracker: INotebookTracker, code: string): string {
   const panel = tracker.currentWidget;
   if (!panel) {

@@ -8,7 +8,7 @@ import { cacheWords, clock, complete, entryLine, memoryWords, modelLine, type IL
 
 /** What the panel asks of the world around it. */
 export interface IPanelActions {
-  /** Insert code into the notebook in front; return what came of it in words. */
+  /** Insert code into the notebook in front; return a message about the result. */
   insert(code: string): string;
   refresh(): void;
   /** Told when somebody begins or ceases to look. */

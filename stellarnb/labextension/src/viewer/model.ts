@@ -71,7 +71,7 @@ export interface Source {
   slice(start: number, end: number): Promise<Uint8Array>;
 }
 
-/** Something wrong with a file, in words: what happened, and what to do. */
+/** A problem with a file: what happened, and what to do next. */
 export class FileProblem extends Error {
   constructor(
     readonly happened: string,

@@ -106,7 +106,7 @@ function tolerantHeader(yaml: string, notes: string[]): EcsvHeader {
     }
     const end = yaml.slice(at + 5).search(/^[a-z]/m);
     const header = ecsvHeader(yaml.slice(0, at) + (end < 0 ? '' : yaml.slice(at + 5 + end)));
-    notes.push('The notes in its header (meta) are no valid YAML, and are left out; the table is whole.');
+    notes.push('Metadata left out: the header (meta) has no valid YAML. The table is complete.');
     return header;
   }
 }

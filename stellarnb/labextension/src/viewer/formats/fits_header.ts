@@ -33,7 +33,7 @@ export class Header {
     }
     const number = Number(value);
     if (typeof value === 'string' || typeof value === 'boolean' || !Number.isSafeInteger(number)) {
-      throw new FileProblem(`Its header says ${key} = ${String(value)}, which is no count.`, FETCH_AGAIN);
+      throw new FileProblem(`Its header says ${key} = ${String(value)}, which is not a valid count.`, FETCH_AGAIN);
     }
     return number;
   }
