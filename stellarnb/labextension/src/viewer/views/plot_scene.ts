@@ -73,7 +73,7 @@ export function fluxRange(spectrum: Spectrum, from: number, to: number): [number
   if (low > high) {
     return [0, 1];
   }
-  // Differences far below the error, or below what a float32 holds, are no structure to zoom on.
+  // Differences far below the error, or below what a float32 holds, are not worth zooming in on.
   const least = Math.max(error < Infinity ? 4 * error : 0, 1e-5 * Math.max(Math.abs(low), Math.abs(high)));
   const margin = Math.max(0.06 * (high - low), (least - (high - low)) / 2) || 1;
   return [low - margin, high + margin];
