@@ -68,7 +68,7 @@ def _tables(rows: list[dict[str, Any]]) -> str:
 
 
 def this_machine() -> str:
-    """Return what matters of this machine, in words."""
+    """Describe this machine: processor, cores and memory."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
         cpu = next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))

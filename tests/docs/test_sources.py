@@ -84,6 +84,19 @@ def test_every_command_and_setting_has_its_line() -> None:
     assert {name for name in names if f"`{name}`" not in text} == set()
 
 
+def test_the_readme_is_short() -> None:
+    assert len((DOCS.parent / "README.md").read_text("utf-8").split()) <= 500
+
+
+def test_features_and_glossary_are_in_the_site() -> None:
+    index = (DOCS / "index.md").read_text("utf-8")
+    contents = index.split(":hidden:")[1].split("```")[0].split()
+    assert {"features", "glossary"} <= set(contents)
+    terms = re.findall(r"(?m)^(.+)\n: ", (DOCS / "glossary.md").read_text("utf-8"))
+    assert {"novelty", "boundary", "pull", "crossmatch", "ADQL", "`good()`"} <= set(terms)
+    assert terms == sorted(terms, key=lambda term: term.strip("`").lower())
+
+
 class TestPerformance:
     """The page is the record, whatever it says."""
 
