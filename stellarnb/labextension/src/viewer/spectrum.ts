@@ -15,7 +15,7 @@ export interface Spectrum {
   readonly yAxis: Axis;
 }
 
-/** One spectrum or many; each is built when it is shown. */
+/** One spectrum or many, each made when it is looked at. */
 export interface Spectra {
   readonly count: number;
   readonly notes: readonly string[];
@@ -38,7 +38,7 @@ export function ascending(spectrum: Spectrum): Spectrum {
   return { ...spectrum, x: pick(x), y: pick(y), error: error && pick(error) };
 }
 
-/** Write a unit as people do. */
+/** Units as people write them. */
 export function prettyUnit(unit: string): string {
   const lean = unit.trim().replace(/^'+|'+$/g, '');
   if (/^angstroms?$/i.test(lean)) {
