@@ -49,7 +49,7 @@ class RegionForm(Fold):
         buttons = [
             self._button("Brush", ".brush(key, x, y)", self.brush),
             self._button("Zoom there", ".zoom(key, x, y)", self.zoom),
-            self._button("No brush", ".clear_brush()", view.clear_brush),
+            self._button("Clear selection", ".clear_brush()", view.clear_brush),
         ]
         wrap = ipw.Layout(flex_flow="row wrap")
         rows = [ipw.HBox([self._menu, *self._ends], layout=wrap), ipw.HBox(buttons, layout=wrap)]
@@ -125,7 +125,7 @@ class RegionForm(Fold):
             return
         if not (text.isascii() and text.isdigit()):
             raise InvalidInput(
-                f"{text!r} is no source_id: it is a whole number, such as 4295806720."
+                f"{text!r} is not a source_id: give a whole number, such as 4295806720."
             )
         ids = self._stars.table["source_id"]
         rows = np.flatnonzero(ids == int(text)) if int(text) < 2**63 else np.empty(0, dtype=int)

@@ -1,4 +1,4 @@
-"""One star of a map: found under the mouse, described in words, with its spectrum."""
+"""One star of a map: found under the mouse, described, with its spectrum."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def nearest(
     per_pixel : tuple of float
         What a pixel is in x and in y.
     chosen : numpy.ndarray of bool, shape [n], optional
-        The stars that may be meant; all where not given.
+        The stars that may be meant; all of them if omitted.
 
     Returns
     -------
@@ -99,7 +99,7 @@ class SpectrumFigure:
     spectra : SpectrumSet
         The spectra at hand.
     theme : Theme, optional
-        Colours; those of the page where not given.
+        Colours; those of the page if omitted.
 
     Attributes
     ----------

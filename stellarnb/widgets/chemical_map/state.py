@@ -156,7 +156,7 @@ class MapState:
         Raises
         ------
         InvalidInput
-            If the text is no state of a map; each value is checked, since files come from others.
+            If the text is not the state of a map; each value is checked, since files come from others.
         """
         try:
             entry = json.loads(text)
@@ -175,10 +175,10 @@ class MapState:
                 },
             )
             return state, list(map(_word, entry["panels"])), grid
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise InvalidInput(f"This is no saved chemical map: {error!r}") from error
         except InvalidInput as error:
-            raise InvalidInput(f"This is no saved chemical map: {error}") from error
+            raise InvalidInput(f"This is not a saved chemical map: {error}") from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise InvalidInput(f"This is not a saved chemical map: {error!r}") from error
 
 
 class History:
@@ -240,7 +240,7 @@ def read_state(path: str | os.PathLike[str]) -> tuple[MapState, list[str], Bins]
     Raises
     ------
     InvalidInput
-        If there is no such file, or it is no state of a map.
+        If there is no such file, or it is not the state of a map.
     """
     try:
         text = Path(path).expanduser().read_bytes()
@@ -256,12 +256,12 @@ def _check_format(entry: Any) -> None:
 
 def _word(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a text")
     return value
 
 
 def _range(value: Any) -> Range:
     low, high = (float(end) for end in value)
     if not low <= high:
-        raise ValueError(f"{value!r} is no rising pair")
+        raise ValueError(f"{value!r} is not a rising pair")
     return low, high

@@ -59,7 +59,7 @@ class ChemicalMap(MapOutput):
         ``m_h`` or ``fe_h`` [dex]; ``ra`` and ``dec`` [deg]; ``R`` and ``Z``, ``X`` and ``Y``
         [kpc], as `stellarnb.place` adds them.
     theme : {None, 'light', 'dark'}, optional
-        Colours of the page; those of JupyterLab where not given.
+        Colours of the page; those of JupyterLab if omitted.
     good_only : bool, optional
         Whether only the recommended cut is in colour; True where the table has a column
         ``good``.
@@ -99,7 +99,7 @@ class ChemicalMap(MapOutput):
     Raises
     ------
     InvalidInput
-        If it is no table, or for an unknown keyword, theme, colour or diagram.
+        If it is not a table, or for an unknown keyword, theme, colour or diagram.
     MissingInput
         If `good_only` is asked of a table without the column ``good``, a diagram of one without
         its columns, or a package that draws in notebooks is missing.
@@ -207,7 +207,7 @@ class ChemicalMap(MapOutput):
 
     @property
     def status(self) -> str:
-        """What went wrong last, in words; empty if nothing did."""
+        """What went wrong last; empty if nothing did."""
         return self._words
 
     _words = ""
@@ -247,7 +247,7 @@ class ChemicalMap(MapOutput):
         Raises
         ------
         InvalidInput
-            If there is no such diagram, or this is no region.
+            If there is no such diagram, or this is not a region.
         """
         self._page.figure(key)
         self._brush = Brush.of(key, x, y)
@@ -278,7 +278,7 @@ class ChemicalMap(MapOutput):
         Raises
         ------
         InvalidInput
-            If the file is no state of a map, or speaks of columns, diagrams or bins that are not
+            If the file is not the state of a map, or speaks of columns, diagrams or bins that are not
             here; the map stays as it was.
         """
         state, _, grid = read_state(path)
@@ -301,7 +301,7 @@ class ChemicalMap(MapOutput):
         look.close()
 
     def guarded(self, work: Callable[[], None]) -> None:
-        """Do what a control or the page asks for, and show in words what goes wrong.
+        """Do what a control or the page asks for, and show what goes wrong.
 
         An error in a callback from the page would otherwise end in a log that nobody reads.
         """

@@ -171,7 +171,7 @@ def test_the_state_is_saved_and_comes_back(placed, tmp_path):
 def test_a_file_that_is_no_state_is_refused(placed, tmp_path, text):
     path = tmp_path / "map.json"
     path.write_text(text)
-    with pytest.raises(InvalidInput, match="no saved chemical map"):
+    with pytest.raises(InvalidInput, match="not a saved chemical map"):
         ChemicalMap(placed, state=path)
 
 

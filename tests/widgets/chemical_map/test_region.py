@@ -51,7 +51,7 @@ def test_numbers_brush_as_a_mouse_does(view, form, placed):
     inside = (r >= 6) & (r <= 12) & (z >= -1) & (z <= 1)
     assert view.status == ""
     assert 0 < len(view.selection) == inside.sum() < len(placed)
-    named(form, "No brush").click()
+    named(form, "Clear selection").click()
     assert view.state.brush is None
 
 
