@@ -303,7 +303,7 @@ def test_what_a_map_cannot_do_is_refused_and_it_stays_as_it_is(placed, labels):
     view = ChemicalMap(placed, panels=PANELS)
     before = view.state
     for change, words in (
-        ({"snr": (30, 30)}, "range"),
+        ({"snr": (30, 30)}, "two different"),
         ({"snr": "high"}, "pair"),
         ({"unflagged": ["good"]}, "no flag 'good'"),
         ({"bins": [(3, 0)]}, "no bin"),
