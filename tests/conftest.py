@@ -51,6 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[name] = str(place)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what runs notebooks, builds the site or evaluates networks on real stars."""
+    slow = {Path(__file__).parent / name for name in ("docs", "notebooks", "science")}
+    for item in items:
+        if slow & set(item.path.parents):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Give each test a cache of its own; the folder is made when something is kept in it."""
