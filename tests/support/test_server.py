@@ -226,7 +226,7 @@ def test_zips_may_be_left_uncompressed(xp_ids):
         ({"RETRIEVAL_TYPE": "EPOCH_PHOTOMETRY"}, "EPOCH_PHOTOMETRY is not at hand"),
         ({"FORMAT": "hdf5"}, "FORMAT=hdf5"),
         ({"DATA_STRUCTURE": "COMBINED"}, "DATA_STRUCTURE"),
-        ({"ID": "5.9e18"}, "whole number"),
+        ({"ID": "5.9e18"}, "not an integer"),
         ({"ID": ",".join(map(str, range(5001)))}, "5000 at most"),
     ],
 )

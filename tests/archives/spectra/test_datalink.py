@@ -167,7 +167,7 @@ def test_strict_raises_for_what_is_missing_and_keeps_the_rest(get, server, truth
     ("ids", "product", "words"),
     [
         ([5.9e18], "rvs", "float"),
-        (["x"], "rvs", "whole number"),
+        (["x"], "rvs", "not an integer"),
         ([[1, 2]], "rvs", "one dimension"),
         ([1], "rsv", r"did you mean 'rvs'"),
     ],
