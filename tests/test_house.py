@@ -13,10 +13,15 @@ PACKAGE = ROOT / "stellarnb"
 LINES, MODULES, ALL_LINES, ROOMY = 700, 14, 52_000, {"readers"}
 
 
+def sources(package: Path) -> list[Path]:
+    """Return the Python files of a package, without what the extension's build fetches."""
+    return [p for p in sorted(package.rglob("*.py")) if "node_modules" not in p.parts]
+
+
 def modules(package: Path) -> dict[str, Path]:
     """Return the Python modules of a package by their dotted names."""
     found = {}
-    for path in sorted(package.rglob("*.py")):
+    for path in sources(package):
         name = ".".join(path.relative_to(package.parent).with_suffix("").parts)
         found[name.removesuffix(".__init__")] = path
     return found
@@ -71,13 +76,13 @@ def line_counts() -> dict[str, int]:
     """Return the lines of each module of the package."""
     return {
         str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines())
-        for path in PACKAGE.rglob("*.py")
+        for path in sources(PACKAGE)
     }
 
 
 def crowds() -> Counter[str]:
     """Return the number of modules in each folder of the package."""
-    return Counter(str(path.parent.relative_to(ROOT)) for path in PACKAGE.rglob("*.py"))
+    return Counter(str(path.parent.relative_to(ROOT)) for path in sources(PACKAGE))
 
 
 def test_circles_are_found() -> None:
